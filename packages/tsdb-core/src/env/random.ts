@@ -1,0 +1,4 @@
+export interface Random {
+  /** A whole number in [0, 2^32). */
+  u32(): number
+}

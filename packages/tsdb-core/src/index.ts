@@ -1,0 +1,3 @@
+export type { StorageErrorCode } from './errors.js'
+export { StorageError } from './errors.js'
+export type { AppendResult, Rejection, RejectionReason, SampleBatch, Shard } from './shard.js'

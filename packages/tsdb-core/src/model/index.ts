@@ -1,0 +1,8 @@
+export type { AggregateColumn } from './aggregate.js'
+export type { CounterResetHint, Histogram, Span } from './histogram.js'
+export { CUSTOM_BUCKETS_SCHEMA } from './histogram.js'
+export type { LabelPairs } from './labels.js'
+export { compareLabels, Labels, METRIC_NAME } from './labels.js'
+export type { Matcher, MatchOperator } from './matcher.js'
+export { halvesOf, isStaleAt, STALE_HIGH, STALE_LOW, writeStaleAt } from './sample.js'
+export { compareUtf8 } from './utf8.js'

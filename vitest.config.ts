@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run from the sources: the export condition `source` of every package points there.
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'], externalConditions: ['source'] } },
+  test: {
+    include: [
+      'packages/**/src/**/*.test.ts',
+      'native/src/**/*.test.ts',
+      'simulation/src/**/*.test.ts',
+      'benchmarks/src/**/*.test.ts',
+      'tools/**/*.test.ts',
+    ],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
