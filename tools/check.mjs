@@ -6,7 +6,7 @@ import { checkImports } from './check-imports.mjs'
 const run = (command, ...args) => spawnSync(command, args, { stdio: 'inherit' }).status === 0
 const checks = {
   types: () => run('npx', 'tsc', '-b'),
-  lint: () => run('npx', 'biome', 'ci', '--diagnostic-level=warn', '.'),
+  lint: () => run('npx', 'biome', 'ci', '--colors=off', '--diagnostic-level=warn', '.'),
   imports: () => {
     const problems = checkImports(process.cwd())
     for (const problem of problems) console.error(problem)
