@@ -1,1 +1,31 @@
-export {}
+export type {
+  Aggregation,
+  AggregationOperator,
+  ArithmeticOperator,
+  AtBoundary,
+  BinaryExpression,
+  BinaryOperator,
+  Call,
+  ComparisonOperator,
+  DurationExpression,
+  DurationOperation,
+  Expression,
+  FunctionSignature,
+  MatchCardinality,
+  MatrixSelector,
+  NumberLiteral,
+  ParenExpression,
+  PositionRange,
+  SetOperator,
+  StringLiteral,
+  Subquery,
+  TimeShift,
+  TrimOperator,
+  UnaryExpression,
+  ValueType,
+  VectorMatching,
+  VectorSelector,
+} from './ast.js'
+export { childrenOf, unwrapParens, valueTypeOf } from './ast.js'
+export type { PromqlErrorCode, PromqlErrorOptions } from './errors.js'
+export { PromqlError } from './errors.js'
