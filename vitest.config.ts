@@ -10,6 +10,7 @@ export default defineConfig({
       'native/src/**/*.test.ts',
       'simulation/src/**/*.test.ts',
       'benchmarks/src/**/*.test.ts',
+      'end-to-end/src/**/*.test.ts',
       'tools/**/*.test.ts',
     ],
     pool: 'forks',

@@ -19,6 +19,7 @@ const MAY_IMPORT = {
   ],
   simulation: ['@varve/'],
   benchmarks: ['@varve/'],
+  'end-to-end': ['@varve/'],
 }
 /** Inside tsdb-core: these folders know no I/O and nothing above them. */
 const FOLDER_MAY_IMPORT = {
@@ -38,7 +39,8 @@ const PLATFORM_CALLS = [
   [/\brandom(Bytes|UUID|Int)\s*\(/, 'crypto randomness'],
 ]
 /** Where the platform is implemented or is the subject: an `env/node` folder, tests, tools around the product. */
-const PLATFORM_ALLOWED = /(\/env\/node\/|\.test\.ts$|\/testing\/|^benchmarks\/|^simulation\/|^native\/|\.e2e\.ts$)/
+const PLATFORM_ALLOWED =
+  /(\/env\/node\/|\.test\.ts$|\/testing\/|^benchmarks\/|^simulation\/|^end-to-end\/|^native\/|\.e2e\.ts$)/
 
 export function checkImports(root) {
   const problems = []

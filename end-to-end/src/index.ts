@@ -1,0 +1,5 @@
+export { Coordinator, type CoordinatorOptions } from './coordinator.js'
+export { Etcd } from './etcd.js'
+export { freePort, type ProcessOptions, RunningProcess, waitFor } from './process.js'
+export { Prometheus, type PrometheusOptions } from './prometheus.js'
+export { getJson, instantQuery, rangeQuery, type SeriesAnswer } from './query-client.js'
