@@ -55,6 +55,12 @@ export interface SelectHints {
   /** Force one namespace, or read nothing coarser than this. */
   readonly namespace?: string
   readonly resolutionMsMax?: number
+  /**
+   * Of one aggregated namespace: the column to read, where a series has it; else `value`, else `last`. The planner sets it.
+   * `sum` with `counts: true` fills the batches' `counts` from the column `count`.
+   */
+  readonly column?: AggregateColumn
+  readonly counts?: boolean
 }
 
 export interface SelectResult {
@@ -68,7 +74,23 @@ export interface SelectResult {
   readonly slices?: readonly ResolutionSlice[]
 }
 
-/** Samples in `[startMs, endMs)` come from this namespace; each stands for the window `(t - resolutionMs, t]`. */
+/**
+ * Samples in `[startMs, endMs)` come from this namespace; each stands for the window `(t - resolutionMs, t]`.
+ *
+ * What the engine does with them. All slices of one result have the same `column`, so it is the result's:
+ *
+ *     absent, value, last   as with raw samples
+ *     min, max              as with raw samples, for min_over_time and max_over_time
+ *     sum                   sum_over_time adds them; avg_over_time divides the sum of `values` by the sum of `counts`
+ *     count                 count_over_time adds them
+ *     increase              each sample is the growth since the sample before it, resets accounted for: `increase` is the
+ *                           sum of those in `(t - range, t]`, `rate` that over the range, without extrapolation; there is a
+ *                           result when there is one sample
+ *
+ * Raw slices (`resolutionMs` 0) of such a result are turned into the same column by the planner, so there is no seam to
+ * mind. At an evaluation time t the range, or the lookback, is at least the resolution of the slice in which t lies, and
+ * the planner has read that far back; it says so in `infos`.
+ */
 export interface ResolutionSlice {
   readonly startMs: number
   readonly endMs: number

@@ -26,6 +26,13 @@ export interface SeriesBatch {
   /** One more than there are columns. */
   readonly timestampOffsets: Uint32Array
   readonly timestampsMs: Float64Array
+  /**
+   * The store's own reference of each series: stable while the store is open, and another one for each series of the
+   * namespace. Absent where the series come from several stores.
+   */
+  readonly seriesRefs?: Uint32Array
+  /** Parallel to `values`, with column `sum` for an average: how many raw samples each sum stands for. */
+  readonly counts?: Float64Array
   /** Parallel to `values`; 0 where a sample has none. Absent when no sample of the batch has one. */
   readonly startTimestampsMs?: Float64Array
   /** The samples of the batch that are native histograms. Absent when there are none. */
