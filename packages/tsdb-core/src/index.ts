@@ -1,5 +1,21 @@
+export type { Database, DatabaseStats } from './database.js'
 export type { StorageErrorCode } from './errors.js'
 export { StorageError } from './errors.js'
+export type {
+  AppendOptions,
+  Cardinality,
+  LabelledSample,
+  NamedCount,
+  Namespace,
+  NamespaceSelectRequest,
+  NamespaceStats,
+  SelectRefsRequest,
+  SeriesObserver,
+  SeriesRefBatch,
+  Watermark,
+} from './namespace.js'
+export type { DatabaseOptions, NamespaceOptions, Notice, SyncMode } from './options.js'
+export { BLOCK_SIZE_MS_MAX, DEFAULT_NAMESPACE } from './options.js'
 export type { AppendResult, Rejection, RejectionReason, SampleBatch, Shard } from './shard.js'
 export type {
   AggregatedNamespaceOptions,

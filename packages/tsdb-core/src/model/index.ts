@@ -1,4 +1,12 @@
 export type { AggregateColumn } from './aggregate.js'
+export {
+  COLUMN_LABEL,
+  checkCanonicalLabels,
+  decodeCanonicalLabels,
+  encodeCanonicalLabels,
+  hashBytes,
+  LABEL_SIZE_BYTES_MAX,
+} from './canonical-labels.js'
 export type { CounterResetHint, Histogram, Span } from './histogram.js'
 export { CUSTOM_BUCKETS_SCHEMA } from './histogram.js'
 export type { LabelPairs } from './labels.js'

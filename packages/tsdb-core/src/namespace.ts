@@ -1,0 +1,161 @@
+/**
+ * A named store with its own retention, block size and resolution: what callers append to and select from.
+ *
+ * A raw namespace is a set of samples: equal timestamps are settled by one total order (DESIGN D5). In a namespace with a
+ * resolution a window is replaced whole by what is written later.
+ */
+import type { AggregateColumn } from './model/aggregate.js'
+import type { Histogram } from './model/histogram.js'
+import type { Labels } from './model/labels.js'
+import type { NamespaceOptions } from './options.js'
+import type { Matchers, Queryable, SelectRequest, SelectResult } from './query/queryable.js'
+import type { AppendResult, SampleBatch } from './shard.js'
+
+export interface Namespace extends Queryable {
+  readonly name: string
+  readonly options: NamespaceOptions
+
+  /**
+   * Makes series known and returns their references, in order.
+   *
+   * `canonicalLabels` holds canonical label bytes back to back (model/canonical-labels.ts); series i is
+   * `[offsets[i], offsets[i+1])`, so `offsets` has one more element than there are series. Without `offsets` objects: cache
+   * the references and the steady state has neither strings nor objects.
+   *
+   * A reference is valid until `close`, or until its series has been idle so long that it was evicted from the head. A
+   * caller learns of that by the rejection `UNKNOWN_SERIES` of `append` (resolve again and repeat that sample) or earlier
+   * by `SeriesObserver.seriesEvicted`. A reference is never given to another series while the database is open.
+   *
+   * @throws {StorageError} `INVALID_ARGUMENT` for bytes that are not canonical (nothing is made known), `LIMIT_EXCEEDED`
+   *   for more series than the limits allow (those before it in the batch stay known).
+   */
+  resolve(canonicalLabels: Uint8Array, offsets: Uint32Array): Promise<Uint32Array>
+
+  /** The same from labels. With `column` the references are of that column's series, in a namespace with a resolution. */
+  resolveLabels(series: readonly Labels[], column?: AggregateColumn): Promise<Uint32Array>
+
+  /**
+   * Stores a batch of columns; see `SampleBatch`. The columns belong to the caller again once it has resolved.
+   *
+   * Resolves once the stored samples are durable as `syncMode` says; every later `select` sees them. Refused samples are
+   * in `rejections`, all others are stored. `TOO_OLD`: older than the retention; `TOO_FAR_AHEAD`: over `futureMsMax` ahead
+   * of the clock; `DUPLICATE`: the head holds another value for that timestamp (an identical one is a success).
+   *
+   * @throws {StorageError} `UNAVAILABLE` (memory budget: try again), `READ_ONLY` (disk full), `CLOSED`. Nothing of the
+   *   batch is acknowledged then; repeating it is harmless.
+   */
+  append(batch: SampleBatch, options?: AppendOptions): Promise<AppendResult>
+
+  /** Stores samples given as objects: convenient for small amounts; `append` is the fast way. */
+  appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult>
+
+  /** As `Queryable.select`; in a namespace with a resolution `request.column` picks the aggregate. */
+  select(request: NamespaceSelectRequest): Promise<SelectResult>
+
+  /**
+   * Samples of known series by reference, without a matcher: for windows over series that a rule matched before.
+   * Batches carry `seriesRefs`. Unknown references are left out.
+   */
+  selectRefs(request: SelectRefsRequest): AsyncIterable<SeriesRefBatch>
+
+  /** Labels of a known series, or `undefined` when the reference is unknown. Builds an object: not for hot paths. */
+  labelsOf(seriesRef: number): Labels | undefined
+
+  /** References of all series that the head holds, rising. A copy. */
+  headSeries(): Uint32Array
+
+  /** Be told of new series, stored samples and evicted series. Returns a function that ends it. */
+  observe(observer: SeriesObserver): () => void
+
+  /** Most frequent label names, pairs and metric names among the series of the head. */
+  cardinality(limit: number): Cardinality
+
+  /** Deletes samples of matching series in `[startMs, endMs)`: gone for `select` once resolved, from disk at the next merge. */
+  deleteSamples(request: { matchers: Matchers; startMs: number; endMs: number }): Promise<void>
+
+  /** Seals all open blocks that end at or before `beforeMs` (`Infinity`: all) and merges what has late data. */
+  flush(beforeMs: number): Promise<void>
+
+  stats(): NamespaceStats
+}
+
+export interface AppendOptions {
+  /** Committed in the same log record as the samples: after a crash either both are there or neither. */
+  readonly watermarks?: readonly Watermark[]
+}
+
+/** How far a policy's windows are final, for one shard of its source. */
+export interface Watermark {
+  readonly policy: string
+  readonly shard: number
+  readonly timestampMs: number
+}
+
+export interface LabelledSample {
+  readonly labels: Labels | Readonly<Record<string, string>>
+  readonly timestampMs: number
+  /** Absent when `histogram` is given. */
+  readonly value?: number
+  readonly histogram?: Histogram
+  readonly startTimestampMs?: number
+}
+
+export interface NamespaceSelectRequest extends SelectRequest {
+  /**
+   * In a namespace with a resolution: series of this column, and ordinary series (output of rollup rules), which have no
+   * columns. Default: `last`.
+   */
+  readonly column?: AggregateColumn
+}
+
+export interface SelectRefsRequest {
+  readonly seriesRefs: Uint32Array
+  readonly startMs: number
+  readonly endMs: number
+  /** `head` reads what is in memory only; `all` sealed blocks too. Default `all`. */
+  readonly from?: 'head' | 'all'
+  readonly signal?: AbortSignal
+}
+
+/** `SeriesBatch` without labels: series i is `seriesRefs[i]`. */
+export interface SeriesRefBatch
+  extends Omit<import('./query/series-batch.js').SeriesBatch, 'labelOffsets' | 'labelPairs'> {
+  readonly seriesRefs: Uint32Array
+}
+
+/** Called synchronously while a batch is stored: be quick and do not throw. Arrays are valid during the call only. */
+export interface SeriesObserver {
+  /** New in the head: made known by `resolve`, or found while the log was replayed (then before `open` resolves). */
+  seriesCreated?(seriesRefs: Uint32Array): void
+  /** Samples of one batch that were stored: the first `count` of each column. */
+  samplesStored?(seriesRefs: Uint32Array, timestampsMs: Float64Array, count: number): void
+  /** Idle series whose references are no longer valid. */
+  seriesEvicted?(seriesRefs: Uint32Array): void
+}
+
+export interface Cardinality {
+  readonly seriesCount: number
+  readonly byMetricName: readonly NamedCount[]
+  readonly byLabelName: readonly NamedCount[]
+  readonly byLabelPair: readonly NamedCount[]
+}
+
+export interface NamedCount {
+  readonly name: string
+  readonly count: number
+}
+
+export interface NamespaceStats {
+  readonly headSeriesCount: number
+  readonly openBlockCount: number
+  readonly headSampleCount: number
+  readonly headSizeBytes: number
+  readonly sealedBlockCount: number
+  readonly sealedSampleCount: number
+  readonly sealedSizeBytes: number
+  readonly appendedSampleCount: number
+  readonly rejectedSampleCount: number
+  /** Oldest and newest sample that is held; `undefined` when there is none. */
+  readonly firstMs: number | undefined
+  readonly lastMs: number | undefined
+}
