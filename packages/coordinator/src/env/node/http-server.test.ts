@@ -1,0 +1,265 @@
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { afterEach, describe, expect, test } from 'vitest'
+import { SILENT } from '../../logging/logger.js'
+import { GET, type HttpRequest, POST, type Route, textResponse } from '../../server/http.js'
+import { EVERYBODY, Pipeline } from '../../server/pipeline.js'
+import { ServerStatistics } from '../../server/statistics.js'
+import { HttpServer } from './http-server.js'
+
+const open: HttpServer[] = []
+afterEach(async () => {
+  for (const server of open.splice(0)) await server.stop(0)
+})
+
+async function serve(routes: Route[], options: { inFlightBytesMax?: number; drainTimeoutMs?: number } = {}) {
+  const statistics = new ServerStatistics()
+  const pipeline = new Pipeline({
+    routes,
+    authenticator: EVERYBODY,
+    inFlightBytesMax: options.inFlightBytesMax ?? 1 << 20,
+    logger: SILENT,
+    statistics,
+    corsOrigin: null,
+  })
+  const server = await HttpServer.listen({ address: { host: '127.0.0.1', port: 0 }, pipeline, ...options })
+  open.push(server)
+  return { url: `http://127.0.0.1:${server.port}`, server, pipeline, statistics }
+}
+
+const echo: Route = {
+  methods: POST,
+  path: '/echo',
+  permission: 'write',
+  body: { sizeBytesMax: 100_000, decodedSizeBytesMax: 200_000 },
+  handle: async (request) => ({ status: 200, body: request.body.slice() }),
+}
+
+describe('routes', () => {
+  test('an unknown path gets the words that Grafana looks for', async () => {
+    const { url } = await serve([echo])
+    const response = await fetch(`${url}/api/v1/rules/test/test`)
+    expect(response.status).toBe(404)
+    expect(await response.text()).toBe('404 page not found\n')
+  })
+
+  test('a known path with another method names the methods that it takes', async () => {
+    const { url } = await serve([echo])
+    const response = await fetch(`${url}/echo`)
+    expect(response.status).toBe(405)
+    expect(response.headers.get('allow')).toBe('POST')
+  })
+
+  test('path parameters are decoded once, and literal paths win', async () => {
+    const show = async (request: HttpRequest) => textResponse(200, request.pathParameters.get('name') ?? 'literal')
+    const { url } = await serve([
+      { methods: GET, path: '/label/:name/values', permission: 'read', handle: show },
+      { methods: GET, path: '/label/exact/values', permission: 'read', handle: show },
+    ])
+    expect(await (await fetch(`${url}/label/a%252Fb/values`)).text()).toBe('a%2Fb\n')
+    expect(await (await fetch(`${url}/label/exact/values`)).text()).toBe('literal\n')
+    expect((await fetch(`${url}/label/%ff/values`)).status).toBe(404)
+  })
+
+  test('OPTIONS on an API path answers with the cross-origin headers', async () => {
+    const { url } = await serve([echo])
+    const response = await fetch(`${url}/api/v1/query`, { method: 'OPTIONS', headers: { Origin: 'http://panel' } })
+    expect(response.status).toBe(204)
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+  })
+})
+
+describe('bodies', () => {
+  test('a body comes back whole, by length and chunked', async () => {
+    const { url } = await serve([echo])
+    const body = new Uint8Array(90_000).map((_, i) => i % 251)
+    expect(new Uint8Array(await (await fetch(`${url}/echo`, { method: 'POST', body })).arrayBuffer())).toEqual(body)
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let i = 0; i < 9; i++) controller.enqueue(body.subarray(i * 10_000, (i + 1) * 10_000))
+        controller.close()
+      },
+    })
+    const response = await fetch(`${url}/echo`, { method: 'POST', body: stream, duplex: 'half' } as RequestInit)
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(body)
+  })
+
+  test('a gzipped body is decoded up to the limit, a bomb is refused with the limit in the text', async () => {
+    const { url } = await serve([echo])
+    const headers = { 'Content-Encoding': 'gzip' }
+    const small = await fetch(`${url}/echo`, { method: 'POST', headers, body: gzipSync('hello') })
+    expect(await small.text()).toBe('hello')
+    const bomb = await fetch(`${url}/echo`, { method: 'POST', headers, body: gzipSync(Buffer.alloc(5_000_000)) })
+    expect(bomb.status).toBe(413)
+    expect(await bomb.text()).toContain('200000')
+    const broken = await fetch(`${url}/echo`, { method: 'POST', headers, body: 'not gzip' })
+    expect(broken.status).toBe(400)
+  })
+
+  test('too large a body is refused by its declared length, with the limit in the text', async () => {
+    const { url } = await serve([echo])
+    const response = await fetch(`${url}/echo`, { method: 'POST', body: new Uint8Array(100_001) })
+    expect(response.status).toBe(413)
+    expect(await response.text()).toBe('the body has 100001 bytes or more, at most 100000 are accepted\n')
+  })
+
+  test('with the byte budget spent the answer is 503 with Retry-After, and later it works again', async () => {
+    let release = () => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    const slow: Route = {
+      ...echo,
+      handle: async () => {
+        await held
+        return textResponse(200, 'done')
+      },
+    }
+    const { url, pipeline } = await serve([slow], { inFlightBytesMax: 60_000 })
+    const first = fetch(`${url}/echo`, { method: 'POST', body: new Uint8Array(50_000) })
+    await expect.poll(() => pipeline.budget.usedBytes).toBe(50_000)
+    const second = await fetch(`${url}/echo`, { method: 'POST', body: new Uint8Array(50_000) })
+    expect(second.status).toBe(503)
+    expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0)
+    release()
+    expect((await first).status).toBe(200)
+    await expect.poll(() => pipeline.budget.usedBytes).toBe(0)
+  })
+
+  test('beforeBody answers before a byte of the body was asked for', async () => {
+    const { url } = await serve([{ ...echo, beforeBody: () => textResponse(415, 'no') }])
+    expect((await fetch(`${url}/echo`, { method: 'POST', body: new Uint8Array(90_000) })).status).toBe(415)
+  })
+})
+
+describe('answers', () => {
+  const large: Route = {
+    methods: GET,
+    path: '/large',
+    permission: 'read',
+    handle: async () => ({
+      status: 200,
+      body: (async function* () {
+        for (let i = 0; i < 1000; i++) yield `${'x'.repeat(999)}\n`
+      })(),
+    }),
+  }
+
+  test('a stream arrives whole, gzipped when asked for', async () => {
+    const { url } = await serve([large])
+    const text = await (await fetch(`${url}/large`)).text()
+    expect(text.length).toBe(1_000_000)
+    const zipped = await rawGet(`${url}/large`, { 'Accept-Encoding': 'gzip' })
+    expect(zipped.headers['content-encoding']).toBe('gzip')
+    expect(gunzipSync(zipped.body).length).toBe(1_000_000)
+  })
+
+  test('a stream that fails midway cuts the connection and never ends cleanly', async () => {
+    const { url } = await serve([
+      {
+        ...large,
+        handle: async () => ({
+          status: 200,
+          body: (async function* () {
+            yield 'x'.repeat(100_000)
+            throw new Error('disk gone')
+          })(),
+        }),
+      },
+    ])
+    await expect(fetch(`${url}/large`).then((response) => response.text())).rejects.toThrow()
+  })
+
+  test('a client that hangs up aborts its handler', async () => {
+    let reason: unknown
+    const { url } = await serve([
+      {
+        ...large,
+        handle: (request) =>
+          new Promise((_, reject) => {
+            request.signal.addEventListener('abort', () => {
+              reason = request.signal.reason
+              reject(reason)
+            })
+          }),
+      },
+    ])
+    const controller = new AbortController()
+    const response = fetch(`${url}/large`, { signal: controller.signal })
+    setTimeout(() => controller.abort(), 50)
+    await expect(response).rejects.toThrow()
+    await expect.poll(() => (reason as Error | undefined)?.message).toBe('the client has gone')
+  })
+
+  test('a client that does not read is closed, and the producer was paused meanwhile', async () => {
+    let produced = 0
+    const endless: Route = {
+      ...large,
+      handle: async () => ({
+        status: 200,
+        body: (async function* () {
+          for (;;) {
+            produced++
+            yield 'x'.repeat(65_536)
+          }
+        })(),
+      }),
+    }
+    const { server, statistics } = await serve([endless], { drainTimeoutMs: 200 })
+    const socket = connect(server.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.pause()
+    await expect.poll(() => statistics.slowClientsClosed, { timeout: 10_000 }).toBe(1)
+    expect(produced).toBeLessThan(400)
+    socket.destroy()
+  })
+
+  test('what a handler throws is a 500 without details', async () => {
+    const { url } = await serve([
+      {
+        ...large,
+        handle: async () => {
+          throw new Error('secret path')
+        },
+      },
+    ])
+    const response = await fetch(`${url}/large`)
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('secret')
+  })
+})
+
+test('stop lets a request end, then closes', async () => {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const { url, server, statistics } = await serve([
+    {
+      methods: GET,
+      path: '/slow',
+      permission: 'read',
+      handle: async () => {
+        await held
+        return textResponse(200, 'done')
+      },
+    },
+  ])
+  const answer = fetch(`${url}/slow`)
+  await expect.poll(() => statistics.requestsInFlight).toBe(1)
+  const stopped = server.stop(2_000)
+  release()
+  expect((await answer).status).toBe(200)
+  await stopped
+  await expect(fetch(`${url}/slow`)).rejects.toThrow()
+})
+
+function rawGet(url: string, headers: Record<string, string>) {
+  return new Promise<{ headers: Record<string, unknown>; body: Buffer }>((resolve, reject) => {
+    httpRequest(url, { headers }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(parts) }))
+    })
+      .on('error', reject)
+      .end()
+  })
+}

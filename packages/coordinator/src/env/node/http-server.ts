@@ -1,0 +1,398 @@
+/**
+ * The HTTP server on node:http: sockets, bodies into pooled buffers, answers with back-pressure, a stop in bounded time.
+ *
+ * Slow senders are closed by Node's own header and request timers, slow readers by `drainTimeoutMs`. The parser stays strict.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline as pipeStreams } from 'node:stream/promises'
+import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls'
+import { promisify } from 'node:util'
+import { createGzip, gunzip, gzip, inflate, constants as zlib } from 'node:zlib'
+import { BodyPool } from '../../server/body-pool.js'
+import { type HttpResponse, type Route, textResponse, unavailableResponse } from '../../server/http.js'
+import type { ListenAddress } from '../../server/listen-address.js'
+import type { Pipeline, RawHead } from '../../server/pipeline.js'
+
+export interface HttpServerOptions {
+  readonly address: ListenAddress
+  readonly pipeline: Pipeline
+  readonly tls?: TlsOptions
+  readonly requestTimeoutMs?: number
+  readonly drainTimeoutMs?: number
+  readonly connectionCountMax?: number
+}
+
+const HEADERS_TIMEOUT_MS = 10_000
+/** For the whole request to arrive. */
+const RECEIVE_TIMEOUT_MS = 60_000
+/** Longer than proxies and Prometheus keep an idle connection, so that the client is the one that closes. */
+const KEEP_ALIVE_TIMEOUT_MS = 120_000
+const HEADER_BYTES_MAX = 16 << 10
+/** Below this a compressed answer saves no packet. */
+const COMPRESS_BYTES_MIN = 1_400
+const POOL_KEEP_BYTES_MAX = 64 << 20
+/** What a body of unknown length reserves before the first byte, and again each time it has outgrown that. */
+const CHUNKED_RESERVE_BYTES = 256 << 10
+/** A refused body is read away up to this size, so that the client can read the answer; above it the connection is cut. */
+const DRAIN_BYTES_MAX = 256 << 10
+
+const gzipAsync = promisify(gzip)
+const gunzipAsync = promisify(gunzip)
+const inflateAsync = promisify(inflate)
+const EMPTY = new Uint8Array(0)
+
+export class HttpServer {
+  readonly #server: Server | TlsServer
+  readonly #pipeline: Pipeline
+  readonly #pool = new BodyPool(POOL_KEEP_BYTES_MAX)
+  readonly #drainTimeoutMs: number
+  readonly #requestTimeoutMs: number
+  readonly #inFlight = new Set<AbortController>()
+  #stopping = false
+  #idle: (() => void) | undefined
+
+  private constructor(options: HttpServerOptions) {
+    this.#pipeline = options.pipeline
+    this.#drainTimeoutMs = options.drainTimeoutMs ?? 30_000
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? 130_000
+    const listener = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response)
+    const settings = {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: RECEIVE_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: 2_000,
+      noDelay: true,
+    }
+    this.#server =
+      options.tls === undefined
+        ? createServer(settings, listener)
+        : createTlsServer({ ...settings, ...options.tls }, listener)
+    this.#server.maxConnections = options.connectionCountMax ?? 4_096
+    this.#server.maxRequestsPerSocket = 0
+    const statistics = this.#pipeline.statistics
+    this.#server.on('connection', (socket: Socket) => {
+      statistics.connectionCount++
+      socket.once('close', () => statistics.connectionCount--)
+      socket.on('error', () => socket.destroy())
+    })
+  }
+
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const server = new HttpServer(options)
+    const { host, port } = options.address
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject)
+      server.#server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        server.#server.off('error', reject)
+        resolve()
+      })
+    })
+    return server
+  }
+
+  /** The port that the system chose when 0 was asked for. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** New certificates for the connections that come from now on. */
+  replaceSecureContext(options: SecureContextOptions): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(options)
+  }
+
+  /** Takes no more requests, lets those in flight end for `graceMs`, then cancels them and closes every connection. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    this.#pipeline.stop()
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    if (this.#inFlight.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs)
+        this.#idle = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      for (const controller of this.#inFlight) controller.abort(new Error('the server stops'))
+    }
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedMs = performance.now()
+    const controller = new AbortController()
+    const statistics = this.#pipeline.statistics
+    this.#inFlight.add(controller)
+    statistics.requestsInFlight++
+    const raw = rawHead(request)
+    let name = 'unknown'
+    let status = 499
+    response.once('close', () => {
+      if (!response.writableFinished) controller.abort(new Error('the client has gone'))
+    })
+    // Without a listener a socket that breaks while we write would end the process.
+    response.on('error', () => {})
+    try {
+      const beginning = await this.#pipeline.begin(raw)
+      name = beginning.name
+      let answer: HttpResponse
+      if (beginning.kind === 'answered') {
+        answer = beginning.response
+        this.#discardBody(request, response)
+        status = await this.#send(raw, request, response, answer, controller)
+      } else {
+        status = await this.#withBody(request, response, beginning.route, async (refused, body) => {
+          if (refused !== null) {
+            this.#discardBody(request, response)
+            return this.#send(raw, request, response, refused, controller)
+          }
+          const timeoutMs = beginning.route.timeoutMs ?? this.#requestTimeoutMs
+          const timer = setTimeout(
+            () => controller.abort(new Error(`the request took longer than ${timeoutMs} ms`)),
+            timeoutMs,
+          )
+          try {
+            answer = await this.#pipeline.handle(beginning.route, {
+              ...beginning.head,
+              body,
+              signal: controller.signal,
+            })
+            return await this.#send(raw, request, response, answer, controller)
+          } finally {
+            clearTimeout(timer)
+          }
+        })
+      }
+    } catch (error) {
+      // The socket broke while we read or wrote: there is nobody left to tell.
+      if (!controller.signal.aborted) this.#pipeline.logger.debug({ error, path: raw.path }, 'connection broke')
+      response.destroy()
+    } finally {
+      this.#inFlight.delete(controller)
+      statistics.requestsInFlight--
+      statistics.count(name, status, (performance.now() - startedMs) / 1000)
+      if (this.#inFlight.size === 0) this.#idle?.()
+    }
+  }
+
+  /** Reserves, reads, decodes; calls `use` once, with a refusal or with the body; gives all back. */
+  async #withBody(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: Route,
+    use: (refused: HttpResponse | null, body: Uint8Array) => Promise<number>,
+  ): Promise<number> {
+    const options = route.body
+    const declared = request.headers['content-length']
+    const chunked = request.headers['transfer-encoding'] !== undefined
+    if (options === undefined || (declared === undefined && !chunked)) {
+      request.resume()
+      return use(null, EMPTY)
+    }
+    const sizeBytes = declared === undefined ? 0 : Number(declared)
+    if (sizeBytes > options.sizeBytesMax) return use(tooLarge(sizeBytes, options.sizeBytesMax), EMPTY)
+    const budget = this.#pipeline.budget
+    let reserved = declared === undefined ? CHUNKED_RESERVE_BYTES : sizeBytes
+    if (!budget.tryReserve(reserved)) return use(overloaded(), EMPTY)
+    let buffer = this.#pool.take(Math.max(reserved, 1))
+    try {
+      let length = 0
+      for await (const chunk of request as AsyncIterable<Buffer>) {
+        if (length + chunk.length > options.sizeBytesMax) {
+          response.shouldKeepAlive = false
+          return await use(tooLarge(length + chunk.length, options.sizeBytesMax), EMPTY)
+        }
+        if (length + chunk.length > buffer.length) {
+          const more = buffer.length
+          if (!budget.tryReserve(more)) return await use(overloaded(), EMPTY)
+          reserved += more
+          const larger = this.#pool.take(Math.max(buffer.length * 2, length + chunk.length))
+          larger.set(buffer.subarray(0, length))
+          this.#pool.giveBack(buffer)
+          buffer = larger
+        }
+        buffer.set(chunk, length)
+        length += chunk.length
+      }
+      this.#pipeline.statistics.receivedBytes += length
+      const body = buffer.subarray(0, length)
+      const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
+      if (options.decodedSizeBytesMax === undefined || encoding === 'identity' || encoding === '') {
+        return await use(null, body)
+      }
+      const decoded = await inflated(body, encoding, options.decodedSizeBytesMax)
+      return 'refused' in decoded ? await use(decoded.refused, EMPTY) : await use(null, decoded.body)
+    } finally {
+      budget.release(reserved)
+      this.#pool.giveBack(buffer)
+    }
+  }
+
+  /** An answer before the body was read: take a short rest of it in, or let the connection go. */
+  #discardBody(request: IncomingMessage, response: ServerResponse): void {
+    const declared = Number(request.headers['content-length'] ?? (request.headers['transfer-encoding'] ? Infinity : 0))
+    if (declared > DRAIN_BYTES_MAX) response.shouldKeepAlive = false
+    else if (!request.readableEnded && !request.destroyed) request.resume()
+  }
+
+  async #send(
+    raw: RawHead,
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: HttpResponse,
+    controller: AbortController,
+  ): Promise<number> {
+    if (controller.signal.aborted && response.destroyed) return 499
+    const headers: Record<string, string> = { ...this.#pipeline.commonHeaders(raw), ...answer.headers }
+    if (this.#stopping) response.shouldKeepAlive = false
+    const { body } = answer
+    const withoutBody = request.method === 'HEAD' || answer.status === 204 || answer.status === 304
+    const acceptsGzip =
+      answer.identity !== true && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$|\s))/.test(raw.header('accept-encoding') ?? '')
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      let bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : (body ?? EMPTY)
+      if (acceptsGzip && bytes.length >= COMPRESS_BYTES_MIN && !withoutBody) {
+        bytes = await gzipAsync(bytes, { level: 3 })
+        headers['Content-Encoding'] = 'gzip'
+        headers.Vary = headers.Vary === undefined ? 'Accept-Encoding' : `${headers.Vary}, Accept-Encoding`
+      }
+      if (answer.status !== 204 && answer.status !== 304) headers['Content-Length'] = String(bytes.length)
+      response.writeHead(answer.status, headers)
+      this.#pipeline.statistics.sentBytes += bytes.length
+      await this.#end(response, withoutBody ? EMPTY : bytes)
+      return answer.status
+    }
+    if (withoutBody) {
+      response.writeHead(answer.status, headers)
+      await this.#end(response, EMPTY)
+      return answer.status
+    }
+    if (acceptsGzip) headers['Content-Encoding'] = 'gzip'
+    response.writeHead(answer.status, headers)
+    await this.#stream(response, body, acceptsGzip, controller)
+    return answer.status
+  }
+
+  async #stream(
+    response: ServerResponse,
+    body: AsyncIterable<string | Uint8Array>,
+    compressed: boolean,
+    controller: AbortController,
+  ): Promise<void> {
+    const guard = this.#drainGuard(response)
+    try {
+      const source = Readable.from(counted(body, this.#pipeline.statistics), {
+        objectMode: false,
+        highWaterMark: 64 << 10,
+      })
+      if (compressed) {
+        const level = { level: 3, flush: zlib.Z_NO_FLUSH }
+        await pipeStreams(source, createGzip(level), response, { signal: controller.signal })
+      } else {
+        await pipeStreams(source, response, { signal: controller.signal })
+      }
+    } finally {
+      guard.stop()
+      // An end that is not an end must not look like one: cut the connection instead.
+      if (!response.writableFinished) response.destroy()
+    }
+  }
+
+  async #end(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+    const guard = this.#drainGuard(response)
+    try {
+      await new Promise<void>((resolve) => {
+        response.once('close', resolve)
+        response.end(bytes, () => resolve())
+      })
+    } finally {
+      guard.stop()
+    }
+  }
+
+  /** Closes the connection of a client that takes nothing for `drainTimeoutMs` while there is something to take. */
+  #drainGuard(response: ServerResponse): { stop(): void } {
+    let lastWritten = -1
+    const timer = setInterval(() => {
+      const socket = response.socket
+      if (socket === null || socket.destroyed) return
+      const taken = socket.bytesWritten - socket.writableLength
+      if (socket.writableLength > 0 && taken === lastWritten) {
+        this.#pipeline.statistics.slowClientsClosed++
+        socket.destroy()
+      }
+      lastWritten = taken
+    }, this.#drainTimeoutMs)
+    timer.unref()
+    return { stop: () => clearInterval(timer) }
+  }
+}
+
+async function* counted(body: AsyncIterable<string | Uint8Array>, statistics: { sentBytes: number }) {
+  for await (const part of body) {
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part
+    statistics.sentBytes += bytes.length
+    yield bytes
+  }
+}
+
+async function inflated(
+  body: Uint8Array,
+  encoding: string,
+  sizeBytesMax: number,
+): Promise<{ body: Uint8Array } | { refused: HttpResponse }> {
+  const decode = encoding === 'gzip' ? gunzipAsync : encoding === 'deflate' ? inflateAsync : null
+  if (decode === null) {
+    return {
+      refused: textResponse(
+        415,
+        `content encoding ${JSON.stringify(encoding.slice(0, 40))}: expected gzip, deflate or none`,
+      ),
+    }
+  }
+  try {
+    return { body: await decode(body, { maxOutputLength: sizeBytesMax }) }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      return { refused: textResponse(413, `the body is larger than ${sizeBytesMax} bytes when decoded`) }
+    }
+    return { refused: textResponse(400, `the body is not valid ${encoding}: ${(error as Error).message}`) }
+  }
+}
+
+function rawHead(request: IncomingMessage): RawHead {
+  const url = request.url ?? '/'
+  const question = url.indexOf('?')
+  const headers = request.headers
+  const certificate =
+    'getPeerCertificate' in request.socket && (request.socket as TLSSocket).authorized
+      ? (request.socket as TLSSocket).getPeerCertificate()
+      : undefined
+  const name = certificate?.subject?.CN
+  return {
+    method: request.method ?? 'GET',
+    path: question < 0 ? url : url.slice(0, question),
+    query: new URLSearchParams(question < 0 ? '' : url.slice(question + 1)),
+    header(header) {
+      const value = Object.hasOwn(headers, header) ? headers[header] : undefined
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+    remoteAddress: request.socket.remoteAddress ?? '',
+    ...(typeof name === 'string' ? { clientCertificateName: name } : {}),
+  }
+}
+
+function tooLarge(sizeBytes: number, sizeBytesMax: number): HttpResponse {
+  return textResponse(413, `the body has ${sizeBytes} bytes or more, at most ${sizeBytesMax} are accepted`)
+}
+
+function overloaded(): HttpResponse {
+  return unavailableResponse('too many bytes in flight, come again', 1 + Math.floor(Math.random() * 4))
+}
