@@ -17,10 +17,3 @@ export type {
 export type { DatabaseOptions, NamespaceOptions, Notice, SyncMode } from './options.js'
 export { BLOCK_SIZE_MS_MAX, DEFAULT_NAMESPACE } from './options.js'
 export type { AppendResult, Rejection, RejectionReason, SampleBatch, Shard } from './shard.js'
-export type {
-  AggregatedNamespaceOptions,
-  AppendedSamples,
-  WindowBatch,
-  WindowCommit,
-  WindowStore,
-} from './window-store.js'

@@ -55,12 +55,6 @@ export interface SelectHints {
   /** Force one namespace, or read nothing coarser than this. */
   readonly namespace?: string
   readonly resolutionMsMax?: number
-  /**
-   * Of one aggregated namespace: the column to read, where a series has it; else `value`, else `last`. The planner sets it.
-   * `sum` with `counts: true` fills the batches' `counts` from the column `count`.
-   */
-  readonly column?: AggregateColumn
-  readonly counts?: boolean
 }
 
 export interface SelectResult {
