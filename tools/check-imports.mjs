@@ -40,7 +40,7 @@ const PLATFORM_CALLS = [
 ]
 /** Where the platform is implemented or is the subject: an `env/node` folder, tests, tools around the product. */
 const PLATFORM_ALLOWED =
-  /(\/env\/node\/|\.test\.ts$|\/testing\/|^benchmarks\/|^simulation\/|^end-to-end\/|^native\/|\.e2e\.ts$)/
+  /(\/env\/node\/|\.test\.ts$|\.test\.program\.ts$|\.conformance\.ts$|\/testing\/|^benchmarks\/|^simulation\/|^end-to-end\/|^native\/|\.e2e\.ts$)/
 
 export function checkImports(root) {
   const problems = []
@@ -58,7 +58,7 @@ export function checkImports(root) {
           if (!target.startsWith(`${folder}/src/`)) {
             problems.push(`${file}:${line}: imports ${specifier}: another package is imported by its name`)
           }
-        } else if (specifier.startsWith('@varve/') && !/\.test\.ts$/.test(file)) {
+        } else if (specifier.startsWith('@varve/') && !/\.(test|conformance|test\.program)\.ts$/.test(file)) {
           if (
             !allowed.some((name) => specifier === name || specifier.startsWith(name.endsWith('/') ? name : `${name}/`))
           ) {

@@ -1,0 +1,149 @@
+/**
+ * Files on Node. Every call runs on libuv's thread pool: a sync that takes long never holds the event loop.
+ */
+import { watch as watchNames } from 'node:fs'
+import * as fs from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import type { File, FileLock, FileStat, FileSystem, OpenMode } from '../file-system.js'
+import { during, fileErrorOf } from './node-file-error.js'
+import { lockFile } from './node-file-lock.js'
+
+const FLAGS: Record<OpenMode, string> = { read: 'r', create: 'wx+', append: 'a+' }
+const POLL_INTERVAL_MS = 2_000
+
+export function nodeFileSystem(): FileSystem {
+  return {
+    async open(path, mode) {
+      const handle = await during('open', path, fs.open(path, FLAGS[mode]))
+      try {
+        return new NodeFile(path, handle, (await during('open', path, handle.stat())).size)
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
+    },
+    rename: (from, to) => during('rename', `${from} to ${to}`, fs.rename(from, to)),
+    remove: (path) => during('remove', path, fs.unlink(path)),
+    removeTree: (path) => during('remove', path, fs.rm(path, { recursive: true, force: true })),
+    link: (existing, name) => during('link', `${existing} as ${name}`, fs.link(existing, name)),
+    async makeDirectory(path) {
+      await during('make directory', path, fs.mkdir(path, { recursive: true }))
+    },
+    async list(path) {
+      return (await during('list', path, fs.readdir(path))).sort()
+    },
+    stat,
+    async syncDirectory(path) {
+      const handle = await during('open directory', path, fs.open(path, 'r'))
+      try {
+        await during('sync directory', path, handle.sync())
+      } finally {
+        await handle.close()
+      }
+    },
+    async freeBytes(path) {
+      const disk = await during('ask for free space on', path, fs.statfs(path))
+      return disk.bavail * disk.bsize
+    },
+    lock: (path): Promise<FileLock> => lockFile(path),
+    watch,
+  }
+}
+
+async function stat(path: string): Promise<FileStat | null> {
+  try {
+    const found = await fs.stat(path)
+    return { sizeBytes: found.size, isDirectory: found.isDirectory(), modifiedMs: found.mtimeMs }
+  } catch (error) {
+    const failure = fileErrorOf('stat', path, error)
+    if (failure.code === 'NOT_FOUND') return null
+    throw failure
+  }
+}
+
+class NodeFile implements File {
+  readonly #path: string
+  readonly #handle: fs.FileHandle
+  #endOffset: number
+
+  constructor(path: string, handle: fs.FileHandle, sizeBytes: number) {
+    this.#path = path
+    this.#handle = handle
+    this.#endOffset = sizeBytes
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    let count = 0
+    while (count < target.length) {
+      const reading = this.#handle.read(target, count, target.length - count, offset + count)
+      const { bytesRead } = await during('read', this.#path, reading)
+      if (bytesRead === 0) break
+      count += bytesRead
+    }
+    return count
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    let count = 0
+    while (count < bytes.length) {
+      const writing = this.#handle.write(bytes, count, bytes.length - count, this.#endOffset)
+      const { bytesWritten } = await during('write', this.#path, writing)
+      count += bytesWritten
+      this.#endOffset += bytesWritten
+    }
+  }
+
+  sync(): Promise<void> {
+    return during('sync', this.#path, this.#handle.datasync())
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    await during('truncate', this.#path, this.#handle.truncate(sizeBytes))
+    this.#endOffset = sizeBytes
+  }
+
+  async size(): Promise<number> {
+    return (await during('stat', this.#path, this.#handle.stat())).size
+  }
+
+  close(): Promise<void> {
+    return during('close', this.#path, this.#handle.close())
+  }
+}
+
+/** Watches the folder for a file too: an editor or an atomic update replaces the file that a watch would stay with. */
+function watch(path: string, changed: () => void): { close(): void } {
+  let closed = false
+  let stop = () => {}
+  const start = async () => {
+    const found = await stat(path).catch(() => null)
+    if (closed) return
+    const isFolder = found?.isDirectory === true
+    const name = basename(path)
+    try {
+      const watcher = watchNames(isFolder ? path : dirname(path), { persistent: false }, (_event, changedName) => {
+        if (isFolder || changedName === null || changedName === name) changed()
+      })
+      stop = () => watcher.close()
+      watcher.on('error', () => {
+        watcher.close()
+        if (!closed) poll()
+      })
+    } catch {
+      // No watch is to be had (the folder is not there yet, or the system has run out of them): asking again still works.
+      poll()
+    }
+  }
+  const poll = () => {
+    const timer = setInterval(changed, POLL_INTERVAL_MS)
+    timer.unref()
+    stop = () => clearInterval(timer)
+  }
+  void start()
+  return {
+    close() {
+      closed = true
+      stop()
+    },
+  }
+}
