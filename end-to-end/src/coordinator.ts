@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { freePort, RunningProcess } from './process.js'
 
-const BINARY = fileURLToPath(new URL('../../packages/coordinator/bin/varve.mjs', import.meta.url))
+/** The `varve` command. */
+export const BINARY = fileURLToPath(new URL('../../packages/coordinator/bin/varve.mjs', import.meta.url))
 const BUILT = fileURLToPath(new URL('../../packages/coordinator/dist/main.js', import.meta.url))
 
 export interface CoordinatorOptions {

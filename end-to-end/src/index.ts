@@ -1,4 +1,4 @@
-export { Coordinator, type CoordinatorOptions } from './coordinator.js'
+export { BINARY, Coordinator, type CoordinatorOptions } from './coordinator.js'
 export { Etcd } from './etcd.js'
 export { freePort, type ProcessOptions, RunningProcess, waitFor } from './process.js'
 export { Prometheus, type PrometheusOptions } from './prometheus.js'
