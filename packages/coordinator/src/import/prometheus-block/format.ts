@@ -4,7 +4,7 @@
  *     BLOCK/meta.json         range, counts, version 1
  *     BLOCK/index             magic, version, symbols, series, …, table of contents (52 bytes) at the end
  *     BLOCK/chunks/000001 …   magic, version, 3 bytes of padding, then chunks: length, encoding, data, CRC32C
- *     BLOCK/tombstones        magic, then version and deleted intervals (series id, first ms, last ms), and their CRC32C
+ *     BLOCK/tombstones        magic, version, deleted intervals (series id, first ms, last ms), their CRC32C
  *
  * Integers are big-endian, lengths are unsigned varints, every section ends with the CRC32C of its content.
  * Source: Prometheus, tsdb/docs/format (index.md, chunks.md, tombstones.md).

@@ -15,13 +15,13 @@ export function readTombstones(file: string, bytes: Uint8Array): Map<number, Del
   const magic = head.u32()
   if (magic !== TOMBSTONES_MAGIC)
     throw head.corrupt(`this is no tombstones file: it starts with 0x${magic.toString(16)}`, 0)
-  const start = head.offset
   const version = head.u8()
   if (version !== TOMBSTONES_VERSION) {
     throw new ImportError('UNSUPPORTED', `${file}: tombstones version ${version}; known is ${TOMBSTONES_VERSION}`)
   }
+  const start = head.offset
   const end = bytes.length - 4
-  const cursor = new Cursor(file, bytes, head.offset, end)
+  const cursor = new Cursor(file, bytes, start, end)
   const deleted = new Map<number, DeletedInterval[]>()
   while (cursor.offset < end) {
     const id = cursor.uvarint()
