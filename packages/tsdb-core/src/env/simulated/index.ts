@@ -1,1 +1,5 @@
-export {}
+export { SeededRandom } from './seeded-random.js'
+export type { DiskFault, DiskOperation } from './simulated-disk.js'
+export { SimulatedDisk } from './simulated-disk.js'
+export type { RunOutcome, SimulationOptions } from './simulation.js'
+export { Simulation } from './simulation.js'
