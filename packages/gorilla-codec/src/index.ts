@@ -1,2 +1,24 @@
 export { crc32c } from './crc32c.js'
 export { CodecError, type CodecErrorCode } from './errors.js'
+export { SAMPLES_PER_CHUNK_MAX } from './limits.js'
+export {
+  decodeSealedTimestampsBatch,
+  decodeSealedValuesBatch,
+  encodeSealedTimestampsBatch,
+  encodeSealedValuesBatch,
+} from './sealed-batch.js'
+export {
+  decodeSealedTimestamps,
+  encodeSealedTimestamps,
+  readSealedTimestampsHeader,
+  type SealedTimestampsHeader,
+  sealedTimestampsSizeMax,
+} from './sealed-timestamps.js'
+export {
+  decodeSealedValues,
+  encodeSealedValues,
+  readSealedValuesHeader,
+  type SealedValuesHeader,
+  sealedValuesSizeMax,
+  verifySealedColumn,
+} from './sealed-values.js'

@@ -1,0 +1,289 @@
+/**
+ * A run of integers n[0..count), as sealed columns store them: n[0] is the column's business, the rest is
+ * `n[i] = n[0] + divisor * m[i]`. The divisor is the column's business too; m is packed by the plan of integer-plan.ts.
+ *
+ *     flags byte       bits 0-1 transform, 2-3 form of the patch positions, 4 patches are signed
+ *     width byte       bits of a low, 0..52
+ *     base             signed varint
+ *     first delta      signed varint, with transform 2 alone
+ *     patch count      varint  \
+ *     patch width      byte     } if there are patches
+ *     lows             packed run
+ *     patch positions  packed run (list, as wide as the last position), or one bit for each low (bitmap)
+ *     patches          packed run
+ *
+ * Bytes: docs/formats/chunk.md, "Packed integers". Rust twin: native/codec/src/packed_integers.rs.
+ */
+import { packedSize, packNumbers, unpackNumbers } from './bit-packing.js'
+import { bitWidth } from './bit-width.js'
+import { type ByteReader, corrupt } from './byte-reader.js'
+import { writeSignedVarint, writeVarint } from './byte-writer.js'
+import {
+  type IntegerPlan,
+  newIntegerPlan,
+  PATCHES_BITMAP,
+  PATCHES_NONE,
+  planIntegers,
+  TRANSFORM_DELTA,
+  TRANSFORM_DELTA2,
+} from './integer-plan.js'
+import { invariant } from './invariant.js'
+import { POWERS_OF_TWO, SCALED_MAX } from './limits.js'
+import { readPositions, writePositions } from './positions.js'
+import { scratchNumbers } from './scratch.js'
+
+/** The header's fields at their longest: flags, widths, base, first delta, patch count. */
+export const PACKED_INTEGERS_HEADER_SIZE_MAX = 3 + 9 + 9 + 3
+
+const SIGNED_PATCHES = 1 << 4
+const WIDTH_MAX = 52
+const PATCH_WIDTH_MAX = 53
+/** Divisor, width and patch width together, in bits: products of a hostile header then stay below 2^62. */
+const PRODUCT_BITS_MAX = 60
+/** Differences of scaled values stay below this, and so does their greatest common divisor. */
+export const DIFFERENCE_MAX = 2 ** 52
+
+const PLAN: IntegerPlan = newIntegerPlan()
+
+/** The size that `packIntegers` will take, within a few bytes; integers[0, count) are left as multiples of `divisor`. */
+export interface PreparedIntegers {
+  divisor: number
+  firstDelta: number
+  /** How many residuals stand in the residual column. */
+  length: number
+  sizeBytes: number
+}
+
+const PREPARED: PreparedIntegers = { divisor: 1, firstDelta: 0, length: 0, sizeBytes: 0 }
+
+/**
+ * Plans `integers[0, count)`, which it turns into m; `packPrepared` then writes what was planned. Two steps, so that a
+ * column can compare sizes before anything is written. Uses the scratch number columns 1 and 2.
+ */
+export function prepareIntegers(integers: Float64Array, count: number): PreparedIntegers {
+  const divisor = divideOut(integers, count)
+  PREPARED.divisor = divisor
+  if (count < 2 || divisor === 0) {
+    PREPARED.divisor = 1
+    PREPARED.length = 0
+    PREPARED.firstDelta = 0
+    PREPARED.sizeBytes = 3
+    PLAN.transform = 0
+    PLAN.width = 0
+    PLAN.base = 0
+    PLAN.patchForm = PATCHES_NONE
+    PLAN.patchesSigned = false
+    PLAN.patchCount = 0
+    // All equal: the lows take no bits, but there are as many.
+    if (count > 1) {
+      scratchNumbers(1).fill(0, 0, count - 1)
+      PREPARED.length = count - 1
+    }
+    return PREPARED
+  }
+  PREPARED.length = planIntegers(integers, count, scratchNumbers(1), scratchNumbers(2), PLAN)
+  PREPARED.firstDelta = PLAN.transform === TRANSFORM_DELTA2 ? integers[1] : 0
+  PREPARED.sizeBytes = PACKED_INTEGERS_HEADER_SIZE_MAX + Math.ceil(PLAN.costBits / 8)
+  return PREPARED
+}
+
+/** Writes what `prepareIntegers` planned last; returns the next offset. */
+export function packPrepared(out: Uint8Array, at: number): number {
+  const { transform, base, width, patchForm, patchesSigned, patchWidth, patchCount } = PLAN
+  const { length } = PREPARED
+  out[at++] = transform | (patchForm << 2) | (patchesSigned ? SIGNED_PATCHES : 0)
+  out[at++] = width
+  at = writeSignedVarint(out, at, base)
+  if (transform === TRANSFORM_DELTA2) at = writeSignedVarint(out, at, PREPARED.firstDelta)
+  const residuals = scratchNumbers(1)
+  if (patchForm === PATCHES_NONE) {
+    for (let index = 0; index < length; index++) residuals[index] -= base
+    return packNumbers(residuals, length, width, out, at)
+  }
+  at = writeVarint(out, at, patchCount)
+  out[at++] = patchWidth
+  const patches = scratchNumbers(2)
+  const positions = scratchNumbers(3)
+  const unit = POWERS_OF_TWO[width]
+  let found = 0
+  for (let index = 0; index < length; index++) {
+    const distance = residuals[index] - base
+    if (distance >= 0 && distance < unit) {
+      residuals[index] = distance
+      continue
+    }
+    const above = Math.floor(distance / unit)
+    residuals[index] = distance - above * unit
+    positions[found] = index
+    patches[found++] = patchesSigned ? (above > 0 ? 2 * above - 1 : -2 * above - 2) : above - 1
+  }
+  invariant(found === patchCount, 'the plan counted the patches', found, patchCount)
+  at = packNumbers(residuals, length, width, out, at)
+  at = writePositions(positions, patchCount, length, patchForm === PATCHES_BITMAP, out, at)
+  return packNumbers(patches, patchCount, patchWidth, out, at)
+}
+
+/**
+ * Reads a run of `count` integers that begins with `first` into `out[outOffset, outOffset + count)`.
+ *
+ * The caller has checked that `divisor` is in [1, 2^52].
+ * @throws {CodecError} `TRUNCATED` or `CORRUPT_CHUNK`, at the field that is wrong; the column is then undefined.
+ */
+export function unpackIntegers(
+  reader: ByteReader,
+  first: number,
+  divisor: number,
+  count: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  const start = reader.at
+  const flags = reader.byte()
+  const transform = flags & 3
+  const patchForm = (flags >>> 2) & 3
+  if (flags >= 32 || transform > TRANSFORM_DELTA2 || patchForm > PATCHES_BITMAP) {
+    throw corrupt(start, 'flags of packed integers')
+  }
+  if (patchForm === PATCHES_NONE && flags & SIGNED_PATCHES) throw corrupt(start, 'flags of packed integers')
+  const length = transform === TRANSFORM_DELTA2 ? count - 2 : count - 1
+  if (length < 0) throw corrupt(start, 'a transform that suits the count')
+  const width = reader.byte()
+  if (width > WIDTH_MAX) throw corrupt(start + 1, 'a width of at most 52 bits')
+  const divisorBits = bitWidth(divisor)
+  let at = reader.at
+  const base = reader.signedVarint()
+  if (divisorBits + bitWidth(Math.abs(base)) > PRODUCT_BITS_MAX || Math.abs(base) > DIFFERENCE_MAX) {
+    throw corrupt(at, 'a base within ±2^52')
+  }
+  at = reader.at
+  const firstDelta = transform === TRANSFORM_DELTA2 ? reader.signedVarint() : 0
+  if (divisorBits + bitWidth(Math.abs(firstDelta)) > PRODUCT_BITS_MAX || Math.abs(firstDelta) > DIFFERENCE_MAX) {
+    throw corrupt(at, 'a first delta within ±2^52')
+  }
+  let patchCount = 0
+  let patchWidth = 0
+  if (patchForm !== PATCHES_NONE) {
+    at = reader.at
+    patchCount = reader.varint()
+    if (patchCount < 1 || patchCount > length) throw corrupt(at, 'a patch count in [1, numbers]')
+    at = reader.at
+    patchWidth = reader.byte()
+    if (patchWidth > PATCH_WIDTH_MAX) throw corrupt(at, 'a patch width of at most 53 bits')
+  }
+  if (divisorBits + width + patchWidth > PRODUCT_BITS_MAX) throw corrupt(start + 1, 'widths that fit into 60 bits')
+
+  const lowsAt = reader.skip(packedSize(length, width))
+  const lowsOffset = outOffset + count - length
+  unpackNumbers(reader.bytes, lowsAt, length, width, out, lowsOffset)
+  if (patchForm !== PATCHES_NONE) {
+    const positions = readPositions(reader, patchCount, length, patchForm === PATCHES_BITMAP)
+    const patchesAt = reader.skip(packedSize(patchCount, patchWidth))
+    applyPatches(reader.bytes, patchesAt, patchCount, patchWidth, flags, width, positions, out, lowsOffset)
+  }
+
+  out[outOffset] = first
+  if (transform === TRANSFORM_DELTA2) out[outOffset + 1] = first + divisor * firstDelta
+  // What no header can exceed needs no check of each number.
+  const step = Math.abs(base) + POWERS_OF_TWO[width + patchWidth]
+  const reach =
+    divisor * (transform === TRANSFORM_DELTA2 ? (Math.abs(firstDelta) + step * length) * count : step * count)
+  const checked = Math.abs(first) + reach > SCALED_MAX
+  if (transform === TRANSFORM_DELTA) sumDeltas(out, outOffset, length, base, divisor)
+  else if (transform === TRANSFORM_DELTA2) sumDeltas2(out, outOffset, length, base, divisor, divisor * firstDelta)
+  else addBase(out, outOffset, length, base, divisor)
+  if (checked) checkRange(out, outOffset, count, start)
+}
+
+function applyPatches(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  patchWidth: number,
+  flags: number,
+  width: number,
+  positions: Float64Array,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  const patches = scratchNumbers(2)
+  unpackNumbers(bytes, at, count, patchWidth, patches, 0)
+  const unit = POWERS_OF_TWO[width]
+  if (flags & SIGNED_PATCHES) {
+    for (let index = 0; index < count; index++) {
+      const stored = patches[index]
+      const half = Math.floor(stored / 2)
+      const above = stored === 2 * half ? -half - 1 : half + 1
+      out[outOffset + positions[index]] += above * unit
+    }
+  } else {
+    for (let index = 0; index < count; index++) out[outOffset + positions[index]] += (patches[index] + 1) * unit
+  }
+}
+
+function addBase(out: Float64Array, outOffset: number, length: number, base: number, divisor: number): void {
+  const end = outOffset + 1 + length
+  const first = out[outOffset]
+  // Base and low are added first: that sum is exact for every number that passes the range check.
+  for (let index = outOffset + 1; index < end; index++) out[index] = first + divisor * (base + out[index])
+}
+
+function sumDeltas(out: Float64Array, outOffset: number, length: number, base: number, divisor: number): void {
+  const end = outOffset + 1 + length
+  let number = out[outOffset]
+  for (let index = outOffset + 1; index < end; index++) {
+    number += divisor * (base + out[index])
+    out[index] = number
+  }
+}
+
+function sumDeltas2(
+  out: Float64Array,
+  outOffset: number,
+  length: number,
+  base: number,
+  divisor: number,
+  firstDelta: number,
+): void {
+  const end = outOffset + 2 + length
+  let delta = firstDelta
+  let number = out[outOffset + 1]
+  for (let index = outOffset + 2; index < end; index++) {
+    delta += divisor * (base + out[index])
+    number += delta
+    out[index] = number
+  }
+}
+
+/** Refuses numbers that no encoder scales: beyond ±2^50 the two languages would round differently. */
+function checkRange(out: Float64Array, outOffset: number, count: number, start: number): void {
+  const end = outOffset + count
+  for (let index = outOffset; index < end; index++) {
+    const number = out[index]
+    if (!(number >= -SCALED_MAX && number <= SCALED_MAX)) throw corrupt(start, 'numbers within ±2^50')
+  }
+}
+
+/** Subtracts the first number, divides by the greatest common divisor of the rest and returns it; 0 if all are equal. */
+function divideOut(integers: Float64Array, count: number): number {
+  const first = integers[0]
+  let divisor = 0
+  for (let index = 1; index < count; index++) {
+    const distance = Math.abs(integers[index] - integers[index - 1])
+    if (distance === 0 || divisor === 1) continue
+    if (divisor === 0) divisor = distance
+    // A multiple is the usual case, and a division finds it faster than a remainder: both are exact below 2^53.
+    else if (Math.floor(distance / divisor) * divisor !== distance) divisor = greatestCommonDivisor(divisor, distance)
+  }
+  if (divisor > 1) for (let index = 0; index < count; index++) integers[index] = (integers[index] - first) / divisor
+  else for (let index = 0; index < count; index++) integers[index] -= first
+  return divisor
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  while (b !== 0) {
+    const rest = a % b
+    a = b
+    b = rest
+  }
+  return a
+}
