@@ -1,0 +1,94 @@
+/** The HTTP client on undici: kept connections, no redirects, bounded answers. */
+import { Agent, request as undiciRequest } from 'undici'
+import {
+  type ClientRequest,
+  type ClientResponse,
+  type HttpClient,
+  HttpClientError,
+  type HttpClientErrorCode,
+} from '../../server/http-client.js'
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+export interface NodeHttpClientOptions {
+  /** PEM certificates to trust besides the system's. */
+  readonly certificateAuthorities?: readonly string[]
+}
+
+export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient {
+  const authorities = options.certificateAuthorities
+  const agent = new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...(authorities === undefined ? {} : { ca: [...authorities] }) },
+    keepAliveTimeout: 30_000,
+    connections: 64,
+  })
+  return {
+    async request(request) {
+      try {
+        const response = await undiciRequest(request.url, {
+          method: request.method,
+          dispatcher: agent,
+          headers: { ...request.headers },
+          body: (request.body ?? null) as never,
+          headersTimeout: request.timeoutMs,
+          bodyTimeout: request.timeoutMs,
+          ...(request.signal === undefined ? {} : { signal: request.signal }),
+        })
+        return answer(request, response)
+      } catch (error) {
+        throw clientError(request, error)
+      }
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+function answer(request: ClientRequest, response: Awaited<ReturnType<typeof undiciRequest>>): ClientResponse {
+  const body = guarded(request, response.body)
+  const bytes = async (sizeBytesMax: number) => {
+    const parts: Uint8Array[] = []
+    let sizeBytes = 0
+    for await (const part of body) {
+      sizeBytes += part.length
+      if (sizeBytes > sizeBytesMax) {
+        throw new HttpClientError('TOO_LARGE', `${request.url} sent more than ${sizeBytesMax} bytes`)
+      }
+      parts.push(part)
+    }
+    return Buffer.concat(parts)
+  }
+  return {
+    status: response.statusCode,
+    header(name) {
+      const value = response.headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+    body,
+    bytes,
+    text: async (sizeBytesMax = 64 << 20) => Buffer.from(await bytes(sizeBytesMax)).toString('utf8'),
+    discard: async () => {
+      await response.body.dump()
+    },
+  }
+}
+
+async function* guarded(request: ClientRequest, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    throw clientError(request, error)
+  }
+}
+
+function clientError(request: ClientRequest, error: unknown): HttpClientError {
+  if (error instanceof HttpClientError) return error
+  const cause = error as { code?: string; name?: string; message?: string }
+  const aborted = request.signal?.aborted === true || cause.name === 'AbortError'
+  const code: HttpClientErrorCode = aborted ? 'ABORTED' : /TIMEOUT/.test(cause.code ?? '') ? 'TIMEOUT' : 'UNREACHABLE'
+  const said = cause.code ?? cause.message ?? String(error)
+  return new HttpClientError(code, `${request.method} ${withoutCredentials(request.url)}: ${said}`, { cause: error })
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//').split('?')[0]
+}
