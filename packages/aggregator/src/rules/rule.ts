@@ -79,9 +79,3 @@ export interface NamespaceRule {
   readonly retentionMs: number | null
   readonly blockSizeMs: number | null
 }
-
-/** `sum`, `p99`, …: as the aggregation is written in documents and put for `{aggregate}`. */
-export function aggregationText(aggregation: Aggregation): string {
-  if (aggregation.operator !== 'quantile') return aggregation.operator
-  return `p${String(Number((aggregation.quantile * 100).toPrecision(12))).replace('.', '')}`
-}

@@ -1,0 +1,206 @@
+/**
+ * All rules with their history: which version of which rule holds for which window.
+ *
+ * A rollup is a function of samples and of rule history (DESIGN D6), so a version that was once in force is kept, with the
+ * first window for which it holds, and a late sample is computed again under the rules of its own time.
+ *
+ * **R1** A version holds for windows that end after its `fromMs`, up to the `fromMs` of the next one.
+ *   *Held by* `versionAt`.
+ * **R2** A document that does not read leaves the last good version in force. *Held by* `update`.
+ * **R3** A version is written to disk before a window is computed with it. *Held by* `RuleFollower`.
+ * **R4** What a store lists at any later time decides, whatever its revision says: backups are restored.
+ */
+import type { RuleListing, StoredDocument } from '../stores/rule-store.js'
+import { ruleIdText } from '../stores/rule-store.js'
+import type { RuleProblem } from './document-text.js'
+import type { Rule, RuleKind } from './rule.js'
+import { readRule, readRuleAt } from './rule-reader.js'
+
+export interface RuleVersion {
+  /** The store's, for people: the order of versions is that of the list. */
+  readonly revision: number
+  readonly text: string
+  /** Null: the rule was deleted. */
+  readonly rule: Rule | null
+  /** Holds for windows that end after this time. */
+  readonly fromMs: number
+}
+
+export interface RuleEntry {
+  readonly kind: RuleKind
+  readonly name: string
+  readonly where: string
+  /** Oldest first; never empty once a good document was seen. */
+  readonly versions: readonly RuleVersion[]
+  /** Of the newest document, if it does not read. */
+  readonly problems: readonly RuleProblem[]
+  readonly badRevision: number
+}
+
+/** What `update` found. A new or changed rule that is to hold for past windows says from when. */
+export interface RuleChange {
+  readonly kind: 'added' | 'changed' | 'deleted' | 'rejected' | 'mended'
+  readonly id: string
+  readonly problems: readonly RuleProblem[]
+  readonly backfillFromMs: number | null
+}
+
+/** A rule keeps so many versions; older ones are forgotten, and their windows are then not computed again. */
+const VERSIONS_MAX = 100
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+type Entry = Omit<Mutable<RuleEntry>, 'versions'> & { versions: RuleVersion[] }
+
+export class RuleBook {
+  readonly #entries = new Map<string, Entry>()
+  #strays: RuleListing['strays'] = []
+  #revision = 0
+  /** Grows with each change of a version: what was derived from the rules is then derived anew. */
+  generation = 0
+
+  get revision(): number {
+    return this.#revision
+  }
+
+  get strays(): RuleListing['strays'] {
+    return this.#strays
+  }
+
+  /** All rules that were ever seen, sorted by kind and name; deleted ones have a last version without a rule. */
+  entries(): RuleEntry[] {
+    return [...this.#entries.values()].sort((a, b) => (ruleIdText(a) < ruleIdText(b) ? -1 : 1))
+  }
+
+  entry(id: string): RuleEntry | undefined {
+    return this.#entries.get(id)
+  }
+
+  /** The rules that hold for a window that ends at `windowEndMs`, oldest rule first, so that owners of outputs stay. */
+  rulesAt(windowEndMs: number): Rule[] {
+    const rules: { rule: Rule; since: number }[] = []
+    for (const entry of this.#entries.values()) {
+      const rule = versionAt(entry.versions, windowEndMs)?.rule
+      if (rule) rules.push({ rule, since: entry.versions[0].revision })
+    }
+    return rules.sort((a, b) => a.since - b.since || (a.rule.name < b.rule.name ? -1 : 1)).map(({ rule }) => rule)
+  }
+
+  /** The rules that hold from now on, those with a later `from` too. */
+  currentRules(): Rule[] {
+    const rules: Rule[] = []
+    for (const { versions } of this.#entries.values()) {
+      const rule = versions.at(-1)?.rule
+      if (rule) rules.push(rule)
+    }
+    return rules
+  }
+
+  /** The times at which the rules in force change, rising: between two of them they are the same. */
+  boundariesMs(): number[] {
+    const times = new Set<number>()
+    for (const { versions } of this.#entries.values()) {
+      for (const version of versions) {
+        times.add(version.fromMs)
+        if (version.rule && version.rule.kind !== 'namespace' && version.rule.untilMs !== null)
+          times.add(version.rule.untilMs)
+      }
+    }
+    return [...times].sort((a, b) => a - b)
+  }
+
+  /** Takes over what a store lists. Changes hold for windows that end after `nowMs`, or as the document says. */
+  update(listing: RuleListing, nowMs: number): RuleChange[] {
+    this.#revision = listing.revision
+    this.#strays = listing.strays
+    const changes: RuleChange[] = []
+    const listed = new Set<string>()
+    const documents = [...listing.documents].sort((a, b) => a.revision - b.revision)
+    for (const document of documents) {
+      listed.add(ruleIdText(document))
+      const change = this.#take(document, nowMs)
+      if (change) changes.push(change)
+    }
+    if (listing.complete) {
+      for (const [id, entry] of this.#entries) if (!listed.has(id)) changes.push(...this.#remove(id, entry, nowMs))
+    }
+    if (changes.some(({ kind }) => kind !== 'rejected' && kind !== 'mended')) this.generation++
+    return changes
+  }
+
+  /** A copy that changes by itself: it becomes the book in force once it is on disk. */
+  clone(): RuleBook {
+    const copy = new RuleBook()
+    copy.restore(this.#revision, [...this.#entries.values()])
+    copy.#strays = this.#strays
+    copy.generation = this.generation
+    return copy
+  }
+
+  /** For `clone` and `decodeRuleBook`. */
+  restore(revision: number, entries: readonly RuleEntry[]): void {
+    this.#revision = revision
+    for (const entry of entries) this.#entries.set(ruleIdText(entry), { ...entry, versions: [...entry.versions] })
+    this.generation++
+  }
+
+  #take(document: StoredDocument, nowMs: number): RuleChange | null {
+    const id = ruleIdText(document)
+    const entry = this.#entries.get(id)
+    const last = entry?.versions.at(-1)
+    if (entry && last?.rule && last.text === document.text) {
+      entry.where = document.where
+      if (entry.problems.length === 0) return null
+      // The bad document was taken back; the version in force is what it was.
+      entry.problems = []
+      return { kind: 'mended', id, problems: [], backfillFromMs: null }
+    }
+    const { kind, name, within, text, revision, where } = document
+    const reading = within ? readRuleAt(kind, name, within.document, within.path) : readRule(kind, name, text)
+    if (reading.rule === null) {
+      const isNews = JSON.stringify(entry?.problems) !== JSON.stringify(reading.problems)
+      this.#entries.set(id, {
+        kind,
+        name,
+        where,
+        versions: entry?.versions ?? [],
+        problems: reading.problems,
+        badRevision: revision,
+      })
+      return isNews ? { kind: 'rejected', id, problems: reading.problems, backfillFromMs: null } : null
+    }
+    const { rule } = reading
+    const from = rule.kind === 'namespace' ? null : rule.fromMs
+    const fromMs = from ?? nowMs
+    // Versions that were to begin later than this one never come to hold.
+    const versions = (entry?.versions ?? []).filter((version) => version.fromMs < fromMs || version.fromMs <= nowMs)
+    versions.push({ revision, text, rule, fromMs })
+    this.#entries.set(id, { kind, name, where, versions: versions.slice(-VERSIONS_MAX), problems: [], badRevision: 0 })
+    const backfillFromMs = from !== null && from < nowMs ? from : null
+    return { kind: last?.rule ? 'changed' : 'added', id, problems: [], backfillFromMs }
+  }
+
+  #remove(id: string, entry: Entry, nowMs: number): RuleChange[] {
+    entry.problems = []
+    const last = entry.versions.at(-1)
+    if (last === undefined) {
+      this.#entries.delete(id) // Only bad documents were ever there.
+      return []
+    }
+    if (last.rule === null) return []
+    entry.versions = entry.versions.filter((version) => version.fromMs <= nowMs)
+    entry.versions.push({ revision: this.#revision, text: '', rule: null, fromMs: nowMs })
+    return [{ kind: 'deleted', id, problems: [], backfillFromMs: null }]
+  }
+}
+
+/** The version that holds for a window: the newest that begins before its end. */
+export function versionAt(versions: readonly RuleVersion[], windowEndMs: number): RuleVersion | null {
+  for (let index = versions.length - 1; index >= 0; index--) {
+    const version = versions[index]
+    if (version.fromMs >= windowEndMs) continue
+    const { rule } = version
+    if (rule && rule.kind !== 'namespace' && rule.untilMs !== null && windowEndMs > rule.untilMs) return null
+    return version
+  }
+  return null
+}

@@ -1,0 +1,159 @@
+/**
+ * Keeps a `RuleBook` the same as a store: lists at the start, after each hint and every minute; after a failure it lists
+ * again soon, and the rules stay what they were. What it learns is on disk before anybody is told (R3).
+ */
+import { type Env, sleep, type Timer } from '@varve/tsdb-core/env'
+import { messageOf } from '../errors.js'
+import { RuleBook, type RuleChange } from '../rules/rule-book.js'
+import { readRuleBook, writeRuleBook } from './rule-state-file.js'
+import type { RuleStore } from './rule-store.js'
+
+const RELIST_MS = 60_000
+/** A failed listing is repeated after this, and then at most so much later. */
+const RETRY_MS_MIN = 250
+const RETRY_MS_MAX = 2000
+/** Hints come in bursts: one listing answers those of so many milliseconds. */
+const SETTLE_MS = 20
+
+export interface RuleFollowerOptions {
+  readonly env: Env
+  readonly store: RuleStore
+  /** Absent: nothing is kept over a restart. */
+  readonly statePath?: string
+  /** After each change, with the book already written. */
+  readonly onChange: (changes: readonly RuleChange[]) => void | Promise<void>
+  readonly onNotice: (severity: 'info' | 'warning' | 'error', message: string) => void
+}
+
+export interface RuleStoreStatus {
+  readonly store: string
+  readonly revision: number
+  readonly reachable: boolean
+  readonly error: string | null
+  /** Wall clock time of the last listing that succeeded; null: none since the start. */
+  readonly listedMs: number | null
+  readonly listingCount: number
+  readonly failureCount: number
+}
+
+export class RuleFollower {
+  readonly #options: RuleFollowerOptions
+  #book = new RuleBook()
+  #watch: { close(): Promise<void> } | null = null
+  #timer: Timer | null = null
+  #listing: Promise<void> | null = null
+  #wanted = false
+  #retryMs = RETRY_MS_MIN
+  #error: string | null = null
+  #listedMs: number | null = null
+  #listingCount = 0
+  #failureCount = 0
+  readonly #stop = new AbortController()
+
+  constructor(options: RuleFollowerOptions) {
+    this.#options = options
+  }
+
+  get book(): RuleBook {
+    return this.#book
+  }
+
+  status(): RuleStoreStatus {
+    return {
+      store: this.#options.store.description,
+      revision: this.#book.revision,
+      reachable: this.#error === null && this.#listedMs !== null,
+      error: this.#error,
+      listedMs: this.#listedMs,
+      listingCount: this.#listingCount,
+      failureCount: this.#failureCount,
+    }
+  }
+
+  /** Reads the state file, then tries to list once: with the store away the rules of the file hold. */
+  async start(): Promise<void> {
+    const { env, statePath, onNotice, store } = this.#options
+    if (statePath !== undefined) {
+      try {
+        this.#book = (await readRuleBook(env.files, statePath)) ?? this.#book
+      } catch (error) {
+        // The store has the rules still; what is lost is their history, so past windows are computed no more.
+        onNotice('error', `the kept rules cannot be read and are left aside: ${messageOf(error)}`)
+        await env.files.rename(statePath, `${statePath}.damaged`)
+      }
+    }
+    this.#watch = store.watch(() => this.#hint(SETTLE_MS))
+    await this.refresh()
+  }
+
+  /** Lists now; resolves when what was listed is in the book, or the attempt has failed. Never rejects. */
+  async refresh(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    if (this.#listing) {
+      this.#wanted = true
+      return this.#listing
+    }
+    this.#listing = this.#listUntilSettled()
+    await this.#listing
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the rule follower was stopped'))
+    this.#timer?.cancel()
+    await this.#watch?.close()
+    await this.#listing
+  }
+
+  #hint(delayMs: number): void {
+    if (this.#stop.signal.aborted) return
+    this.#timer?.cancel()
+    this.#timer = this.#options.env.clock.setTimer(delayMs, () => void this.refresh())
+  }
+
+  async #listUntilSettled(): Promise<void> {
+    do {
+      this.#wanted = false
+      await this.#listOnce()
+    } while (this.#wanted && !this.#stop.signal.aborted)
+    this.#listing = null
+    this.#hint(this.#error === null ? RELIST_MS : this.#retryMs)
+  }
+
+  async #listOnce(): Promise<void> {
+    const { env, store, statePath, onChange, onNotice } = this.#options
+    try {
+      this.#listingCount++
+      const listing = await store.list()
+      const book = this.#book.clone()
+      const changes = book.update(listing, env.clock.wallMs())
+      if (changes.length > 0 && statePath !== undefined) await this.#write(statePath, book)
+      this.#book = book
+      if (this.#error !== null) onNotice('info', `${store.description} answers again`)
+      this.#error = null
+      this.#listedMs = env.clock.wallMs()
+      this.#retryMs = RETRY_MS_MIN
+      if (changes.length > 0) await onChange(changes)
+    } catch (error) {
+      this.#failureCount++
+      if (this.#error === null) {
+        onNotice('warning', `the rules stay as they are, since they cannot be listed: ${messageOf(error)}`)
+      }
+      this.#error = messageOf(error)
+      this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2)
+    }
+  }
+
+  /** Until it is written, nobody may compute with it: a full disk delays the new rules, and loses nothing. */
+  async #write(statePath: string, book: RuleBook): Promise<void> {
+    const { env, onNotice } = this.#options
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await writeRuleBook(env.files, statePath, book)
+      } catch (error) {
+        if (this.#stop.signal.aborted) throw error
+        if (attempt === 0) onNotice('error', `the rules cannot be written to ${statePath}: ${messageOf(error)}`)
+        await sleep(env.clock, RETRY_MS_MAX, this.#stop.signal)
+      }
+    }
+  }
+}
