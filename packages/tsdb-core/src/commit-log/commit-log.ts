@@ -1,5 +1,5 @@
 /**
- * What the commit log is asked for and what it reports (DESIGN D12).
+ * What the commit log is asked for and what it reports (DESIGN D12). `CommitLog` itself stands in writer.ts.
  *
  * **I1** `append` resolves once its record is durable as the sync mode says; records lie on disk in the order of the calls.
  * **I2** A segment exists once its header, and all records that were written again into it, are synced under its name.
@@ -55,7 +55,7 @@ export interface ReplayReport {
   readonly segmentCount: number
   readonly recordCount: number
   readonly readBytes: number
-  /** Bytes of a write that a crash cut short; they were never acknowledged. Cut off. */
+  /** Bytes at the end of a segment that a crash left of writes that were never known to be durable. Cut off. */
   readonly tornTailBytes: number
   /** Damage that may have cost acknowledged records. Empty after every crash of a sound disk. */
   readonly damages: readonly LogDamage[]
@@ -79,24 +79,4 @@ export interface SegmentInfo {
   readonly segment: number
   readonly path: string
   readonly sizeBytes: number
-}
-
-/** A log that is open. `CommitLog.open(options)` gives one. */
-export interface CommitLogHandle {
-  /** Applies what is on disk, oldest first. Once, before the first `append`. Awaits `apply` where it gives a promise. */
-  replay(apply: (record: LogRecord) => void | Promise<void>, options?: ReplayOptions): Promise<ReplayReport>
-  /**
-   * Appends one record whose payload is the parts one after the other; they are copied before the call returns.
-   *
-   * @throws {StorageError} `READ_ONLY` when the disk is full, `UNAVAILABLE` when it fails, `CLOSED`. The record is then not
-   * in the log, and the next call tries again.
-   */
-  append(type: RecordType, parts: readonly Uint8Array[]): Promise<void>
-  /** Begins a new segment and gives its number: records of earlier calls lie before it, later ones in it. */
-  rotate(): Promise<number>
-  /** Removes the segments before this one. */
-  removeBefore(segment: number): Promise<void>
-  /** Syncs what was appended, in every mode, and lets go of the files. */
-  close(): Promise<void>
-  segments(): readonly SegmentInfo[]
 }

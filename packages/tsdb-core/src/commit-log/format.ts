@@ -20,6 +20,8 @@ export const SEGMENT_HEADER_SIZE_BYTES = 64
 export const RECORD_HEADER_SIZE_BYTES = 24
 /** Larger batches are split by the caller. It also bounds what a reader holds in memory. */
 export const RECORD_PAYLOAD_SIZE_BYTES_MAX = 32 * 1024 * 1024
+/** Where more records were unsynced, this many are said to have been: nothing is then taken for durable that was not. */
+export const UNSYNCED_COUNT_MAX = 0xff_ffff
 
 /** What a record says. A number that is not listed is refused: a newer program wrote it. */
 export const RecordType = {
@@ -46,6 +48,11 @@ export interface SegmentHeader {
 export interface RecordHeader {
   readonly type: number
   readonly sequence: number
+  /**
+   * How many records before this one were not yet durable when it was written: those further back are known to have been.
+   * It tells damage from the torn end of a write.
+   */
+  readonly unsyncedCount: number
   readonly payloadSizeBytes: number
   readonly payloadCrc: number
 }
@@ -84,16 +91,22 @@ export function readSegmentHeader(bytes: Uint8Array, offset: number): SegmentHea
  * Fills the header that stands before a payload.
  *
  *     0  u32  CRC32C of bytes 4..24, from the salt     16  u8   type
- *     4  u32  payload size in bytes                    17  3 B  zero
+ *     4  u32  payload size in bytes                    17  u24  unsynced count
  *     8  u64  sequence                                 20  u32  CRC32C of the payload, from `payloadCrcSeed`
  */
 export function writeRecordHeader(out: Uint8Array, offset: number, salt: number, header: RecordHeader): void {
   const view = new DataView(out.buffer, out.byteOffset + offset, RECORD_HEADER_SIZE_BYTES)
   view.setUint32(4, header.payloadSizeBytes, true)
   writeUint53(view, 8, header.sequence)
-  view.setUint32(16, header.type, true)
+  view.setUint32(16, header.type + Math.min(header.unsyncedCount, UNSYNCED_COUNT_MAX) * 0x100, true)
   view.setUint32(20, header.payloadCrc, true)
   view.setUint32(0, crc32c(out, offset + 4, offset + RECORD_HEADER_SIZE_BYTES, salt), true)
+}
+
+/** False for nearly all offsets at which no header stands, at the cost of a few comparisons. */
+export function mayBeRecordHeader(bytes: Uint8Array, offset: number): boolean {
+  // Type 0 is never written, and no log has 2^48 records.
+  return bytes[offset + 16] !== 0 && bytes[offset + 14] === 0 && bytes[offset + 15] === 0
 }
 
 /** The header at `offset`, or null when its checksum does not hold. The caller sees to it that it lies within `bytes`. */
@@ -101,7 +114,8 @@ export function readRecordHeader(bytes: Uint8Array, offset: number, salt: number
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, RECORD_HEADER_SIZE_BYTES)
   if (view.getUint32(0, true) !== crc32c(bytes, offset + 4, offset + RECORD_HEADER_SIZE_BYTES, salt)) return null
   return {
-    type: view.getUint32(16, true),
+    type: view.getUint8(16),
+    unsyncedCount: view.getUint32(16, true) >>> 8,
     sequence: readUint53(view, 8),
     payloadSizeBytes: view.getUint32(4, true),
     payloadCrc: view.getUint32(20, true),

@@ -1,0 +1,27 @@
+export { ByteReader, ByteWriter } from './byte-writer.js'
+export type {
+  CommitLogOptions,
+  LogDamage,
+  LogRecord,
+  ReplayOptions,
+  ReplayProgress,
+  ReplayReport,
+  SegmentInfo,
+  SyncMode,
+} from './commit-log.js'
+export { RECORD_PAYLOAD_SIZE_BYTES_MAX, RecordType } from './format.js'
+export type { NamespaceChange, SeriesDeclarations, ShardSamples, Tombstones, Watermark } from './records.js'
+export {
+  decodeNamespaceChange,
+  decodeSampleBatch,
+  decodeSeriesDeclarations,
+  decodeTombstones,
+  decodeWatermark,
+  encodeNamespaceChange,
+  encodeSampleBatch,
+  encodeSeriesDeclarations,
+  encodeTombstones,
+  encodeWatermark,
+} from './records.js'
+export { verifyCommitLog } from './verify.js'
+export { CommitLog } from './writer.js'
