@@ -1,1 +1,25 @@
-export {}
+import { type LoadedNative, loadNative, type NativeKernels, type NativeStatus } from './loader.js'
+
+export type { CodecKernels } from './codec.js'
+export { NativeError, type NativeKernels, type NativeMode, type NativeStatus } from './loader.js'
+
+let loaded: LoadedNative | undefined
+
+function native(): LoadedNative {
+  loaded ??= loadNative(process.env.VARVE_NATIVE)
+  return loaded
+}
+
+/**
+ * The Rust kernels, or undefined where there are none: then the caller's own TypeScript does the work.
+ *
+ * @throws {NativeError} if `VARVE_NATIVE` is `require` and there are none, or is no known setting.
+ */
+export function nativeKernels(): NativeKernels | undefined {
+  return native().kernels
+}
+
+/** Whether the Rust kernels are used, from which file, and why not. */
+export function nativeStatus(): NativeStatus {
+  return native().status
+}

@@ -1,0 +1,10 @@
+//! The N-API module of Varve: converts, calls, maps the error; no logic.
+//!
+//! One file a topic, over one plain crate a topic. Rules of the border:
+//! - every exported function is `#[napi(catch_unwind)]`: a panic becomes an error, never the end of the process;
+//! - typed arrays come in as [`column::Column`], whose slices exist only after `disjoint!` has checked that no output
+//!   overlaps anything else;
+//! - offsets and counts come in as `f64` and are checked: what JavaScript sends may be negative, fractional or NaN.
+
+mod codec;
+mod column;
