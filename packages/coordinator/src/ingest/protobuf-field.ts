@@ -1,0 +1,82 @@
+/**
+ * Protobuf on the wire, read strictly by offset: varints, tags and the skipping of what is not known.
+ *
+ * A varint has at most 10 bytes; bits over 64 are dropped, as Go's generated code does. Sizes of 0 mean a fault.
+ * Rust twin: native/ingest/src/protobuf.rs.
+ */
+const GROUP_DEPTH_MAX = 100
+
+/** How many bytes the varint at `at` has, or 0 if it is cut short by `end` or too long. */
+export function varintSize(bytes: Uint8Array, at: number, end: number): number {
+  for (let size = 1; size <= 10 && at + size <= end; size++) if (bytes[at + size - 1] < 0x80) return size
+  return 0
+}
+
+/** The varint's value as an unsigned number; over 2^53 it is rounded. */
+export function varintNumber(bytes: Uint8Array, at: number, size: number): number {
+  let value = 0
+  let scale = 1
+  for (let i = 0; i < size && i < 9; i++) {
+    value += (bytes[at + i] & 0x7f) * scale
+    scale *= 128
+  }
+  return size === 10 ? value + (bytes[at + 9] & 1) * 2 ** 63 : value
+}
+
+/** The varint's value as an int64; outside ±2^53 it is rounded. */
+export function varintInt64(bytes: Uint8Array, at: number, size: number): number {
+  if (size < 10) return varintNumber(bytes, at, size) // At most 63 bits: it cannot be negative.
+  let low = 0
+  for (let i = 0; i < 4; i++) low += (bytes[at + i] & 0x7f) * 2 ** (7 * i)
+  low += (bytes[at + 4] & 0x0f) * 2 ** 28
+  let high = (bytes[at + 4] & 0x7f) >>> 4
+  for (let i = 5; i < 9; i++) high += (bytes[at + i] & 0x7f) * 2 ** (7 * i - 32)
+  high += (bytes[at + 9] & 1) * 2 ** 31
+  return (high | 0) * 2 ** 32 + low
+}
+
+/** The varint's value as 64 bits. */
+export function varintBigInt(bytes: Uint8Array, at: number, size: number): bigint {
+  let value = 0n
+  for (let i = size - 1; i >= 0; i--) value = (value << 7n) | BigInt(bytes[at + i] & 0x7f)
+  return BigInt.asUintN(64, value)
+}
+
+/** Where the field that begins behind its tag ends, or -1: it is cut short, or its group is broken. */
+export function skipField(bytes: Uint8Array, at: number, end: number, tag: number, depth = 0): number {
+  switch (tag & 7) {
+    case 0: {
+      const size = varintSize(bytes, at, end)
+      return size === 0 ? -1 : at + size
+    }
+    case 1:
+      return at + 8 <= end ? at + 8 : -1
+    case 2: {
+      const size = varintSize(bytes, at, end)
+      if (size === 0) return -1
+      const to = at + size + varintNumber(bytes, at, size)
+      return to <= end ? to : -1
+    }
+    case 3:
+      return skipGroup(bytes, at, end, tag >>> 3, depth + 1)
+    case 5:
+      return at + 4 <= end ? at + 4 : -1
+    default:
+      return -1
+  }
+}
+
+function skipGroup(bytes: Uint8Array, at: number, end: number, field: number, depth: number): number {
+  if (depth > GROUP_DEPTH_MAX) return -1
+  while (at < end) {
+    const size = varintSize(bytes, at, end)
+    if (size === 0) return -1
+    const tag = varintNumber(bytes, at, size)
+    if (tag > 0xffff_ffff || tag < 8) return -1
+    at += size
+    if ((tag & 7) === 4) return tag >>> 3 === field ? at : -1
+    at = skipField(bytes, at, end, tag, depth)
+    if (at < 0) return -1
+  }
+  return -1
+}

@@ -1,0 +1,100 @@
+/**
+ * What one pass over a write request yields: columns, and lists of what needs a second look.
+ *
+ *     row k      seriesRefs[k]  timestampsMs[k]  values[k]  startTimestampsMs[k]     one a sample, in wire order
+ *     unknown u  unknowns[4u..] label bytes (offset, length) | first row | rows      series that the cache does not know
+ *     extra x    extras[6x..]   kind | bytes (offset, length) | row | label bytes    histograms, exemplars, metadata
+ *
+ * Offsets are into the scratch memory, which holds the decoded body and behind it label bytes that were put together.
+ * A histogram has a row too, whose timestamp its decoder fills in. Made once and used again for request after request: all
+ * columns are as long as the limits allow, and memory that no request ever touches is never backed by pages.
+ */
+import { halvesOf } from '@varve/tsdb-core/model'
+
+export interface WriteLimits {
+  readonly seriesCountMax: number
+  /** Samples and histograms together. */
+  readonly sampleCountMax: number
+  /** Exemplars, metadata and histograms of one request. */
+  readonly extraCountMax: number
+  readonly symbolCountMax: number
+  /** Of the decoded body. */
+  readonly decodedSizeBytesMax: number
+  /** A series with more label bytes is refused. */
+  readonly labelSizeBytesMax: number
+  readonly labelCountMax: number
+  readonly labelNameSizeBytesMax: number
+  readonly labelValueSizeBytesMax: number
+}
+
+/** The reasons stand in docs/limits.md; the sizes are those that Prometheus and Cortex have. */
+export const WRITE_LIMITS: WriteLimits = {
+  seriesCountMax: 50_000,
+  sampleCountMax: 200_000,
+  extraCountMax: 100_000,
+  symbolCountMax: 500_000,
+  decodedSizeBytesMax: 32 * 1024 * 1024,
+  labelSizeBytesMax: 16 * 1024,
+  labelCountMax: 64,
+  labelNameSizeBytesMax: 1024,
+  labelValueSizeBytesMax: 2048,
+}
+
+export const UNKNOWN_STRIDE = 4
+export const EXTRA_STRIDE = 6
+export const SYMBOL_STRIDE = 2
+
+export const EXTRA_HISTOGRAM = 1
+export const EXTRA_EXEMPLAR = 2
+export const EXTRA_METADATA = 3
+
+/** Indexes into `status`, which the kernels fill. */
+export const STATUS = {
+  FAULT: 0,
+  FAULT_OFFSET: 1,
+  SAMPLE_COUNT: 2,
+  UNKNOWN_COUNT: 3,
+  EXTRA_COUNT: 4,
+  SERIES_COUNT: 5,
+  SCRATCH_END: 6,
+  /** 1 when a sample of the request has a start timestamp. */
+  HAS_START: 7,
+  SYMBOL_COUNT: 8,
+  /** Label bytes of the first series, for the choice of an HA replica. */
+  FIRST_LABELS: 9,
+  FIRST_LABELS_LENGTH: 10,
+  /** The cache entry of the last known series, plus 1. */
+  LAST_ENTRY: 11,
+  /** Bytes of the decoded body. */
+  BODY_SIZE: 12,
+} as const
+
+export class WriteColumns {
+  readonly status = new Uint32Array(16)
+  readonly seriesRefs: Uint32Array
+  readonly timestampsMs: Float64Array
+  readonly values: Float64Array
+  /** The same memory as `values`, in 32-bit halves: NaN payloads are copied through these. */
+  readonly valueHalves: Uint32Array
+  readonly startTimestampsMs: Float64Array
+  readonly unknowns: Uint32Array
+  readonly extras: Uint32Array
+  /** Remote write 2.0: offset and length of each symbol in the scratch memory. Made at the first such request. */
+  symbols = new Uint32Array(0)
+  readonly #limits: WriteLimits
+
+  constructor(limits: WriteLimits) {
+    this.seriesRefs = new Uint32Array(limits.sampleCountMax)
+    this.timestampsMs = new Float64Array(limits.sampleCountMax)
+    this.values = new Float64Array(limits.sampleCountMax)
+    this.valueHalves = halvesOf(this.values)
+    this.startTimestampsMs = new Float64Array(limits.sampleCountMax)
+    this.unknowns = new Uint32Array(limits.seriesCountMax * UNKNOWN_STRIDE)
+    this.extras = new Uint32Array(limits.extraCountMax * EXTRA_STRIDE)
+    this.#limits = limits
+  }
+
+  reserveSymbols(): void {
+    if (this.symbols.length === 0) this.symbols = new Uint32Array(this.#limits.symbolCountMax * SYMBOL_STRIDE)
+  }
+}

@@ -1,0 +1,502 @@
+/**
+ * From a write request to stored samples.
+ *
+ *     scan       body → columns, series found by their label bytes                       synchronous, one pass
+ *     stage      unknown series parsed and checked; histograms, exemplars, metadata       synchronous, uses the scratch
+ *     resolve    unknown series → references, which the cache then knows                  one call, only if there are any
+ *     append     columns → storage; what it refuses is reported, the rest is stored       one call
+ *
+ * Good parts of a bad request are stored. A request whose bytes are malformed stores nothing. Repeating a request is
+ * harmless: an identical sample is a success.
+ */
+import { type AppendResult, type Namespace, StorageError } from '@varve/tsdb-core'
+import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
+import type { HistogramColumn } from '@varve/tsdb-core/query'
+import type { ExemplarStore } from '../exemplars/exemplar-store.js'
+import type { MetadataStore } from '../metadata/metadata-store.js'
+import type { Door, ReplicaGate } from './door.js'
+import { histogramFault, reduceSchema } from './histogram-validation.js'
+import { decodeHistogram } from './histogram-wire.js'
+import { DROPPED_REF, type LabelCache, REFUSED_REF } from './label-cache.js'
+import { ProblemList } from './problem-list.js'
+import { ProtobufReader } from './protobuf-reader.js'
+import { SeriesLabels } from './series-labels.js'
+import {
+  EXTRA_EXEMPLAR,
+  EXTRA_HISTOGRAM,
+  EXTRA_STRIDE,
+  STATUS,
+  UNKNOWN_STRIDE,
+  WriteColumns,
+  type WriteLimits,
+} from './write-columns.js'
+import { decodeExemplar, decodeMetadataV1, decodeMetadataV2, familyOf, Symbols } from './write-extras.js'
+import { Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
+
+/** What the pipeline needs of a namespace. */
+export type WriteSink = Pick<Namespace, 'resolve' | 'append' | 'labelsOf'>
+
+export interface WritePipelineOptions {
+  readonly sink: WriteSink
+  readonly scanner: WriteScanner
+  readonly memory: WriteMemory
+  readonly cache: LabelCache
+  readonly exemplars: ExemplarStore
+  readonly metadata: MetadataStore
+  readonly door?: Door
+  readonly replicas?: ReplicaGate
+}
+
+/** What became of a request. Written counts are of what is stored now, received ones of what came. */
+export interface WriteOutcome {
+  readonly samplesWritten: number
+  readonly histogramsWritten: number
+  readonly exemplarsWritten: number
+  readonly samplesReceived: number
+  readonly histogramsReceived: number
+  readonly exemplarsReceived: number
+  /** Not stored on purpose: another replica of its cluster is the elected one. */
+  readonly deduplicated: boolean
+  readonly problems: ProblemList
+}
+
+/** Buffers that all pipelines of a process share: one scratch, and as many sets of columns as requests are in flight. */
+export class WriteMemory {
+  readonly limits: WriteLimits
+  readonly scratch: Scratch
+  readonly #free: WriteColumns[] = []
+
+  constructor(limits: WriteLimits) {
+    this.limits = limits
+    this.scratch = new Scratch(limits)
+  }
+
+  take(): WriteColumns {
+    return this.#free.pop() ?? new WriteColumns(this.limits)
+  }
+
+  giveBack(columns: WriteColumns): void {
+    if (this.#free.length < COLUMNS_KEPT_MAX) this.#free.push(columns)
+  }
+}
+
+const COLUMNS_KEPT_MAX = 8
+
+/** A request between its scan and its append: all that outlives the scratch. */
+interface Staged {
+  count: number
+  samplesReceived: number
+  histogramsReceived: number
+  exemplarsReceived: number
+  exemplarsWritten: number
+  readonly problems: ProblemList
+  /** Unknown series that are to be stored: their canonical labels, back to back, n + 1 offsets. */
+  canonical: Uint8Array
+  canonicalOffsets: Uint32Array
+  unknownCount: number
+  /** The label bytes of all unknown series that the cache shall know, back to back. */
+  keys: Uint8Array
+  /** Stride 4: key offset, key length, first row, rows. */
+  unknowns: Uint32Array
+  histogramRows: number[]
+  histograms: Histogram[]
+  firstLabels: Labels | null
+  hasStart: boolean
+  /** Left out on purpose: for the sender they are written. */
+  droppedSamples: number
+  droppedHistograms: number
+}
+
+export class WritePipeline {
+  readonly #sink: WriteSink
+  readonly #scanner: WriteScanner
+  readonly #memory: WriteMemory
+  readonly #cache: LabelCache
+  readonly #exemplars: ExemplarStore
+  readonly #metadata: MetadataStore
+  readonly #labels = new SeriesLabels()
+  #door: Door | undefined
+  #replicas: ReplicaGate | undefined
+
+  constructor(options: WritePipelineOptions) {
+    this.#sink = options.sink
+    this.#scanner = options.scanner
+    this.#memory = options.memory
+    this.#cache = options.cache
+    this.#exemplars = options.exemplars
+    this.#metadata = options.metadata
+    this.#door = options.door
+    this.#replicas = options.replicas
+  }
+
+  /** Other rules from now on: what the cache knows was admitted by the old ones, so it is emptied. */
+  changeDoor(door: Door | undefined, replicas: ReplicaGate | undefined): void {
+    this.#door = door
+    this.#replicas = replicas
+    this.#cache.clear()
+  }
+
+  /**
+   * Stores a remote write request. `body` is its snappy block and is read until the promise settles.
+   *
+   * @throws {WireError} for malformed or too large requests: nothing of them is stored.
+   * @throws {StorageError} when the store cannot take writes now: repeating the request later is right and harmless.
+   */
+  async write(version: WriteVersion, body: Uint8Array): Promise<WriteOutcome> {
+    const columns = this.#memory.take()
+    try {
+      let staged = this.#scanAndStage(version, body, columns)
+      if (staged.firstLabels !== null && this.#replicas !== undefined) {
+        const accepted = this.#replicas.accepts(staged.firstLabels)
+        if (!(typeof accepted === 'boolean' ? accepted : await accepted)) return deduplicated(staged)
+      }
+      let result = await this.#store(staged, columns)
+      if (result.rejections.some(({ reason }) => reason === 'UNKNOWN_SERIES')) {
+        // Series have left the store since the cache learnt them. What was stored meanwhile is an identical repetition.
+        this.#forgetUnknown(result, columns)
+        staged = this.#scanAndStage(version, body, columns)
+        result = await this.#store(staged, columns)
+      }
+      return this.#outcome(staged, result, columns)
+    } finally {
+      this.#memory.giveBack(columns)
+    }
+  }
+
+  #scanAndStage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Staged {
+    const { scratch, limits } = this.#memory
+    this.#scanner.scan({ version, body, scratch, cache: this.#cache, columns, limits })
+    throwFault(columns, limits)
+    const { status } = columns
+    this.#cache.lastEntry = status[STATUS.LAST_ENTRY]
+    const staged: Staged = {
+      count: status[STATUS.SAMPLE_COUNT],
+      samplesReceived: status[STATUS.SAMPLE_COUNT],
+      histogramsReceived: 0,
+      exemplarsReceived: 0,
+      exemplarsWritten: 0,
+      problems: new ProblemList(),
+      canonical: NO_BYTES,
+      canonicalOffsets: NO_OFFSETS,
+      unknownCount: 0,
+      keys: NO_BYTES,
+      unknowns: NO_OFFSETS,
+      histogramRows: [],
+      histograms: [],
+      firstLabels: null,
+      hasStart: status[STATUS.HAS_START] === 1,
+      droppedSamples: 0,
+      droppedHistograms: 0,
+    }
+    if (this.#replicas !== undefined && status[STATUS.SERIES_COUNT] > 0) {
+      const { bytes } = scratch
+      const at = status[STATUS.FIRST_LABELS]
+      if (this.#labels.parse(bytes, at, status[STATUS.FIRST_LABELS_LENGTH], limits) === null) {
+        staged.firstLabels = this.#labels.toLabels()
+      }
+    }
+    if (status[STATUS.UNKNOWN_COUNT] > 0) this.#stageUnknown(columns, staged)
+    if (status[STATUS.EXTRA_COUNT] > 0) this.#stageExtras(version, columns, staged)
+    return staged
+  }
+
+  #stageUnknown(columns: WriteColumns, staged: Staged): void {
+    const { limits, scratch } = this.#memory
+    const { status, unknowns, seriesRefs } = columns
+    const count = status[STATUS.UNKNOWN_COUNT]
+    let keysSize = 0
+    for (let u = 0; u < count; u++) keysSize += Math.min(unknowns[u * UNKNOWN_STRIDE + 1], limits.labelSizeBytesMax)
+    const keys = new Uint8Array(keysSize)
+    // A canonical form is never longer than the label messages that it was made from, unless the door makes it so.
+    let canonical = new Uint8Array(keysSize)
+    const canonicalOffsets = new Uint32Array(count + 1)
+    const kept = new Uint32Array(count * UNKNOWN_STRIDE)
+    let keysEnd = 0
+    let canonicalEnd = 0
+    let keptCount = 0
+    for (let u = 0; u < count; u++) {
+      const at = unknowns[u * UNKNOWN_STRIDE]
+      const length = unknowns[u * UNKNOWN_STRIDE + 1]
+      const firstRow = unknowns[u * UNKNOWN_STRIDE + 2]
+      const rows = unknowns[u * UNKNOWN_STRIDE + 3]
+      const fault = this.#labels.parse(scratch.bytes, at, length, limits)
+      if (fault !== null) {
+        staged.problems.add('series', fault, () => this.#labels.describe())
+        seriesRefs.fill(REFUSED_REF, firstRow, firstRow + rows)
+        continue
+      }
+      if (this.#door !== undefined) {
+        const admitted = this.#door.admit(this.#labels.toLabels())
+        const refused = admitted !== null && admitted.get(METRIC_NAME) === ''
+        if (refused)
+          staged.problems.add('series', 'missing metric name after relabelling', () => this.#labels.describe())
+        if (admitted === null || refused) {
+          if (!refused) this.#cache.insert(scratch.bytes, at, length, DROPPED_REF)
+          seriesRefs.fill(refused ? REFUSED_REF : DROPPED_REF, firstRow, firstRow + rows)
+          continue
+        }
+        const bytes = encodeCanonicalLabels(admitted)
+        canonical = withRoom(canonical, canonicalEnd, bytes.length)
+        canonical.set(bytes, canonicalEnd)
+        canonicalEnd += bytes.length
+      } else {
+        canonical = withRoom(canonical, canonicalEnd, this.#labels.canonicalSizeBytes)
+        canonicalEnd = this.#labels.writeCanonical(canonical, canonicalEnd)
+      }
+      seriesRefs.fill(0, firstRow, firstRow + rows)
+      canonicalOffsets[keptCount + 1] = canonicalEnd
+      keys.set(scratch.bytes.subarray(at, at + length), keysEnd)
+      kept[keptCount * UNKNOWN_STRIDE] = keysEnd
+      kept[keptCount * UNKNOWN_STRIDE + 1] = length
+      kept[keptCount * UNKNOWN_STRIDE + 2] = firstRow
+      kept[keptCount * UNKNOWN_STRIDE + 3] = rows
+      keysEnd += length
+      keptCount++
+    }
+    staged.keys = keys
+    staged.unknowns = kept
+    staged.unknownCount = keptCount
+    staged.canonical = canonical.subarray(0, canonicalEnd)
+    staged.canonicalOffsets = canonicalOffsets.subarray(0, keptCount + 1)
+  }
+
+  #stageExtras(version: WriteVersion, columns: WriteColumns, staged: Staged): void {
+    const { extras, status } = columns
+    const { bytes } = this.#memory.scratch
+    const symbols = new Symbols(bytes, columns, status[STATUS.SYMBOL_COUNT])
+    for (let x = 0; x < status[STATUS.EXTRA_COUNT] * EXTRA_STRIDE; x += EXTRA_STRIDE) {
+      const at = extras[x + 1]
+      const end = at + extras[x + 2]
+      if (extras[x] === EXTRA_HISTOGRAM) {
+        staged.histogramsReceived++
+        staged.samplesReceived--
+        this.#stageHistogram(bytes, at, end, extras[x + 3], columns, staged)
+        continue
+      }
+      const reader = new ProtobufReader(bytes, at, end)
+      if (extras[x] === EXTRA_EXEMPLAR) {
+        const exemplar = decodeExemplar(reader, version, symbols)
+        staged.exemplarsReceived++
+        const labels = this.#labelsAt(extras[x + 4], extras[x + 5])
+        if (labels === null) continue // Its series was refused or dropped, and that is reported.
+        const fault = this.#exemplars.add(labels, exemplar)
+        if (fault === null) staged.exemplarsWritten++
+        // Version 1 never fails for an exemplar: its senders have no way to tell it from a lost sample.
+        else if (version === 2) staged.problems.add('exemplar', fault, () => labels.toString())
+      } else if (version === 1) {
+        const { family, metadata } = decodeMetadataV1(reader)
+        this.#metadata.record(family, metadata)
+      } else {
+        const metadata = decodeMetadataV2(reader, symbols)
+        const name = this.#labelsAt(extras[x + 4], extras[x + 5])?.metricName ?? ''
+        if (metadata.type !== 'unknown' || metadata.help !== '' || metadata.unit !== '') {
+          this.#metadata.record(familyOf(name, metadata), metadata)
+        }
+      }
+    }
+  }
+
+  #stageHistogram(
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    row: number,
+    columns: WriteColumns,
+    staged: Staged,
+  ): void {
+    const sample = decodeHistogram(bytes, at, end)
+    columns.timestampsMs[row] = sample.timestampMs
+    if (sample.startTimestampMs !== 0 && !staged.hasStart) {
+      // Only histograms have one: the rows of the samples must not keep what a request before left there.
+      columns.startTimestampsMs.fill(0, 0, staged.count)
+      staged.hasStart = true
+    }
+    columns.startTimestampsMs[row] = sample.startTimestampMs
+    const histogram = reduceSchema(sample.histogram)
+    const fault = sample.histogram.stale ? null : histogramFault(histogram)
+    if (fault !== null) {
+      staged.problems.add('histogram', reasonOf(fault), () => fault)
+      columns.seriesRefs[row] = REFUSED_REF
+      return
+    }
+    staged.histogramRows.push(row)
+    staged.histograms.push(histogram)
+  }
+
+  /** Labels as the series is stored under them, or null when it is not stored. */
+  #labelsAt(at: number, length: number): Labels | null {
+    const { limits, scratch } = this.#memory
+    if (this.#labels.parse(scratch.bytes, at, length, limits) !== null) return null
+    const labels = this.#labels.toLabels()
+    return this.#door === undefined ? labels : this.#door.admit(labels)
+  }
+
+  async #store(staged: Staged, columns: WriteColumns): Promise<AppendResult> {
+    if (staged.unknownCount > 0) await this.#resolve(staged, columns)
+    compact(staged, columns)
+    if (staged.count === 0) return NOTHING_APPENDED
+    const histograms: HistogramColumn | undefined =
+      staged.histograms.length > 0
+        ? { sampleIndexes: Uint32Array.from(staged.histogramRows), histograms: staged.histograms }
+        : undefined
+    return this.#sink.append({
+      count: staged.count,
+      seriesRefs: columns.seriesRefs,
+      timestampsMs: columns.timestampsMs,
+      values: columns.values,
+      ...(staged.hasStart ? { startTimestampsMs: columns.startTimestampsMs } : {}),
+      ...(histograms !== undefined ? { histograms } : {}),
+    })
+  }
+
+  async #resolve(staged: Staged, columns: WriteColumns): Promise<void> {
+    const refs = await this.#resolveRange(staged, 0, staged.unknownCount)
+    for (let u = 0; u < staged.unknownCount; u++) {
+      const at = u * UNKNOWN_STRIDE
+      const firstRow = staged.unknowns[at + 2]
+      const rows = staged.unknowns[at + 3]
+      const ref = refs[u]
+      for (let row = firstRow; row < firstRow + rows; row++) {
+        // A histogram that was refused stays so.
+        if (columns.seriesRefs[row] !== REFUSED_REF) columns.seriesRefs[row] = ref
+      }
+      if (ref !== REFUSED_REF) this.#cache.insert(staged.keys, staged.unknowns[at], staged.unknowns[at + 1], ref)
+    }
+  }
+
+  /**
+   * References of unknown series `[from, to)`. When a limit refuses some, the others are found by halving: series known to
+   * the store must go on, however many new ones come with them.
+   */
+  async #resolveRange(staged: Staged, from: number, to: number): Promise<Uint32Array> {
+    const base = staged.canonicalOffsets[from]
+    const bytes = staged.canonical.subarray(base, staged.canonicalOffsets[to])
+    const offsets = staged.canonicalOffsets.slice(from, to + 1)
+    for (let i = 0; i < offsets.length; i++) offsets[i] -= base
+    try {
+      return await this.#sink.resolve(bytes, offsets)
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'LIMIT_EXCEEDED') throw error
+      if (to - from === 1) {
+        staged.problems.add('series', 'series limit reached', () => error.message)
+        return Uint32Array.of(REFUSED_REF)
+      }
+      const middle = (from + to) >>> 1
+      const refs = new Uint32Array(to - from)
+      refs.set(await this.#resolveRange(staged, from, middle), 0)
+      refs.set(await this.#resolveRange(staged, middle, to), middle - from)
+      return refs
+    }
+  }
+
+  #forgetUnknown(result: AppendResult, columns: WriteColumns): void {
+    const gone = new Set<number>()
+    for (const { sampleIndex, reason } of result.rejections) {
+      if (reason === 'UNKNOWN_SERIES') gone.add(columns.seriesRefs[sampleIndex])
+    }
+    this.#cache.forget(gone)
+  }
+
+  #outcome(staged: Staged, result: AppendResult, columns: WriteColumns): WriteOutcome {
+    const histogramRows = new Set(staged.histogramRows)
+    let histograms = staged.histograms.length
+    let samples = staged.count - histograms
+    for (const { sampleIndex, reason } of result.rejections) {
+      const unit = histogramRows.has(sampleIndex) ? 'histogram' : 'sample'
+      if (unit === 'histogram') histograms--
+      else samples--
+      staged.problems.add(unit, REJECTION_TEXT[reason], () => {
+        const labels = this.#sink.labelsOf(columns.seriesRefs[sampleIndex])
+        return `${labels ?? 'a series that was deleted'} at ${timeText(columns.timestampsMs[sampleIndex])}`
+      })
+    }
+    return {
+      samplesWritten: samples + staged.droppedSamples,
+      histogramsWritten: histograms + staged.droppedHistograms,
+      exemplarsWritten: staged.exemplarsWritten,
+      samplesReceived: staged.samplesReceived,
+      histogramsReceived: staged.histogramsReceived,
+      exemplarsReceived: staged.exemplarsReceived,
+      deduplicated: false,
+      problems: staged.problems,
+    }
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)
+const NO_OFFSETS = new Uint32Array(0)
+const NOTHING_APPENDED: AppendResult = { appendedCount: 0, rejections: [] }
+
+/** In Prometheus' words, which operators search for. */
+export const REJECTION_TEXT = {
+  TOO_OLD: 'too old sample: older than the retention',
+  TOO_FAR_AHEAD: 'out of bounds: too far ahead of the clock',
+  DUPLICATE: 'duplicate sample for timestamp: another value is stored',
+  UNKNOWN_SERIES: 'the series was deleted while its sample was written',
+} as const
+
+/** Takes out the rows that are not to be stored, in place. */
+function compact(staged: Staged, columns: WriteColumns): void {
+  const { seriesRefs, timestampsMs, valueHalves, startTimestampsMs } = columns
+  let row = 0
+  while (row < staged.count && seriesRefs[row] < REFUSED_REF) row++
+  if (row === staged.count) return
+  const { histogramRows, histograms } = staged
+  let h = 0
+  while (h < histogramRows.length && histogramRows[h] < row) h++
+  const keptRows = histogramRows.slice(0, h)
+  const keptHistograms = histograms.slice(0, h)
+  let to = row
+  for (; row < staged.count; row++) {
+    const isHistogram = h < histogramRows.length && histogramRows[h] === row
+    if (seriesRefs[row] < REFUSED_REF) {
+      seriesRefs[to] = seriesRefs[row]
+      timestampsMs[to] = timestampsMs[row]
+      valueHalves[2 * to] = valueHalves[2 * row]
+      valueHalves[2 * to + 1] = valueHalves[2 * row + 1]
+      startTimestampsMs[to] = startTimestampsMs[row]
+      if (isHistogram) {
+        keptRows.push(to)
+        keptHistograms.push(histograms[h])
+      }
+      to++
+    } else if (seriesRefs[row] === DROPPED_REF) {
+      if (isHistogram) staged.droppedHistograms++
+      else staged.droppedSamples++
+    }
+    if (isHistogram) h++
+  }
+  staged.count = to
+  staged.histogramRows = keptRows
+  staged.histograms = keptHistograms
+}
+
+function deduplicated(staged: Staged): WriteOutcome {
+  return {
+    samplesWritten: staged.samplesReceived,
+    histogramsWritten: staged.histogramsReceived,
+    exemplarsWritten: staged.exemplarsReceived,
+    samplesReceived: staged.samplesReceived,
+    histogramsReceived: staged.histogramsReceived,
+    exemplarsReceived: staged.exemplarsReceived,
+    deduplicated: true,
+    problems: new ProblemList(),
+  }
+}
+
+/** The rule that was broken, without the numbers of this case: what stands behind the last colon. */
+function reasonOf(fault: string): string {
+  return fault.slice(fault.lastIndexOf(': ') + 1).trim()
+}
+
+function withRoom(bytes: Uint8Array, used: number, more: number): Uint8Array<ArrayBuffer> {
+  if (used + more <= bytes.length) return bytes as Uint8Array<ArrayBuffer>
+  const wider = new Uint8Array(Math.max(bytes.length * 2, used + more))
+  wider.set(bytes.subarray(0, used))
+  return wider
+}
+
+function timeText(timestampMs: number): string {
+  const date = new Date(timestampMs)
+  return Number.isNaN(date.getTime()) ? `${timestampMs} ms` : date.toISOString()
+}
