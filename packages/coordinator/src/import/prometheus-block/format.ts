@@ -23,7 +23,3 @@ export const CHUNKS_HEADER_SIZE = 8
 
 export const TOMBSTONES_MAGIC = 0x0130ba30
 export const TOMBSTONES_VERSION = 1
-
-export const CHUNK_ENCODING_XOR = 1
-export const CHUNK_ENCODING_HISTOGRAM = 2
-export const CHUNK_ENCODING_FLOAT_HISTOGRAM = 3
