@@ -1,4 +1,4 @@
-export type { Database, DatabaseStats } from './database.js'
+export { Database, type DatabaseStats } from './database.js'
 export type { StorageErrorCode } from './errors.js'
 export { StorageError } from './errors.js'
 export type {
@@ -9,9 +9,7 @@ export type {
   Namespace,
   NamespaceSelectRequest,
   NamespaceStats,
-  SelectRefsRequest,
   SeriesObserver,
-  SeriesRefBatch,
   Watermark,
 } from './namespace.js'
 export type { DatabaseOptions, NamespaceOptions, Notice, SyncMode } from './options.js'

@@ -31,7 +31,10 @@ export interface Namespace extends Queryable {
    */
   resolve(canonicalLabels: Uint8Array, offsets: Uint32Array): Promise<Uint32Array>
 
-  /** The same from labels. With `column` the references are of that column's series, in a namespace with a resolution. */
+  /**
+   * The same from labels. In a namespace with a resolution each column of a series has its own reference: with `column`
+   * that of this column, without that of the column `value`.
+   */
   resolveLabels(series: readonly Labels[], column?: AggregateColumn): Promise<Uint32Array>
 
   /**
@@ -49,14 +52,13 @@ export interface Namespace extends Queryable {
   /** Stores samples given as objects: convenient for small amounts; `append` is the fast way. */
   appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult>
 
-  /** As `Queryable.select`; in a namespace with a resolution `request.column` picks the aggregate. */
-  select(request: NamespaceSelectRequest): Promise<SelectResult>
-
   /**
-   * Samples of known series by reference, without a matcher: for windows over series that a rule matched before.
-   * Batches carry `seriesRefs`. Unknown references are left out.
+   * As `Queryable.select`; in a namespace with a resolution `request.column` picks the aggregate.
+   *
+   * Batches carry `seriesRefs`: the references of `resolve`. Without `hints` a series that only sealed blocks have gets a
+   * reference too, for `labelsOf` and as a key, though nothing can be appended to it; with `hints` it has 0.
    */
-  selectRefs(request: SelectRefsRequest): AsyncIterable<SeriesRefBatch>
+  select(request: NamespaceSelectRequest): Promise<SelectResult>
 
   /** Labels of a known series, or `undefined` when the reference is unknown. Builds an object: not for hot paths. */
   labelsOf(seriesRef: number): Labels | undefined
@@ -102,32 +104,19 @@ export interface LabelledSample {
 
 export interface NamespaceSelectRequest extends SelectRequest {
   /**
-   * In a namespace with a resolution: series of this column, and ordinary series (output of rollup rules), which have no
-   * columns. Default: `last`.
+   * In a namespace with a resolution: the column to read where a series has it, else `value` (ordinary series, the output
+   * of rollup rules, have this one only), else `last`. Default: `value`.
    */
   readonly column?: AggregateColumn
-}
-
-export interface SelectRefsRequest {
-  readonly seriesRefs: Uint32Array
-  readonly startMs: number
-  readonly endMs: number
-  /** `head` reads what is in memory only; `all` sealed blocks too. Default `all`. */
-  readonly from?: 'head' | 'all'
-  readonly signal?: AbortSignal
-}
-
-/** `SeriesBatch` without labels: series i is `seriesRefs[i]`. */
-export interface SeriesRefBatch
-  extends Omit<import('./query/series-batch.js').SeriesBatch, 'labelOffsets' | 'labelPairs'> {
-  readonly seriesRefs: Uint32Array
+  /** Fills `counts` of the batches from the column `count`; NaN where a window has none. */
+  readonly counts?: boolean
 }
 
 /** Called synchronously while a batch is stored: be quick and do not throw. Arrays are valid during the call only. */
 export interface SeriesObserver {
-  /** New in the head: made known by `resolve`, or found while the log was replayed (then before `open` resolves). */
+  /** New in the head. Series that were there before `observe` are in `headSeries`. */
   seriesCreated?(seriesRefs: Uint32Array): void
-  /** Samples of one batch that were stored: the first `count` of each column. */
+  /** Samples of one batch that were stored and are durable, before the sender is told: the first `count` of each column. */
   samplesStored?(seriesRefs: Uint32Array, timestampsMs: Float64Array, count: number): void
   /** Idle series whose references are no longer valid. */
   seriesEvicted?(seriesRefs: Uint32Array): void

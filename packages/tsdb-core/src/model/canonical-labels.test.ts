@@ -26,6 +26,7 @@ describe('canonical labels', () => {
     ['names out of order', [1, 98, 1, 120, 1, 97, 1, 120]],
     ['a name twice', [1, 97, 1, 120, 1, 97, 1, 121]],
     ['an empty value', [1, 97, 0]],
+    ['an empty name', [0, 1, 97]],
     ['a value that is missing', [1, 97]],
     ['a length past the end', [1, 97, 5, 98]],
     ['a length with needless bytes', [0x81, 0x00, 97, 1, 98]],

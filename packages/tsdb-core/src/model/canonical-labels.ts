@@ -3,14 +3,11 @@
  *
  *     name length (LEB128) · name (UTF-8) · value length (LEB128) · value (UTF-8)     for each label, sorted by name's bytes
  *
- * Names are unique, values are not empty. Equal label sets have equal bytes and the other way round. The empty name is
- * reserved: it carries the aggregate column inside a store and is never a user's label.
+ * Names are unique, names and values are not empty. Equal label sets have equal bytes and the other way round.
  */
 import { StorageError } from '../errors.js'
 import { Labels } from './labels.js'
 
-/** The store's own label, for the aggregate column of a series. Users cannot write it, answers do not show it. */
-export const COLUMN_LABEL = ''
 /** One name or value is at most this long, so that one length is at most three bytes. */
 export const LABEL_SIZE_BYTES_MAX = 0x1fffff
 
@@ -66,6 +63,7 @@ export function checkCanonicalLabels(bytes: Uint8Array, start: number, end: numb
   while (at < end) {
     const [name, afterName] = checkedText(bytes, at, end)
     const [value, afterValue] = checkedText(bytes, afterName, end)
+    if (name === afterName) throw invalid('an empty label name', name)
     if (value === afterValue) throw invalid('an empty label value', value)
     if (nameStart >= 0 && compareRanges(bytes, nameStart, nameEnd, name, afterName) >= 0) {
       throw invalid('label names that do not rise', name)

@@ -1,6 +1,5 @@
 export type { AggregateColumn } from './aggregate.js'
 export {
-  COLUMN_LABEL,
   checkCanonicalLabels,
   decodeCanonicalLabels,
   encodeCanonicalLabels,

@@ -1,0 +1,208 @@
+/**
+ * What one shard holds in memory: its series, their index, and the blocks that still take writes.
+ *
+ * Samples are addressed by keys: a raw series' key is its reference, a series with aggregate columns has the keys
+ * `reference · COLUMN_STRIDE + column`.
+ */
+import { StorageError } from '../errors.js'
+import { HeadIndex } from '../index/head-index.js'
+import { checkCanonicalLabels, hashBytes } from '../model/canonical-labels.js'
+import { COLUMN_STRIDE } from '../model/columns.js'
+import { halvesOf } from '../model/sample.js'
+import type { Rejection, RejectionReason, SampleBatch } from '../shard.js'
+import { HistogramStore } from './histogram-store.js'
+import { CONFLICT, OpenBlock } from './open-block.js'
+import { SeriesTable } from './series-table.js'
+
+export interface HeadOptions {
+  readonly blockSizeMs: number
+  /** A namespace with a resolution: series have columns, and newer samples replace older ones. */
+  readonly aggregated: boolean
+}
+
+/** What is allowed at this moment. */
+export interface AppendLimits {
+  /** Samples before this are too old, samples after `lastMs` too far ahead. */
+  readonly firstMs: number
+  readonly lastMs: number
+  readonly nowMs: number
+  /** Segment of the commit log that the samples will be in, or an earlier one. */
+  readonly segment: number
+}
+
+export interface HeadAppend {
+  /** In rising order of their places in the batch. */
+  readonly rejections: Rejection[]
+  readonly appendedCount: number
+}
+
+export class Head {
+  readonly series = new SeriesTable()
+  readonly stride: number
+  index: HeadIndex
+  /** By block start. */
+  readonly blocks = new Map<number, OpenBlock>()
+  readonly #blockSizeMs: number
+  readonly #aggregated: boolean
+
+  constructor(options: HeadOptions) {
+    this.#blockSizeMs = options.blockSizeMs
+    this.#aggregated = options.aggregated
+    this.stride = options.aggregated ? COLUMN_STRIDE : 1
+    this.index = new HeadIndex(this.series)
+  }
+
+  get sizeBytes(): number {
+    let size = this.series.sizeBytes + this.index.sizeBytes
+    for (const block of this.blocks.values()) size += block.sizeBytes
+    return size
+  }
+
+  get sampleCount(): number {
+    let count = 0
+    for (const block of this.blocks.values()) count += block.sampleCount
+    return count
+  }
+
+  /** Finds or makes a series. `mayAdd` is asked before one is made and throws when it may not be. */
+  resolve(bytes: Uint8Array, start: number, end: number, mayAdd: () => void): number {
+    const hash = hashBytes(bytes, start, end)
+    const known = this.series.find(bytes, start, end, hash)
+    if (known !== 0) return known
+    checkCanonicalLabels(bytes, start, end)
+    mayAdd()
+    const ref = this.series.add(bytes, start, end, hash)
+    if (this.#aggregated && ref >= 2 ** 29) {
+      throw new StorageError('LIMIT_EXCEEDED', `series reference ${ref} leaves no room for columns, wanted below 2^29`)
+    }
+    this.index.add(ref)
+    return ref
+  }
+
+  /**
+   * Stores the samples of a batch whose `seriesRefs` are keys. Refused samples are told, all others are stored.
+   *
+   * @throws {StorageError} `INVALID_ARGUMENT` for a timestamp that is not a whole number: nothing is stored then.
+   */
+  append(batch: SampleBatch, limits: AppendLimits): HeadAppend {
+    checkTimestamps(batch)
+    const { count, seriesRefs: keys, timestampsMs, values, startTimestampsMs, histograms } = batch
+    const halves = halvesOf(values)
+    const rejections: Rejection[] = []
+    const reject = (sampleIndex: number, reason: RejectionReason) => rejections.push({ sampleIndex, reason })
+    const { firstMs, lastMs } = limits
+    const histogramCount = histograms?.histograms.length ?? 0
+    let nextHistogram = 0
+    let block: OpenBlock | undefined
+    let blockStartMs = 0
+    let blockEndMs = -1
+    for (let k = 0; k < count; k++) {
+      const timestampMs = timestampsMs[k]
+      const isHistogram = nextHistogram < histogramCount && histograms?.sampleIndexes[nextHistogram] === k
+      if (isHistogram) nextHistogram++
+      if (timestampMs < firstMs) {
+        reject(k, 'TOO_OLD')
+        continue
+      }
+      if (timestampMs > lastMs) {
+        reject(k, 'TOO_FAR_AHEAD')
+        continue
+      }
+      if (block === undefined || timestampMs < blockStartMs || timestampMs >= blockEndMs) {
+        block = this.#blockAt(timestampMs, limits)
+        blockStartMs = block.startMs
+        blockEndMs = block.endMs
+      }
+      let slot = block.slotOf(keys[k])
+      if (slot < 0) {
+        if (!this.series.isLive(Math.floor(keys[k] / this.stride))) {
+          reject(k, 'UNKNOWN_SERIES')
+          continue
+        }
+        slot = block.addSlot(keys[k])
+      }
+      const startMs = startTimestampsMs === undefined ? 0 : startTimestampsMs[k]
+      if (isHistogram) {
+        if (!this.#appendHistogram(block, slot, batch, k, nextHistogram - 1, startMs)) reject(k, 'DUPLICATE')
+      } else if (block.histograms?.has(slot, timestampMs)) {
+        reject(k, 'DUPLICATE')
+      } else if (block.append(slot, timestampMs, halves, k, startMs) === CONFLICT) {
+        reject(k, 'DUPLICATE')
+      }
+    }
+    return { rejections, appendedCount: count - rejections.length }
+  }
+
+  /** Takes the open blocks that `picks` names out of the head, so that nothing is written to them any more. */
+  freeze(picks: (block: OpenBlock) => boolean): OpenBlock[] {
+    const frozen = [...this.blocks.values()].filter(picks)
+    for (const block of frozen) this.blocks.delete(block.startMs)
+    return frozen
+  }
+
+  /** Removes series without samples in `blocks` and returns their references. */
+  evictIdle(blocks: Iterable<OpenBlock>, exceptAfter: number): Uint32Array {
+    const evicted: number[] = []
+    const held = [...blocks]
+    for (let ref = 1; ref < Math.min(exceptAfter, this.series.nextRef); ref++) {
+      if (this.series.isLive(ref) && !held.some((block) => this.#hasSlot(block, ref))) evicted.push(ref)
+    }
+    for (const ref of evicted) this.series.remove(ref)
+    if (evicted.length > 0) this.#reindex()
+    return Uint32Array.from(evicted)
+  }
+
+  #hasSlot(block: OpenBlock, ref: number): boolean {
+    for (let column = 0; column < this.stride; column++) if (block.slotOf(ref * this.stride + column) >= 0) return true
+    return false
+  }
+
+  /** A new index without the removed series; queries that run keep the old one. */
+  #reindex(): void {
+    const index = new HeadIndex(this.series)
+    for (let ref = 1; ref < this.series.nextRef; ref++) if (this.series.isLive(ref)) index.add(ref)
+    this.index = index
+  }
+
+  #appendHistogram(
+    block: OpenBlock,
+    slot: number,
+    batch: SampleBatch,
+    k: number,
+    histogramIndex: number,
+    startMs: number,
+  ): boolean {
+    const timestampMs = batch.timestampsMs[k]
+    const histogram = batch.histograms?.histograms[histogramIndex]
+    if (histogram === undefined) return false
+    if (block.hasSampleAt(slot, timestampMs)) return false
+    block.histograms ??= new HistogramStore()
+    const outcome = block.histograms.append(slot, timestampMs, startMs, histogram, block.replaces)
+    if (outcome === 'stored') block.noteHistogram(timestampMs, startMs)
+    return outcome !== 'conflict'
+  }
+
+  #blockAt(timestampMs: number, limits: AppendLimits): OpenBlock {
+    const startMs = Math.floor(timestampMs / this.#blockSizeMs) * this.#blockSizeMs
+    let block = this.blocks.get(startMs)
+    if (block === undefined) {
+      block = new OpenBlock(startMs, startMs + this.#blockSizeMs, this.#aggregated)
+      block.firstSegment = limits.segment
+      this.blocks.set(startMs, block)
+    }
+    block.lastAppendMs = limits.nowMs
+    return block
+  }
+}
+
+function checkTimestamps(batch: SampleBatch): void {
+  const { count, timestampsMs } = batch
+  for (let k = 0; k < count; k++) {
+    if (!Number.isSafeInteger(timestampsMs[k])) {
+      throw new StorageError(
+        'INVALID_ARGUMENT',
+        `sample ${k} of the batch: timestamp ${timestampsMs[k]}, wanted whole milliseconds within ±2^53`,
+      )
+    }
+  }
+}

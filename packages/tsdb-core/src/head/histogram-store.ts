@@ -1,0 +1,66 @@
+/**
+ * The native histograms of one open block: for each slot a list sorted by time, beside the float columns.
+ *
+ * Histogram samples are few against float samples and large, so they are kept as objects until the block is sealed.
+ */
+import type { Histogram } from '../model/histogram.js'
+import { compareHistograms } from '../model/histogram-order.js'
+
+export interface HistogramRun {
+  readonly timestampsMs: number[]
+  readonly startTimestampsMs: number[]
+  readonly histograms: Histogram[]
+}
+
+export class HistogramStore {
+  readonly #runs = new Map<number, HistogramRun>()
+  sizeBytes = 0
+
+  /** `'stored'`, `'same'` when an equal one stands there, or `'conflict'`. */
+  append(
+    slot: number,
+    timestampMs: number,
+    startTimestampMs: number,
+    histogram: Histogram,
+    replaces: boolean,
+  ): 'stored' | 'same' | 'conflict' {
+    let run = this.#runs.get(slot)
+    if (run === undefined) {
+      this.#runs.set(slot, (run = { timestampsMs: [], startTimestampsMs: [], histograms: [] }))
+    }
+    const times = run.timestampsMs
+    let place = times.length
+    while (place > 0 && times[place - 1] > timestampMs) place--
+    if (place > 0 && times[place - 1] === timestampMs) {
+      if (compareHistograms(run.histograms[place - 1], histogram) === 0) return 'same'
+      if (!replaces) return 'conflict'
+      run.histograms[place - 1] = histogram
+      return 'stored'
+    }
+    times.splice(place, 0, timestampMs)
+    run.startTimestampsMs.splice(place, 0, startTimestampMs)
+    run.histograms.splice(place, 0, histogram)
+    this.sizeBytes += 240 + 8 * (histogram.positiveBuckets.length + histogram.negativeBuckets.length)
+    return 'stored'
+  }
+
+  has(slot: number, timestampMs: number): boolean {
+    return this.#runs.get(slot)?.timestampsMs.includes(timestampMs) ?? false
+  }
+
+  run(slot: number): HistogramRun | undefined {
+    return this.#runs.get(slot)
+  }
+
+  remove(slot: number, startMs: number, endMs: number): void {
+    const run = this.#runs.get(slot)
+    if (run === undefined) return
+    for (let i = run.timestampsMs.length - 1; i >= 0; i--) {
+      if (run.timestampsMs[i] < startMs || run.timestampsMs[i] >= endMs) continue
+      run.timestampsMs.splice(i, 1)
+      run.startTimestampsMs.splice(i, 1)
+      run.histograms.splice(i, 1)
+    }
+    if (run.timestampsMs.length === 0) this.#runs.delete(slot)
+  }
+}

@@ -1,0 +1,9 @@
+/** How the head keeps full rows: as small sealed columns of the codec. */
+export {
+  decodeSealedTimestamps as decodeTimestamps,
+  decodeSealedValues as decodeValues,
+  encodeSealedTimestamps as encodeTimestamps,
+  encodeSealedValues as encodeValues,
+  sealedTimestampsSizeMax as rowTimestampsSizeMax,
+  sealedValuesSizeMax as rowValuesSizeMax,
+} from '@varve/gorilla-codec'

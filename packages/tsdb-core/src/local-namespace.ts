@@ -1,0 +1,306 @@
+/**
+ * A namespace in this process: it spreads series over its shards and puts their answers together.
+ *
+ * With one shard a reference is the shard's key; with more it is `key · shardCount + shard`.
+ */
+import { StorageError } from './errors.js'
+import { LocalShard, type ShardHost, withoutSamples } from './local-shard.js'
+import type { AggregateColumn } from './model/aggregate.js'
+import { encodeCanonicalLabels, hashBytes } from './model/canonical-labels.js'
+import { columnNumber } from './model/columns.js'
+import type { Histogram } from './model/histogram.js'
+import { compareLabels, Labels } from './model/labels.js'
+import { compareUtf8 } from './model/utf8.js'
+import type {
+  AppendOptions,
+  Cardinality,
+  LabelledSample,
+  Namespace,
+  NamespaceSelectRequest,
+  NamespaceStats,
+  SeriesObserver,
+} from './namespace.js'
+import type { NamespaceOptions } from './options.js'
+import type { LabelRequest, LabelResult, Matchers, SelectResult, SeriesResult } from './query/queryable.js'
+import { readCardinality } from './read/cardinality.js'
+import { mergeSelectResults } from './read/merge-results.js'
+import type { SealedBlocks } from './sealed-blocks.js'
+import type { AppendResult, Rejection, SampleBatch } from './shard.js'
+
+export interface NamespaceHost extends ShardHost {
+  /** Throws `CLOSED` once the database was closed. */
+  checkOpen(): void
+  deleteSamples(
+    namespace: LocalNamespace,
+    request: { matchers: Matchers; startMs: number; endMs: number },
+  ): Promise<void>
+  flush(namespace: LocalNamespace, beforeMs: number): Promise<void>
+}
+
+export class LocalNamespace implements Namespace {
+  readonly name: string
+  /** Its number in the commit log. */
+  readonly id: number
+  options: NamespaceOptions
+  readonly shards: readonly LocalShard[]
+  readonly sealed: SealedBlocks
+  readonly #host: NamespaceHost
+  readonly #observers = new Set<SeriesObserver>()
+  isDeleted = false
+
+  constructor(name: string, id: number, options: NamespaceOptions, host: NamespaceHost, sealed: SealedBlocks) {
+    this.name = name
+    this.id = id
+    this.options = options
+    this.sealed = sealed
+    this.#host = host
+    this.shards = Array.from(
+      { length: options.shardCount },
+      (_, number) =>
+        new LocalShard(number, () => this.options, host, sealed, {
+          created: (keys) => this.#tell('seriesCreated', this.#refsOf(number, keys)),
+          stored: (keys, timestampsMs, count) => this.#tellStored(number, keys, timestampsMs, count),
+        }),
+    )
+  }
+
+  async resolve(canonicalLabels: Uint8Array, offsets: Uint32Array): Promise<Uint32Array> {
+    this.#checkOpen()
+    const shardCount = this.shards.length
+    if (shardCount === 1) return this.shards[0].resolveNow(canonicalLabels, offsets)
+    const refs = new Uint32Array(Math.max(0, offsets.length - 1))
+    for (let i = 0; i < refs.length; i++) {
+      const shard = hashBytes(canonicalLabels, offsets[i], offsets[i + 1]) % shardCount
+      refs[i] = this.shards[shard].resolveNow(canonicalLabels, offsets.subarray(i, i + 2))[0] * shardCount + shard
+    }
+    return refs
+  }
+
+  async resolveLabels(series: readonly Labels[], column: AggregateColumn = 'value'): Promise<Uint32Array> {
+    if (column !== 'value' && this.options.resolutionMs === 0) {
+      throw new StorageError('INVALID_ARGUMENT', `namespace ${this.name} has raw samples only, got column ${column}`)
+    }
+    const encoded = series.map(encodeCanonicalLabels)
+    const offsets = new Uint32Array(series.length + 1)
+    encoded.forEach((bytes, i) => {
+      offsets[i + 1] = offsets[i] + bytes.length
+    })
+    const bytes = new Uint8Array(offsets[series.length])
+    encoded.forEach((part, i) => {
+      bytes.set(part, offsets[i])
+    })
+    const refs = await this.resolve(bytes, offsets)
+    const step = columnNumber(column) * this.shards.length
+    if (step > 0) for (let i = 0; i < refs.length; i++) refs[i] += step
+    return refs
+  }
+
+  async append(batch: SampleBatch, options: AppendOptions = {}): Promise<AppendResult> {
+    this.#checkOpen()
+    checkColumns(batch)
+    const extra = options.watermarks !== undefined && options.watermarks.length > 0 ? options.watermarks : undefined
+    if (this.shards.length === 1) return this.shards[0].append(batch, extra)
+    if (extra !== undefined) {
+      throw new StorageError(
+        'INVALID_ARGUMENT',
+        `namespace ${this.name} has ${this.shards.length} shards: a watermark is written with the samples of one shard only`,
+      )
+    }
+    return this.#appendToShards(batch)
+  }
+
+  async appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult> {
+    const list = [...samples]
+    const count = list.length
+    const labels = list.map((sample) => (sample.labels instanceof Labels ? sample.labels : Labels.from(sample.labels)))
+    const values = new Float64Array(count)
+    const timestampsMs = new Float64Array(count)
+    const startTimestampsMs = new Float64Array(count)
+    const sampleIndexes: number[] = []
+    const histograms: Histogram[] = []
+    list.forEach((sample, k) => {
+      timestampsMs[k] = sample.timestampMs
+      startTimestampsMs[k] = sample.startTimestampMs ?? 0
+      if (sample.histogram !== undefined) {
+        sampleIndexes.push(k)
+        histograms.push(sample.histogram)
+      } else if (sample.value === undefined) {
+        throw new StorageError(
+          'INVALID_ARGUMENT',
+          `sample ${k} of ${labels[k]}: it has neither a value nor a histogram`,
+        )
+      } else values[k] = sample.value
+    })
+    return this.append({
+      count,
+      seriesRefs: await this.resolveLabels(labels),
+      timestampsMs,
+      values,
+      ...(startTimestampsMs.some((start) => start !== 0) && { startTimestampsMs }),
+      ...(histograms.length > 0 && { histograms: { sampleIndexes: Uint32Array.from(sampleIndexes), histograms } }),
+    })
+  }
+
+  async select(request: NamespaceSelectRequest): Promise<SelectResult> {
+    this.#checkOpen()
+    checkRange(request)
+    if (this.shards.length === 1) return this.shards[0].select(request)
+    const results = await Promise.all(this.shards.map((shard) => shard.select(request)))
+    return mergeSelectResults(results, this.shards.length)
+  }
+
+  async labelNames(request: LabelRequest): Promise<LabelResult> {
+    this.#checkOpen()
+    return mergeLabels(await Promise.all(this.shards.map((shard) => shard.labelNames(request))), request)
+  }
+
+  async labelValues(name: string, request: LabelRequest): Promise<LabelResult> {
+    this.#checkOpen()
+    return mergeLabels(await Promise.all(this.shards.map((shard) => shard.labelValues(name, request))), request)
+  }
+
+  async series(request: LabelRequest): Promise<SeriesResult> {
+    this.#checkOpen()
+    const results = await Promise.all(this.shards.map((shard) => shard.seriesLabels(request)))
+    if (results.length === 1) return results[0]
+    const series = results.flatMap((result) => result.series).sort(compareLabels)
+    const limit = request.limit ?? 0
+    return {
+      series: limit > 0 ? series.slice(0, limit) : series,
+      warnings: results.flatMap((result) => result.warnings),
+    }
+  }
+
+  labelsOf(seriesRef: number): Labels | undefined {
+    const shardCount = this.shards.length
+    return this.shards[seriesRef % shardCount]?.labelsOf(Math.floor(seriesRef / shardCount))
+  }
+
+  headSeries(): Uint32Array {
+    const refs: number[] = []
+    for (const shard of this.shards) {
+      const { series, stride } = shard.head
+      for (let ref = 1; ref < series.nextRef; ref++) {
+        if (series.isLive(ref)) refs.push(ref * stride * this.shards.length + shard.number)
+      }
+    }
+    return Uint32Array.from(refs).sort()
+  }
+
+  observe(observer: SeriesObserver): () => void {
+    this.#observers.add(observer)
+    return () => this.#observers.delete(observer)
+  }
+
+  cardinality(limit: number): Cardinality {
+    return readCardinality(
+      this.shards.map((shard) => shard.head),
+      limit,
+    )
+  }
+
+  async deleteSamples(request: { matchers: Matchers; startMs: number; endMs: number }): Promise<void> {
+    this.#checkOpen()
+    checkRange(request)
+    await this.#host.deleteSamples(this, request)
+  }
+
+  async flush(beforeMs: number): Promise<void> {
+    this.#checkOpen()
+    await this.#host.flush(this, beforeMs)
+  }
+
+  stats(): NamespaceStats {
+    const stats = {
+      headSeriesCount: 0,
+      openBlockCount: 0,
+      headSampleCount: 0,
+      headSizeBytes: 0,
+      appendedSampleCount: 0,
+      rejectedSampleCount: 0,
+      ...this.sealed.stats(),
+    }
+    for (const shard of this.shards) {
+      stats.headSeriesCount += shard.head.series.liveCount
+      stats.headSizeBytes += shard.head.sizeBytes
+      stats.appendedSampleCount += shard.appendedCount
+      stats.rejectedSampleCount += shard.rejectedCount
+      for (const block of [...shard.sealing, ...shard.head.blocks.values()]) {
+        stats.openBlockCount++
+        stats.headSampleCount += block.sampleCount
+        if (block.sampleCount === 0) continue
+        stats.firstMs = Math.min(stats.firstMs ?? Number.POSITIVE_INFINITY, block.startMs + block.firstOffset)
+        stats.lastMs = Math.max(stats.lastMs ?? Number.NEGATIVE_INFINITY, block.startMs + block.lastOffset)
+      }
+    }
+    return stats
+  }
+
+  /** Tells observers that these keys of a shard are no longer valid. */
+  tellEvicted(shard: number, keys: Uint32Array): void {
+    this.#tell('seriesEvicted', this.#refsOf(shard, keys))
+  }
+
+  async #appendToShards(batch: SampleBatch): Promise<AppendResult> {
+    const shardCount = this.shards.length
+    const parts = this.shards.map(async (shard) => {
+      const places: number[] = []
+      for (let k = 0; k < batch.count; k++) if (batch.seriesRefs[k] % shardCount === shard.number) places.push(k)
+      if (places.length === 0) return { appendedCount: 0, rejections: [] as Rejection[] }
+      const part = withoutSamples(batch, (k) => batch.seriesRefs[k] % shardCount !== shard.number)
+      const keys = Uint32Array.from(places, (k) => Math.floor(batch.seriesRefs[k] / shardCount))
+      const result = await shard.append({ ...part, seriesRefs: keys })
+      const rejections = result.rejections.map((one) => ({ ...one, sampleIndex: places[one.sampleIndex] }))
+      return { appendedCount: result.appendedCount, rejections }
+    })
+    const results = await Promise.all(parts)
+    return {
+      appendedCount: results.reduce((sum, result) => sum + result.appendedCount, 0),
+      rejections: results.flatMap((result) => result.rejections).sort((a, b) => a.sampleIndex - b.sampleIndex),
+    }
+  }
+
+  #refsOf(shard: number, keys: Uint32Array): Uint32Array {
+    const shardCount = this.shards.length
+    return shardCount === 1 ? keys : keys.map((key) => key * shardCount + shard)
+  }
+
+  #tell(event: 'seriesCreated' | 'seriesEvicted', refs: Uint32Array): void {
+    for (const observer of this.#observers) observer[event]?.(refs)
+  }
+
+  #tellStored(shard: number, keys: Uint32Array, timestampsMs: Float64Array, count: number): void {
+    if (this.#observers.size === 0) return
+    const refs = this.#refsOf(shard, keys)
+    for (const observer of this.#observers) observer.samplesStored?.(refs, timestampsMs, count)
+  }
+
+  #checkOpen(): void {
+    if (this.isDeleted) throw new StorageError('CLOSED', `namespace ${this.name} was deleted`)
+    this.#host.checkOpen()
+  }
+}
+
+function checkColumns(batch: SampleBatch): void {
+  const { count, seriesRefs, timestampsMs, values, startTimestampsMs } = batch
+  const shortest = Math.min(seriesRefs.length, timestampsMs.length, values.length, startTimestampsMs?.length ?? count)
+  if (!Number.isInteger(count) || count < 0 || shortest < count) {
+    throw new StorageError('INVALID_ARGUMENT', `a batch of ${count} samples whose shortest column has ${shortest}`)
+  }
+}
+
+function checkRange(request: { startMs: number; endMs: number }): void {
+  if (Number.isNaN(request.startMs) || Number.isNaN(request.endMs)) {
+    throw new StorageError('INVALID_ARGUMENT', `range [${request.startMs}, ${request.endMs}): wanted numbers`)
+  }
+}
+
+function mergeLabels(results: readonly LabelResult[], request: LabelRequest): LabelResult {
+  if (results.length === 1) return results[0]
+  const values = [...new Set(results.flatMap((result) => result.values))].sort(compareUtf8)
+  const limit = request.limit ?? 0
+  return {
+    values: limit > 0 ? values.slice(0, limit) : values,
+    warnings: results.flatMap((result) => result.warnings),
+  }
+}

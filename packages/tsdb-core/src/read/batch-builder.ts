@@ -1,0 +1,397 @@
+/**
+ * Turns series of several sources into one `SeriesBatch`.
+ *
+ * Most series have runs that follow each other, and share their time columns with their neighbours: such a plan of runs is
+ * made once, its timestamps are decoded once, and each further series costs the decoding of its values straight into the
+ * batch. All else goes through `SampleMerge`.
+ */
+
+import { grownF64, grownU32 } from '../index/growable.js'
+import type { AggregateColumn } from '../model/aggregate.js'
+import { COLUMNS, COUNT_COLUMN, columnNumber, LAST_COLUMN, VALUE_COLUMN } from '../model/columns.js'
+import type { Histogram } from '../model/histogram.js'
+import type { SeriesBatch } from '../query/series-batch.js'
+import { SampleMerge } from './merge-samples.js'
+import { PieceList } from './piece-list.js'
+import type { SampleSource } from './sample-source.js'
+
+export interface ReadRange {
+  readonly startMs: number
+  readonly endMs: number
+  /** In a namespace with a resolution: which aggregate, and whether counts stand beside. */
+  readonly column?: AggregateColumn
+  readonly counts?: boolean
+  /** Newer samples replace older ones of the same timestamp. */
+  readonly replaces: boolean
+}
+
+/** One series of the result: `sources[k]` has it as `series[k]`, k in `[from, to)`. */
+export interface SeriesEntries {
+  readonly sources: Uint16Array
+  readonly series: Uint32Array
+}
+
+/** Which samples make up a time column of the batch. */
+interface Plan {
+  readonly key: Float64Array
+  /** Clip of each run: `[from, to)` of its samples. */
+  readonly clips: Uint32Array
+  readonly count: number
+  readonly timeColumn: number
+}
+
+export class BatchBuilder {
+  readonly #sources: readonly SampleSource[]
+  readonly #range: ReadRange
+  readonly #merge = new SampleMerge()
+  readonly #countMerge = new SampleMerge()
+  readonly #pieces = new PieceList()
+  #scratch: Float64Array = new Float64Array(1024)
+
+  readonly #plans = new Map<number, Plan[]>()
+  #lastPlan: Plan | undefined
+  #values: Float64Array = new Float64Array(0)
+  #starts: Float64Array | undefined
+  #counts: Float64Array | undefined
+  #times: Float64Array = new Float64Array(1024)
+  #timeOffsets: Uint32Array = new Uint32Array(64)
+  #timeColumnCount = 0
+  #sampleCount = 0
+  #seriesCount = 0
+  #sampleOffsets: Uint32Array = new Uint32Array(64)
+  #timeColumns: Uint32Array = new Uint32Array(64)
+  #histogramIndexes: number[] = []
+  #histograms: Histogram[] = []
+  readonly #hasAbsent: boolean
+  readonly #hasStarts: boolean
+  readonly #hasHistograms: boolean
+
+  constructor(sources: readonly SampleSource[], range: ReadRange) {
+    this.#sources = sources
+    this.#range = range
+    this.#hasAbsent = sources.some((source) => source.hasAbsent)
+    this.#hasStarts = sources.some((source) => source.hasStarts)
+    this.#hasHistograms = sources.some((source) => source.hasHistograms)
+  }
+
+  /** Begins a batch of at most `sampleCountMax` samples: the sum of `sampleCountOf`. */
+  begin(sampleCountMax: number): void {
+    for (const source of this.#sources) source.begin()
+    this.#plans.clear()
+    this.#lastPlan = undefined
+    this.#values = new Float64Array(sampleCountMax)
+    this.#starts = undefined
+    this.#counts = this.#range.counts ? new Float64Array(sampleCountMax) : undefined
+    this.#timeColumnCount = 0
+    this.#timeOffsets[0] = 0
+    this.#sampleCount = 0
+    this.#seriesCount = 0
+    this.#sampleOffsets[0] = 0
+    this.#histogramIndexes = []
+    this.#histograms = []
+  }
+
+  /** An upper bound of the samples of one series in the range. */
+  sampleCountOf(entries: SeriesEntries, from: number, to: number): number {
+    const pieces = this.#pieces
+    pieces.length = 0
+    this.#collect(entries, from, to, pieces)
+    let count = 0
+    for (let i = 0; i < pieces.length; i++) count += pieces.counts[i]
+    if (this.#hasHistograms) {
+      for (let k = from; k < to; k++) {
+        const source = this.#sources[entries.sources[k]]
+        count += source.histograms(entries.series[k], this.#columnIn(source, entries.series[k]))?.histograms.length ?? 0
+      }
+    }
+    return count
+  }
+
+  /** Adds one series; false when it has no samples in the range, and is then not in the batch. */
+  add(entries: SeriesEntries, from: number, to: number): boolean {
+    const pieces = this.#pieces
+    pieces.length = 0
+    this.#collect(entries, from, to, pieces)
+    const before = this.#sampleCount
+    const plan = this.#isPlain(entries, from, to) ? this.#planOf(pieces) : undefined
+    if (plan !== undefined) this.#copy(pieces, plan)
+    else this.#mergeAll(entries, from, to, pieces)
+    if (this.#sampleCount === before) return false
+    const at = this.#seriesCount++
+    this.#sampleOffsets = grownU32(this.#sampleOffsets, at + 2)
+    this.#timeColumns = grownU32(this.#timeColumns, at + 1)
+    this.#sampleOffsets[at + 1] = this.#sampleCount
+    this.#timeColumns[at] = plan !== undefined ? plan.timeColumn : this.#timeColumnCount - 1
+    if (this.#counts !== undefined) this.#addCounts(entries, from, to, before)
+    return true
+  }
+
+  get seriesCount(): number {
+    return this.#seriesCount
+  }
+
+  /** The batch without its labels. Its columns are the caller's. */
+  finish(): Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'> {
+    const count = this.#sampleCount
+    return {
+      seriesCount: this.#seriesCount,
+      sampleOffsets: this.#sampleOffsets.slice(0, this.#seriesCount + 1),
+      values: this.#values.subarray(0, count),
+      timestampColumns: this.#timeColumns.slice(0, this.#seriesCount),
+      timestampOffsets: this.#timeOffsets.slice(0, this.#timeColumnCount + 1),
+      timestampsMs: this.#times.slice(0, this.#timeOffsets[this.#timeColumnCount]),
+      ...(this.#counts !== undefined && { counts: this.#counts.subarray(0, count) }),
+      ...(this.#starts !== undefined && { startTimestampsMs: this.#starts.subarray(0, count) }),
+      ...(this.#histograms.length > 0 && {
+        histograms: { sampleIndexes: Uint32Array.from(this.#histogramIndexes), histograms: this.#histograms },
+      }),
+    }
+  }
+
+  #collect(entries: SeriesEntries, from: number, to: number, pieces: PieceList, column?: number): void {
+    const { startMs, endMs } = this.#range
+    for (let k = from; k < to; k++) {
+      const source = this.#sources[entries.sources[k]]
+      const series = entries.series[k]
+      pieces.source = entries.sources[k]
+      source.pieces(series, column ?? this.#columnIn(source, series), startMs, endMs, pieces)
+    }
+  }
+
+  /** The wanted column where the series has it, else `value`, else `last`. */
+  #columnIn(source: SampleSource, series: number): number {
+    if (!this.#range.replaces) return VALUE_COLUMN
+    const mask = source.columnMask(series)
+    const wanted = columnNumber(this.#range.column ?? COLUMNS[VALUE_COLUMN])
+    return mask & (1 << wanted) ? wanted : mask & (1 << VALUE_COLUMN) ? VALUE_COLUMN : LAST_COLUMN
+  }
+
+  /** Whether the series has float samples only, none of them deleted or hidden. */
+  #isPlain(entries: SeriesEntries, from: number, to: number): boolean {
+    if (this.#hasAbsent) return false
+    for (let k = from; k < to; k++) {
+      const source = this.#sources[entries.sources[k]]
+      const series = entries.series[k]
+      if (source.deletedRanges(series) !== undefined) return false
+      if (source.hasHistograms && source.histograms(series, this.#columnIn(source, series)) !== undefined) return false
+    }
+    return true
+  }
+
+  /** The plan for these runs, or `undefined` when they overlap. Sorts them. */
+  #planOf(pieces: PieceList): Plan | undefined {
+    let sorted = true
+    for (let i = 1; i < pieces.length; i++) if (pieces.firstMs[i] <= pieces.lastMs[i - 1]) sorted = false
+    if (!sorted) {
+      pieces.sort(0, pieces.length)
+      for (let i = 1; i < pieces.length; i++) if (pieces.firstMs[i] <= pieces.lastMs[i - 1]) return undefined
+    }
+    const last = this.#lastPlan
+    if (last !== undefined && isPlanOf(last, pieces)) return last
+    let hash = pieces.length
+    for (let i = 0; i < pieces.length; i++) {
+      hash = Math.imul(hash ^ (pieces.timeColumns[i] + pieces.sources[i] * 7919), 0x9e3779b1) ^ (hash >>> 15)
+    }
+    const known = this.#plans.get(hash)
+    const plan = known?.find((candidate) => isPlanOf(candidate, pieces)) ?? this.#makePlan(pieces)
+    if (known === undefined) this.#plans.set(hash, [plan])
+    else if (!known.includes(plan)) known.push(plan)
+    this.#lastPlan = plan
+    return plan
+  }
+
+  #makePlan(pieces: PieceList): Plan {
+    const { startMs, endMs } = this.#range
+    const clips = new Uint32Array(pieces.length * 2)
+    const key = new Float64Array(pieces.length * 2)
+    const first = this.#timeOffsets[this.#timeColumnCount]
+    let at = first
+    for (let i = 0; i < pieces.length; i++) {
+      const count = pieces.counts[i]
+      key[i * 2] = pieces.sources[i]
+      key[i * 2 + 1] = pieces.timeColumns[i]
+      this.#times = grownF64(this.#times, at + count)
+      this.#sources[pieces.sources[i]].readTimes(pieces.timeColumns[i], this.#times, at)
+      const from = pieces.firstMs[i] >= startMs ? 0 : lowerBound(this.#times, at, at + count, startMs) - at
+      const to = pieces.lastMs[i] < endMs ? count : lowerBound(this.#times, at, at + count, endMs) - at
+      clips[i * 2] = from
+      clips[i * 2 + 1] = Math.max(from, to)
+      if (from > 0) this.#times.copyWithin(at, at + from, at + to)
+      at += Math.max(0, to - from)
+    }
+    const timeColumn = this.#closeTimeColumn(at)
+    return { key, clips, count: at - first, timeColumn }
+  }
+
+  #closeTimeColumn(endOffset: number): number {
+    const timeColumn = this.#timeColumnCount++
+    this.#timeOffsets = grownU32(this.#timeOffsets, timeColumn + 2)
+    this.#timeOffsets[timeColumn + 1] = endOffset
+    return timeColumn
+  }
+
+  #copy(pieces: PieceList, plan: Plan): void {
+    let at = this.#sampleCount
+    for (let i = 0; i < pieces.length; i++) {
+      const from = plan.clips[i * 2]
+      const to = plan.clips[i * 2 + 1]
+      if (from === to) continue
+      const source = this.#sources[pieces.sources[i]]
+      this.#readRun(source, pieces, i, from, to, this.#values, at)
+      if (this.#hasStarts && source.hasStarts) this.#copyStarts(source, pieces, i, from, to, at)
+      at += to - from
+    }
+    this.#sampleCount = at
+  }
+
+  #readRun(
+    source: SampleSource,
+    pieces: PieceList,
+    i: number,
+    from: number,
+    to: number,
+    out: Float64Array,
+    at: number,
+  ): void {
+    const count = pieces.counts[i]
+    if (from === 0 && to === count) {
+      source.readValues(pieces.handles[i], out, at)
+      return
+    }
+    this.#scratch = grownF64(this.#scratch, count)
+    source.readValues(pieces.handles[i], this.#scratch, 0)
+    out.set(this.#scratch.subarray(from, to), at)
+  }
+
+  #copyStarts(source: SampleSource, pieces: PieceList, i: number, from: number, to: number, at: number): void {
+    this.#scratch = grownF64(this.#scratch, pieces.counts[i])
+    if (!source.readStarts(pieces.handles[i], this.#scratch, 0)) return
+    this.#starts ??= new Float64Array(this.#values.length)
+    this.#starts.set(this.#scratch.subarray(from, to), at)
+  }
+
+  #mergeAll(entries: SeriesEntries, from: number, to: number, pieces: PieceList): void {
+    const merge = this.#merge
+    this.#fillMerge(merge, entries, from, to, pieces, undefined)
+    if (merge.count === 0) return
+    const at = this.#sampleCount
+    this.#values.set(merge.values.subarray(0, merge.count), at)
+    if (merge.hasStarts) {
+      this.#starts ??= new Float64Array(this.#values.length)
+      this.#starts.set(merge.starts.subarray(0, merge.count), at)
+    }
+    if (merge.hasHistograms) {
+      for (let i = 0; i < merge.count; i++) {
+        const histogram = merge.histograms[i]
+        if (histogram === undefined) continue
+        this.#histogramIndexes.push(at + i)
+        this.#histograms.push(histogram)
+      }
+    }
+    this.#sampleCount = at + merge.count
+    const first = this.#timeOffsets[this.#timeColumnCount]
+    this.#times = grownF64(this.#times, first + merge.count)
+    this.#times.set(merge.times.subarray(0, merge.count), first)
+    this.#closeTimeColumn(first + merge.count)
+  }
+
+  /** All samples of the series in the range, each once, in `merge`. */
+  #fillMerge(
+    merge: SampleMerge,
+    entries: SeriesEntries,
+    from: number,
+    to: number,
+    pieces: PieceList,
+    column: number | undefined,
+  ): void {
+    const { startMs, endMs, replaces } = this.#range
+    merge.clear()
+    for (let k = from; k < to; k++) {
+      const source = this.#sources[entries.sources[k]]
+      const series = entries.series[k]
+      const deleted = source.deletedRanges(series)
+      const keeps = (timestampMs: number) =>
+        timestampMs >= startMs && timestampMs < endMs && !isWithin(deleted, timestampMs)
+      pieces.length = 0
+      pieces.source = entries.sources[k]
+      const columnHere = column ?? this.#columnIn(source, series)
+      source.pieces(series, columnHere, startMs, endMs, pieces)
+      for (let i = 0; i < pieces.length; i++) addRun(merge, source, pieces, i, keeps)
+      const run = source.hasHistograms ? source.histograms(series, columnHere) : undefined
+      if (run === undefined) continue
+      for (let i = 0; i < run.histograms.length; i++) {
+        if (keeps(run.timestampsMs[i])) {
+          merge.addHistogram(run.timestampsMs[i], run.startTimestampsMs[i], run.histograms[i])
+        }
+      }
+    }
+    merge.settle(replaces)
+  }
+
+  /** Fills `counts` of the series just added, by time; NaN where a window has no count. */
+  #addCounts(entries: SeriesEntries, from: number, to: number, firstSample: number): void {
+    const merge = this.#countMerge
+    this.#fillMerge(merge, entries, from, to, this.#pieces, COUNT_COLUMN)
+    const counts = this.#counts as Float64Array
+    const timeColumn = this.#timeColumns[this.#seriesCount - 1]
+    let timeAt = this.#timeOffsets[timeColumn]
+    let k = 0
+    for (let at = firstSample; at < this.#sampleCount; at++, timeAt++) {
+      const time = this.#times[timeAt]
+      while (k < merge.count && merge.times[k] < time) k++
+      counts[at] = k < merge.count && merge.times[k] === time ? merge.values[k] : Number.NaN
+    }
+  }
+}
+
+function addRun(
+  merge: SampleMerge,
+  source: SampleSource,
+  pieces: PieceList,
+  i: number,
+  keeps: (timestampMs: number) => boolean,
+): void {
+  const count = pieces.counts[i]
+  const at = merge.reserve(count)
+  source.readTimes(pieces.timeColumns[i], merge.times, at)
+  source.readValues(pieces.handles[i], merge.values, at)
+  if (source.hasStarts && source.readStarts(pieces.handles[i], merge.starts, at)) merge.hasStarts = true
+  let kept = at
+  for (let j = at; j < at + count; j++) {
+    if (!keeps(merge.times[j])) continue
+    if (kept !== j) {
+      merge.times[kept] = merge.times[j]
+      merge.values.copyWithin(kept, j, j + 1)
+      merge.starts[kept] = merge.starts[j]
+    }
+    kept++
+  }
+  merge.count = kept
+}
+
+function isPlanOf(plan: Plan, pieces: PieceList): boolean {
+  const { key } = plan
+  if (key.length !== pieces.length * 2) return false
+  for (let i = 0; i < pieces.length; i++) {
+    if (key[i * 2 + 1] !== pieces.timeColumns[i] || key[i * 2] !== pieces.sources[i]) return false
+  }
+  return true
+}
+
+function isWithin(ranges: readonly number[] | undefined, timestampMs: number): boolean {
+  if (ranges === undefined) return false
+  for (let i = 0; i < ranges.length; i += 2) if (timestampMs >= ranges[i] && timestampMs < ranges[i + 1]) return true
+  return false
+}
+
+/** First place in `[from, to)` whose element is not less than `wanted`, or `to`. */
+function lowerBound(column: Float64Array, from: number, to: number, wanted: number): number {
+  let low = from
+  let high = to
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (column[middle] < wanted) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,29 @@
+/** Puts the answers of several shards together: one symbol table, batches one shard after the other. */
+import type { SelectResult } from '../query/queryable.js'
+import type { SeriesBatch } from '../query/series-batch.js'
+
+export function mergeSelectResults(results: readonly SelectResult[], shardCount: number): SelectResult {
+  const symbols: string[] = []
+  const ids = new Map<string, number>()
+  const warnings: string[] = []
+  const idOf = (text: string): number => {
+    const known = ids.get(text)
+    if (known !== undefined) return known
+    ids.set(text, symbols.length)
+    symbols.push(text)
+    return symbols.length - 1
+  }
+  async function* batches(): AsyncGenerator<SeriesBatch> {
+    for (let shard = 0; shard < results.length; shard++) {
+      const result = results[shard]
+      const mapped: number[] = []
+      for await (const batch of result.batches) {
+        const labelPairs = batch.labelPairs.map((symbol) => (mapped[symbol] ??= idOf(result.symbols[symbol])))
+        const seriesRefs = batch.seriesRefs?.map((ref) => (ref === 0 ? 0 : ref * shardCount + shard))
+        yield { ...batch, labelPairs, ...(seriesRefs !== undefined && { seriesRefs }) }
+      }
+      warnings.push(...result.warnings)
+    }
+  }
+  return { symbols, batches: batches(), warnings, infos: [] }
+}

@@ -1,0 +1,143 @@
+/** Reads an open block: rows as they stand, chunks by decoding. Series are references of the head. */
+import type { HistogramRun } from '../head/histogram-store.js'
+import type { OpenBlock } from '../head/open-block.js'
+import type { SeriesTable } from '../head/series-table.js'
+import type { LabelIndex } from '../index/label-index.js'
+import { COLUMN_STRIDE } from '../model/columns.js'
+import type { PieceList } from './piece-list.js'
+import type { SampleSource } from './sample-source.js'
+
+/** Rows and chunks share one space of numbers: rows are `ROWS + slot`. */
+const ROWS = 0x1_0000_0000
+const NONE = 0xffffffff
+
+export class OpenBlockSource implements SampleSource {
+  readonly loads = false
+  readonly index: LabelIndex
+  readonly #block: OpenBlock
+  readonly #series: SeriesTable
+  readonly #stride: number
+  /** Rows with equal times, found by hash: the slot that stands for them. Good for one turn of the event loop only. */
+  readonly #rows = new Map<number, number>()
+
+  constructor(block: OpenBlock, series: SeriesTable, index: LabelIndex, stride: number) {
+    this.#block = block
+    this.#series = series
+    this.index = index
+    this.#stride = stride
+  }
+
+  get startMs(): number {
+    return this.#block.startMs
+  }
+
+  get endMs(): number {
+    return this.#block.endMs
+  }
+
+  get hasAbsent(): boolean {
+    return this.#block.hasAbsent
+  }
+
+  get hasStarts(): boolean {
+    return this.#block.hasStarts
+  }
+
+  get hasHistograms(): boolean {
+    return this.#block.histograms !== undefined
+  }
+
+  get symbolCount(): number {
+    return this.#series.symbols.count
+  }
+
+  load(): undefined {
+    return undefined
+  }
+
+  begin(): void {
+    this.#rows.clear()
+  }
+
+  columnMask(series: number): number {
+    if (this.#stride === 1) return this.#block.slotOf(series) >= 0 ? 1 : 0
+    let mask = 0
+    for (let column = 0; column < COLUMN_STRIDE; column++) {
+      if (this.#block.slotOf(series * this.#stride + column) >= 0) mask |= 1 << column
+    }
+    return mask
+  }
+
+  pieces(series: number, column: number, startMs: number, endMs: number, out: PieceList): void {
+    const block = this.#block
+    const slot = block.slotOf(series * this.#stride + column)
+    if (slot < 0) return
+    const from = out.length
+    for (let chunk = block.lastChunk(slot); chunk !== NONE; chunk = block.previousChunk(chunk)) {
+      const times = block.columnOf(chunk)
+      const firstMs = block.columnFirstMs(times)
+      const lastMs = block.columnLastMs(times)
+      if (firstMs < endMs && lastMs >= startMs) out.add(times, chunk, block.columnCountOf(times), firstMs, lastMs)
+      else if (lastMs < startMs && !block.overlaps(slot)) break
+    }
+    if (out.length - from > 1) out.reverse(from, out.length)
+    const count = block.rowCount(slot)
+    if (count === 0) return
+    const firstMs = block.rowFirstMs(slot)
+    const lastMs = block.rowLastMs(slot)
+    if (firstMs < endMs && lastMs >= startMs) out.add(ROWS + this.#rowLike(slot), ROWS + slot, count, firstMs, lastMs)
+  }
+
+  readTimes(timeColumn: number, out: Float64Array, outAt: number): number {
+    return timeColumn >= ROWS
+      ? this.#block.readRowTimes(timeColumn - ROWS, out, outAt)
+      : this.#block.readColumn(timeColumn, out, outAt)
+  }
+
+  readValues(handle: number, out: Float64Array, outAt: number): number {
+    return handle >= ROWS
+      ? this.#block.readRowValues(handle - ROWS, out, outAt)
+      : this.#block.readChunkValues(handle, out, outAt)
+  }
+
+  readStarts(handle: number, out: Float64Array, outAt: number): boolean {
+    return handle >= ROWS
+      ? this.#block.readRowStarts(handle - ROWS, out, outAt)
+      : this.#block.readChunkStarts(handle, out, outAt)
+  }
+
+  histograms(series: number, column: number): HistogramRun | undefined {
+    const store = this.#block.histograms
+    if (store === undefined) return undefined
+    const slot = this.#block.slotOf(series * this.#stride + column)
+    return slot < 0 ? undefined : store.run(slot)
+  }
+
+  deletedRanges(): undefined {
+    return undefined
+  }
+
+  readPairs(series: number, out: Uint32Array, outAt: number): number {
+    const { pairs, offsets } = this.#series
+    const from = offsets[series]
+    const to = offsets[series + 1]
+    for (let i = from; i < to; i++) out[outAt++] = pairs[i]
+    return to - from
+  }
+
+  pairsLength(series: number): number {
+    return this.#series.offsets[series + 1] - this.#series.offsets[series]
+  }
+
+  symbolText(symbol: number): string {
+    return this.#series.symbols.texts[symbol]
+  }
+
+  #rowLike(slot: number): number {
+    const hash = this.#block.rowHash(slot)
+    const known = this.#rows.get(hash)
+    if (known !== undefined && this.#block.rowsEqual(known, slot)) return known
+    this.#rows.set(hash, slot)
+    return slot
+  }
+}

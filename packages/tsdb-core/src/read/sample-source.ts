@@ -1,0 +1,44 @@
+/**
+ * Where samples are read from: an open block or a sealed one.
+ *
+ * A reader loads what it will need, then, in one turn of the event loop, asks for pieces and decodes them: an open block
+ * changes under its feet in any other.
+ */
+import type { HistogramRun } from '../head/histogram-store.js'
+import type { LabelIndex } from '../index/label-index.js'
+import type { PieceList } from './piece-list.js'
+
+export interface SampleSource {
+  readonly index: LabelIndex
+  /** Half-open range of the samples that may be here. */
+  readonly startMs: number
+  readonly endMs: number
+  /** Some samples may be hidden by others, or hide others, by the marker of `ABSENT_HIGH`. */
+  readonly hasAbsent: boolean
+  /** Whether any sample here has a start timestamp, or is a histogram. */
+  readonly hasStarts: boolean
+  readonly hasHistograms: boolean
+  /** Whether `load` may have something to do. */
+  readonly loads: boolean
+  /** Brings what these series need for `[startMs, endMs)` into memory. `undefined`: it is there. */
+  load(series: Uint32Array, from: number, to: number, startMs: number, endMs: number): Promise<void> | undefined
+  /** Begins a turn of reading. */
+  begin(): void
+  /** Bit c is set when the series has column c. */
+  columnMask(series: number): number
+  /** Adds the series' runs of samples that may lie in `[startMs, endMs)`, older data first. */
+  pieces(series: number, column: number, startMs: number, endMs: number, out: PieceList): void
+  /** Fills `out` from `outAt` with all timestamps of a time column and returns how many there are. */
+  readTimes(timeColumn: number, out: Float64Array, outAt: number): number
+  readValues(handle: number, out: Float64Array, outAt: number): number
+  /** False when no sample of the piece has a start timestamp. */
+  readStarts(handle: number, out: Float64Array, outAt: number): boolean
+  histograms(series: number, column: number): HistogramRun | undefined
+  /** Ranges `start, end, start, end …` of the series that were deleted here. */
+  deletedRanges(series: number): readonly number[] | undefined
+  /** Writes name and value of each label as symbols of this source; returns how many numbers it wrote. */
+  readPairs(series: number, out: Uint32Array, outAt: number): number
+  pairsLength(series: number): number
+  readonly symbolCount: number
+  symbolText(symbol: number): string
+}
