@@ -29,6 +29,7 @@ export type {
 export { childrenOf, unwrapParens, valueTypeOf } from './ast.js'
 export type { PromqlErrorCode, PromqlErrorOptions } from './errors.js'
 export { PromqlError } from './errors.js'
+export * from './histograms/index.js'
 export { isComparison, isSetOperator, typeName } from './parser/check.js'
 export { formatDuration, millisecondsOf, parseDuration } from './parser/duration.js'
 export { formatFloat, formatFloatG, quote } from './parser/go-text.js'
