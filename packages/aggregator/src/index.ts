@@ -1,6 +1,5 @@
 export type { AggregatorErrorCode } from './errors.js'
 export { AggregatorError } from './errors.js'
-export { Etcd3Client } from './etcd/etcd3-client.js'
 export type { RuleProblem } from './rules/document-text.js'
 export { problemText } from './rules/document-text.js'
 export type { DropRule, MappingRule, MetricType, NamespaceRule, RollupRule, Rule, RuleKind } from './rules/rule.js'
