@@ -5,7 +5,7 @@
  * cutting a populated bucket; two with custom bounds meet in the bounds that both have. The operands are not changed.
  * Source: Prometheus 3.14, model/histogram/float_histogram.go.
  */
-import type { CounterResetHint, Histogram } from '@varve/tsdb-core/model'
+import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type Histogram } from '@varve/tsdb-core/model'
 import {
   boundsEqual,
   exponentialBound,
@@ -128,11 +128,12 @@ export class HistogramTotal {
     this.#positive = coarserSide(this.#positive, this.#schema, schema)
     this.#negative = coarserSide(this.#negative, this.#schema, schema)
     this.#schema = schema
-    const threshold = custom ? 0 : this.#zeroThreshold
+    const threshold = this.#zeroThreshold
     const add = (to: Side, spans: Histogram['positiveSpans'], counts: Float64Array): Side => {
       if (counts.length === 0) return to
-      const from = coarserSide(sideOf(spans, counts), other.schema, schema)
-      return mergeSides(to, from, sign, (index) => threshold > 0 && exponentialBound(index, schema) <= threshold)
+      // What lies in the zero bucket is counted there, and goes before coarser buckets could mix it with the rest.
+      const from = outside(sideOf(spans, counts), other.schema, threshold)
+      return mergeSides(to, coarserSide(from, other.schema, schema), sign)
     }
     this.#positive = add(this.#positive, other.positiveSpans, other.positiveBuckets)
     this.#negative = add(this.#negative, other.negativeSpans, other.negativeBuckets)
@@ -238,23 +239,21 @@ function ownSide(side: Side, compensated: boolean): Side {
   return { indexes: side.indexes, counts, ...(compensated && { lost: new Float64Array(counts.length) }) }
 }
 
-/** Adds the buckets of one side to another; those of `from` that `skips` names, from the first on, are left out. */
-function mergeSides(to: Side, from: Side, sign: 1 | -1, skips: (index: number) => boolean): Side {
-  let start = 0
-  while (start < from.indexes.length && skips(from.indexes[start])) start++
-  const place = placesIn(to.indexes, from.indexes, start)
+/** Adds the buckets of one side to another. */
+function mergeSides(to: Side, from: Side, sign: 1 | -1): Side {
+  const place = placesIn(to.indexes, from.indexes)
   if (place) {
-    for (let i = start; i < from.indexes.length; i++) {
+    for (let i = 0; i < from.indexes.length; i++) {
       addCount(to.counts, to.lost, place[i], sign * from.counts[i])
       if (from.lost) addCount(to.counts, to.lost, place[i], sign * from.lost[i])
     }
     return to
   }
-  const indexes = new Int32Array(to.indexes.length + from.indexes.length - start)
+  const indexes = new Int32Array(to.indexes.length + from.indexes.length)
   const counts = new Float64Array(indexes.length)
   const lost = to.lost && new Float64Array(indexes.length)
   let length = 0
-  for (let i = 0, j = start; i < to.indexes.length || j < from.indexes.length; length++) {
+  for (let i = 0, j = 0; i < to.indexes.length || j < from.indexes.length; length++) {
     const a = i < to.indexes.length ? to.indexes[i] : Number.POSITIVE_INFINITY
     const b = j < from.indexes.length ? from.indexes[j] : Number.POSITIVE_INFINITY
     indexes[length] = Math.min(a, b)
@@ -277,9 +276,9 @@ function mergeSides(to: Side, from: Side, sign: 1 | -1, skips: (index: number) =
 }
 
 /** Where each index of `from` stands in `to`; undefined if one is not there. */
-function placesIn(to: Int32Array, from: Int32Array, start: number): Int32Array | undefined {
+function placesIn(to: Int32Array, from: Int32Array): Int32Array | undefined {
   const places = new Int32Array(from.length)
-  for (let i = 0, j = start; j < from.length; j++) {
+  for (let i = 0, j = 0; j < from.length; j++) {
     while (i < to.length && to[i] < from[j]) i++
     if (i === to.length || to[i] !== from[j]) return undefined
     places[j] = i
@@ -326,6 +325,7 @@ export function widenZeroBucket(
 
 /** Without the buckets inside the zero bucket. */
 function outside(side: Side, schema: number, threshold: number): Side {
+  if (schema === CUSTOM_BUCKETS_SCHEMA) return side
   let start = 0
   while (start < side.indexes.length && exponentialBound(side.indexes[start] - 1, schema) < threshold) start++
   if (start === 0) return side
@@ -360,7 +360,7 @@ function mapToBounds(
 ): void {
   let target = 0
   for (let i = 0; i < side.indexes.length; i++) {
-    const bound = upperBound(side.indexes[i], -53, from)
+    const bound = upperBound(side.indexes[i], CUSTOM_BUCKETS_SCHEMA, from)
     while (target < to.length && to[target] < bound) target++
     addCount(counts, lost, target, sign * side.counts[i])
     if (side.lost) addCount(counts, lost, target, sign * side.lost[i])
