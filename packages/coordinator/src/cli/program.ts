@@ -18,6 +18,8 @@ export interface Program {
   onStop(stop: (signal: string) => void): void
   /** Called on SIGHUP. */
   onReload(reload: () => void): void
+  /** Ends the process with this code should anything still hold it then. */
+  exitAfter(delayMs: number, code: number): void
   readonly runtime: RuntimeInfo
 }
 

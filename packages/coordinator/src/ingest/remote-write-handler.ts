@@ -38,7 +38,7 @@ export const REMOTE_WRITE_PATHS = [
 
 export interface RemoteWriteOptions {
   /** The pipeline of a tenant; without tenants there is one. */
-  readonly pipelineOf: (tenant: string) => WritePipeline
+  readonly pipelineOf: (tenant: string) => WritePipeline | Promise<WritePipeline>
   /** Of the compressed body. Default 8 MiB: some twenty times what Prometheus sends at most. */
   readonly bodySizeBytesMax?: number
   readonly counters: RemoteWriteCounters
@@ -115,7 +115,7 @@ async function handleRemoteWrite(request: HttpRequest, options: RemoteWriteOptio
   else counters.requestsV2++
   counters.bodyBytes += request.body.length
   try {
-    const outcome = await options.pipelineOf(request.tenant).write(version, request.body)
+    const outcome = await (await options.pipelineOf(request.tenant)).write(version, request.body)
     counters.count(outcome)
     const headers = version === 2 ? writtenHeaders(outcome) : {}
     if (outcome.problems.isEmpty) return { status: 204, headers }

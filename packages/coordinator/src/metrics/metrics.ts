@@ -31,6 +31,13 @@ export interface DurationHistogram {
   observe(seconds: number, labels?: LabelValues): void
 }
 
+/** One line of the exposition. */
+export interface MetricSample {
+  readonly name: string
+  readonly labels: LabelValues
+  readonly value: number
+}
+
 export class Metrics {
   readonly #registry = new Registry()
 
@@ -75,6 +82,19 @@ export class Metrics {
   /** The text exposition format, 0.0.4. */
   text(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  /** What `text` says, as values. */
+  async samples(): Promise<MetricSample[]> {
+    const samples: MetricSample[] = []
+    for (const metric of await this.#registry.getMetricsAsJSON()) {
+      for (const { value, labels, ...rest } of metric.values) {
+        const name = (rest as { metricName?: string }).metricName ?? metric.name
+        const texts = Object.entries(labels).map(([label, text]) => [label, String(text)] as const)
+        samples.push({ name, labels: Object.fromEntries(texts), value })
+      }
+    }
+    return samples
   }
 
   get contentType(): string {

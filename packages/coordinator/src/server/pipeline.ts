@@ -61,10 +61,10 @@ export interface PipelineOptions {
 
 export class Pipeline {
   readonly budget: ByteBudget
-  readonly #routes: RouteTable
+  #routes: RouteTable
   readonly #options: PipelineOptions
   #authenticator: Authenticator
-  #stopping = false
+  #phase: 'starting' | 'ready' | 'stopping' = 'ready'
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -78,9 +78,27 @@ export class Pipeline {
     this.#authenticator = authenticator
   }
 
-  /** From now on everything but health and metrics is told to come again. */
+  get phase(): 'starting' | 'ready' | 'stopping' {
+    return this.#phase
+  }
+
+  /**
+   * While starting, only the routes that were given first are there, and every other path is told to come again: a 404 would
+   * make senders drop what they hold.
+   */
+  starting(): void {
+    this.#phase = 'starting'
+  }
+
+  /** From now on these routes are served. */
+  ready(routes: readonly Route[]): void {
+    this.#routes = new RouteTable(routes)
+    this.#phase = 'ready'
+  }
+
+  /** From now on everything but health is told to come again. */
   stop(): void {
-    this.#stopping = true
+    this.#phase = 'stopping'
   }
 
   async begin(raw: RawHead): Promise<Beginning> {
@@ -89,7 +107,12 @@ export class Pipeline {
     const path = raw.path.slice(prefix.length) || '/'
     if (raw.method === 'OPTIONS' && path.startsWith('/api/')) return answered(this.#preflight(), 'options')
     const match = this.#routes.match(raw.method, path)
-    if (match.kind === 'unknown') return answered(notFound(), 'unknown')
+    if (match.kind === 'unknown') {
+      return answered(
+        this.#phase === 'starting' ? unavailableResponse('the server is starting', 1) : notFound(),
+        'unknown',
+      )
+    }
     if (match.kind === 'wrong-method') {
       const allowed = match.allowed.join(', ')
       return answered(
@@ -99,7 +122,7 @@ export class Pipeline {
     }
     const { route, pathParameters } = match
     const name = route.name ?? route.path
-    if (this.#stopping && route.permission !== 'public')
+    if (this.#phase === 'stopping' && route.permission !== 'public')
       return answered(unavailableResponse('the server is stopping'), name)
     const who = await this.#authenticator.authenticate(raw, route)
     if (who.kind === 'refused') return answered(who.response, name)

@@ -8,21 +8,18 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline as pipeStreams } from 'node:stream/promises'
-import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls'
+import type { TLSSocket, TlsOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import { createGzip, gunzip, gzip, inflate, constants as zlib } from 'node:zlib'
 import { BodyPool } from '../../server/body-pool.js'
 import { type HttpResponse, type Route, textResponse, unavailableResponse } from '../../server/http.js'
-import type { ListenAddress } from '../../server/listen-address.js'
+import type { Listener, ListenOptions, TlsSettings } from '../../server/listener.js'
 import type { Pipeline, RawHead } from '../../server/pipeline.js'
 
-export interface HttpServerOptions {
-  readonly address: ListenAddress
-  readonly pipeline: Pipeline
-  readonly tls?: TlsOptions
+export interface HttpServerOptions extends Omit<ListenOptions, 'connectionCountMax'> {
+  readonly connectionCountMax?: number
   readonly requestTimeoutMs?: number
   readonly drainTimeoutMs?: number
-  readonly connectionCountMax?: number
 }
 
 const HEADERS_TIMEOUT_MS = 10_000
@@ -44,7 +41,7 @@ const gunzipAsync = promisify(gunzip)
 const inflateAsync = promisify(inflate)
 const EMPTY = new Uint8Array(0)
 
-export class HttpServer {
+export class HttpServer implements Listener {
   readonly #server: Server | TlsServer
   readonly #pipeline: Pipeline
   readonly #pool = new BodyPool(POOL_KEEP_BYTES_MAX)
@@ -70,7 +67,7 @@ export class HttpServer {
     this.#server =
       options.tls === undefined
         ? createServer(settings, listener)
-        : createTlsServer({ ...settings, ...options.tls }, listener)
+        : createTlsServer({ ...settings, ...tlsOptions(options.tls) }, listener)
     this.#server.maxConnections = options.connectionCountMax ?? 4_096
     this.#server.maxRequestsPerSocket = 0
     const statistics = this.#pipeline.statistics
@@ -99,9 +96,9 @@ export class HttpServer {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** New certificates for the connections that come from now on. */
-  replaceSecureContext(options: SecureContextOptions): void {
-    if ('setSecureContext' in this.#server) this.#server.setSecureContext(options)
+  /** For the connections that come from now on. */
+  replaceCertificates(settings: TlsSettings): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(tlsOptions(settings))
   }
 
   /** Takes no more requests, lets those in flight end for `graceMs`, then cancels them and closes every connection. */
@@ -331,6 +328,21 @@ export class HttpServer {
     }, this.#drainTimeoutMs)
     timer.unref()
     return { stop: () => clearInterval(timer) }
+  }
+}
+
+function tlsOptions(settings: TlsSettings): TlsOptions {
+  const { certificate, key, clientAuthority, clientCertificate, minVersion, maxVersion, ciphers, curves } = settings
+  return {
+    cert: certificate,
+    key,
+    minVersion,
+    maxVersion,
+    requestCert: clientCertificate !== 'none',
+    rejectUnauthorized: clientCertificate === 'required',
+    ...(clientAuthority === undefined ? {} : { ca: clientAuthority }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    ...(curves === undefined ? {} : { ecdhCurve: curves }),
   }
 }
 

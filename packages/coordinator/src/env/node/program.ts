@@ -37,6 +37,7 @@ export function nodeProgram(env: Env): Program {
         })
       }
     },
+    exitAfter: (delayMs, code) => void setTimeout(() => process.exit(code), delayMs).unref(),
     onReload: (reload) => void process.on('SIGHUP', reload),
   }
 }

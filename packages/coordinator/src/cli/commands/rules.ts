@@ -1,0 +1,176 @@
+/** `varve rules`: the rule documents, in etcd or in files. */
+import {
+  AggregatorError,
+  FileRuleStore,
+  problemText,
+  RULE_KINDS,
+  type RuleId,
+  type RuleKind,
+  type RuleStore,
+  readRule,
+} from '@varve/aggregator'
+import { EtcdError } from '@varve/tsdb-core/env'
+import { CoordinatorError } from '../../errors.js'
+import { connectEtcd, etcdRuleStore } from '../../rules/etcd-rules.js'
+import type { Arguments, Command, Flag } from '../command.js'
+import { EXIT, type Program } from '../program.js'
+import { tableText } from '../table.js'
+import { explainSeries } from './rules-explain.js'
+
+const STORE_FLAGS: readonly Flag[] = [
+  { name: 'etcd', type: 'string', value: 'URL[,URL]', help: 'rules in this etcd (default http://127.0.0.1:2379)' },
+  { name: 'etcd-prefix', type: 'string', value: '/PATH', help: 'keys of this installation in etcd (default /varve)' },
+  { name: 'rules', type: 'string', value: 'FILE|DIR', help: 'rules in a file or folder' },
+]
+
+export const rulesCommand: Command = {
+  name: 'rules',
+  summary: 'list, read, write, check and explain rollup rules',
+  usage: [
+    'list',
+    'get KIND/NAME',
+    'put KIND/NAME FILE|-',
+    'delete KIND/NAME',
+    'validate [FILE|DIR …]',
+    'explain \'http_requests_total{code="200"}\'',
+  ],
+  flags: STORE_FLAGS,
+  more: `KIND is ${RULE_KINDS.join(', ')}. "put" checks the document first and writes nothing when it is not good.
+"validate" checks files, or all that the store holds, and ends with 1 when something is wrong.
+"explain" says which rules a series meets and what would be written.
+
+  echo '{"match": "{__name__!=\\"\\"}", "policies": ["1m:90d"]}' | varve rules put mapping/all - --rules ./rules
+  varve rules list --etcd http://127.0.0.1:2379`,
+  run,
+}
+
+async function run(given: Arguments, program: Program): Promise<number> {
+  const action = given.positional(0, 'what to do: list, get, put, delete, validate or explain')
+  const files = given.positionals.slice(1)
+  if (action === 'validate' && files.length > 0) {
+    const stores = files.map((file) => new FileRuleStore({ files: program.env.files, path: program.resolvePath(file) }))
+    return validate(stores, program)
+  }
+  const opened = await openStore(given, program)
+  const { store } = opened
+  try {
+    if (action === 'list') return await list(store, program)
+    if (action === 'validate') return await validate([store], program)
+    if (action === 'explain') return await explainSeries(store, given.positional(1, 'the series'), program)
+    if (action === 'get') return await get(store, ruleIdOf(given), program)
+    if (action === 'delete') return await remove(store, ruleIdOf(given), program)
+    if (action === 'put') return await put(store, ruleIdOf(given), await documentText(given, program), program)
+    throw new CoordinatorError('INVALID_ARGUMENT', `there is no "varve rules ${action}"`)
+  } catch (error) {
+    if (!(error instanceof EtcdError || error instanceof AggregatorError)) throw error
+    throw new CoordinatorError('UNAVAILABLE', error.message, { cause: error })
+  } finally {
+    await opened.close()
+  }
+}
+
+async function openStore(given: Arguments, program: Program): Promise<{ store: RuleStore; close(): Promise<void> }> {
+  const path = given.text('rules')
+  if (path !== undefined && given.text('etcd') !== undefined) {
+    throw new CoordinatorError('INVALID_ARGUMENT', 'rules are in etcd or in files: give --etcd or --rules, not both')
+  }
+  if (path !== undefined) {
+    const store = new FileRuleStore({ files: program.env.files, path: program.resolvePath(path) })
+    return { store, close: () => store.close() }
+  }
+  const endpoints = (given.text('etcd') ?? program.variable('VARVE_ETCD') ?? 'http://127.0.0.1:2379').split(',')
+  const prefix = given.text('etcd-prefix') ?? program.variable('VARVE_ETCD_PREFIX') ?? '/varve'
+  const client = await connectEtcd(program.env, { endpoints })
+  const store = etcdRuleStore(client, { prefix, endpoints })
+  const close = async () => {
+    await store.close()
+    await client.close()
+  }
+  return { store, close }
+}
+
+async function list(store: RuleStore, program: Program): Promise<number> {
+  const { documents, strays } = await store.list()
+  const rows = documents.map(({ kind, name, text }) => {
+    const { problems } = readRule(kind, name, text)
+    const state = problems.length === 0 ? 'good' : `${problems.length} problem${problems.length > 1 ? 's' : ''}`
+    return [kind, name, state, text.replace(/\s+/g, ' ').slice(0, 100)]
+  })
+  if (rows.length === 0) program.stdout.write(`no rules in ${store.description}\n`)
+  else program.stdout.write(tableText(['KIND', 'NAME', 'STATE', 'DOCUMENT'], rows))
+  for (const { where, message } of strays) program.stderr.write(`${where}: ${message}\n`)
+  return EXIT.done
+}
+
+async function get(store: RuleStore, { kind, name }: RuleId, program: Program): Promise<number> {
+  const { documents } = await store.list()
+  const found = documents.find((document) => document.kind === kind && document.name === name)
+  if (found === undefined) throw notThere(store, { kind, name })
+  program.stdout.write(`${found.text.trimEnd()}\n`)
+  return EXIT.done
+}
+
+async function put(store: RuleStore, id: RuleId, text: string, program: Program): Promise<number> {
+  const { problems } = readRule(id.kind, id.name, text)
+  if (problems.length > 0) {
+    for (const problem of problems) program.stderr.write(`${id.kind}/${id.name}: ${problemText(problem)}\n`)
+    program.stderr.write('nothing was written\n')
+    return EXIT.failed
+  }
+  await store.put(id, text)
+  program.stdout.write(`${id.kind}/${id.name} is in ${store.description}\n`)
+  return EXIT.done
+}
+
+async function remove(store: RuleStore, id: RuleId, program: Program): Promise<number> {
+  if (!(await store.delete(id))) throw notThere(store, id)
+  program.stdout.write(`${id.kind}/${id.name} is deleted from ${store.description}\n`)
+  return EXIT.done
+}
+
+async function validate(stores: readonly RuleStore[], program: Program): Promise<number> {
+  let documentCount = 0
+  let problemCount = 0
+  for (const store of stores) {
+    const { documents, strays } = await store.list()
+    documentCount += documents.length
+    for (const { where, message } of strays) {
+      problemCount++
+      program.stdout.write(`${where}: ${message}\n`)
+    }
+    for (const { kind, name, text, where } of documents) {
+      for (const problem of readRule(kind, name, text).problems) {
+        problemCount++
+        program.stdout.write(`${where} (${kind}/${name}): ${problemText(problem)}\n`)
+      }
+    }
+  }
+  const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
+  program.stdout.write(`${count(documentCount, 'rule')}, ${count(problemCount, 'problem')}\n`)
+  return problemCount === 0 ? EXIT.done : EXIT.failed
+}
+
+function ruleIdOf(given: Arguments): RuleId {
+  const text = given.positional(1, 'KIND/NAME')
+  const slash = text.indexOf('/')
+  const kind = text.slice(0, slash) as RuleKind
+  if (slash < 0 || !RULE_KINDS.includes(kind)) {
+    throw new CoordinatorError(
+      'INVALID_ARGUMENT',
+      `rule ${JSON.stringify(text)}: expected KIND/NAME with a kind of ${RULE_KINDS.join(', ')}`,
+    )
+  }
+  return { kind, name: text.slice(slash + 1) }
+}
+
+async function documentText(given: Arguments, program: Program): Promise<string> {
+  const path = given.positional(2, 'the file with the document, or - for standard input')
+  if (path !== '-') return program.readText(program.resolvePath(path))
+  const parts: Uint8Array[] = []
+  for await (const part of program.readStandardInput()) parts.push(part)
+  return Buffer.concat(parts).toString('utf8')
+}
+
+function notThere(store: RuleStore, { kind, name }: RuleId): CoordinatorError {
+  return new CoordinatorError('UNAVAILABLE', `there is no ${kind}/${name} in ${store.description}`)
+}
