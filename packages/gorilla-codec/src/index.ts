@@ -1,5 +1,6 @@
 export { crc32c } from './crc32c.js'
 export { CodecError, type CodecErrorCode } from './errors.js'
+export { decodeGorilla, GorillaEncoder } from './gorilla.js'
 export { SAMPLES_PER_CHUNK_MAX } from './limits.js'
 export {
   decodeSealedTimestampsBatch,
@@ -22,3 +23,4 @@ export {
   sealedValuesSizeMax,
   verifySealedColumn,
 } from './sealed-values.js'
+export { decodeXorChunk, encodeXorChunk, xorChunkSizeMax } from './xor-chunk.js'

@@ -6,6 +6,7 @@ import {
   sealedValuesSizeMax,
   verifySealedColumn,
 } from './sealed-values.js'
+import { expectSameBits } from './testing/expect-bits.js'
 import { SeededRandom } from './testing/random.js'
 import { chunkLength, VALUE_KINDS } from './testing/sample-columns.js'
 
@@ -40,12 +41,3 @@ test.each(Object.keys(VALUE_KINDS))('gives back every bit of %s, and a header th
       expect(Math.abs(header.sum - sum)).toBeLessThanOrEqual(Math.abs(sum) * count * 2 ** -52)
   }
 })
-
-function expectSameBits(actual: Float64Array, expected: Float64Array, hint: string): void {
-  const a = new BigUint64Array(actual.slice().buffer)
-  const b = new BigUint64Array(expected.slice().buffer)
-  for (let index = 0; index < b.length; index++) {
-    if (a[index] !== b[index])
-      expect(`${index}: ${a[index].toString(16)}`, hint).toBe(`${index}: ${b[index].toString(16)}`)
-  }
-}
