@@ -70,6 +70,16 @@ describe('the commit log', () => {
     expect(closed.report).toMatchObject({ damages: [], tornTailBytes: 0, recordCount: 4, segmentCount: 1 })
   })
 
+  it('takes several records at once, or none of them', async () => {
+    const { log } = await replayed()
+    const record = (name: string) => ({ type: RecordType.NamespaceChange, parts: [named(name)] })
+    await log.appendAll([record('one'), record('two')])
+    const large = { type: RecordType.SampleBatch, parts: [new Uint8Array(RECORD_PAYLOAD_SIZE_BYTES_MAX + 1)] }
+    await expect(log.appendAll([record('three'), large])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await log.appendAll([])
+    expect((await replayed()).records).toEqual(['one', 'two'])
+  })
+
   it('goes on after a reopening, in a new segment', async () => {
     await (await written('one')).close()
     const second = await written('two')

@@ -28,7 +28,7 @@ export const RecordType = {
   SeriesDeclarations: 1,
   SampleBatch: 2,
   Tombstones: 3,
-  Watermark: 4,
+  Watermarks: 4,
   NamespaceChange: 5,
 } as const
 export type RecordType = (typeof RecordType)[keyof typeof RecordType]

@@ -10,18 +10,18 @@ export type {
   SyncMode,
 } from './commit-log.js'
 export { RECORD_PAYLOAD_SIZE_BYTES_MAX, RecordType } from './format.js'
-export type { NamespaceChange, SeriesDeclarations, ShardSamples, Tombstones, Watermark } from './records.js'
+export type { NamespaceChange, SeriesDeclarations, ShardSamples, Tombstones, Watermark, Watermarks } from './records.js'
 export {
   decodeNamespaceChange,
   decodeSampleBatch,
   decodeSeriesDeclarations,
   decodeTombstones,
-  decodeWatermark,
+  decodeWatermarks,
   encodeNamespaceChange,
   encodeSampleBatch,
   encodeSeriesDeclarations,
   encodeTombstones,
-  encodeWatermark,
+  encodeWatermarks,
 } from './records.js'
 export { verifyCommitLog } from './verify.js'
-export { CommitLog } from './writer.js'
+export { CommitLog, type RecordToAppend } from './writer.js'

@@ -18,19 +18,25 @@ export class RecordGroup {
   }
 
   /** Copies the parts; type and size stand in the header's place until the group is sealed. */
-  add(type: RecordType, parts: readonly Uint8Array[], payloadSizeBytes: number): Promise<void> {
+  add(type: RecordType, parts: readonly Uint8Array[]): void {
     const start = this.#sizeBytes
-    this.#grow(start + RECORD_HEADER_SIZE_BYTES + payloadSizeBytes)
-    const view = new DataView(this.#bytes.buffer, start, RECORD_HEADER_SIZE_BYTES)
-    view.setUint32(4, payloadSizeBytes, true)
-    view.setUint8(16, type)
+    let end = start + RECORD_HEADER_SIZE_BYTES
+    for (const part of parts) end += part.length
+    this.#grow(end)
     let at = start + RECORD_HEADER_SIZE_BYTES
     for (const part of parts) {
       this.#bytes.set(part, at)
       at += part.length
     }
-    this.#sizeBytes = at
+    const view = new DataView(this.#bytes.buffer, start, RECORD_HEADER_SIZE_BYTES)
+    view.setUint32(4, end - start - RECORD_HEADER_SIZE_BYTES, true)
+    view.setUint8(16, type)
+    this.#sizeBytes = end
     this.recordCount++
+  }
+
+  /** Resolves or rejects with the group. */
+  wait(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject })
     })

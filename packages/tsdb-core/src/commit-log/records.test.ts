@@ -97,10 +97,11 @@ describe('record payloads', () => {
       seriesRefs: Uint32Array.of(4, 2),
     }
     expect(records.decodeTombstones(encoded((out) => records.encodeTombstones(out, tombstones)))).toEqual(tombstones)
-    const watermark: records.Watermark = {
-      key: '1m:90d/é',
-      windowEndMs: 60_000,
-      computation: 2,
+    const watermark: records.Watermarks = {
+      marks: [
+        { key: '1m:90d/é', windowEndMs: 60_000, computation: 2 },
+        { key: '', windowEndMs: -1, computation: 0 },
+      ],
       samples: {
         namespaceId: 4,
         shard: 0,
@@ -112,7 +113,7 @@ describe('record payloads', () => {
         },
       },
     }
-    expect(records.decodeWatermark(encoded((out) => records.encodeWatermark(out, watermark)))).toEqual(watermark)
+    expect(records.decodeWatermarks(encoded((out) => records.encodeWatermarks(out, watermark)))).toEqual(watermark)
     const change: records.NamespaceChange = {
       operation: 'put',
       namespaceId: 4,

@@ -48,14 +48,18 @@ export interface Tombstones {
   readonly seriesRefs: Uint32Array
 }
 
-/** A rollup's windows up to `windowEndMs` are final; the samples of the last of them stand in the same record. */
+/** How far rollups are final, with the samples of their last windows: after a crash all of it is there, or nothing. */
+export interface Watermarks {
+  readonly marks: readonly Watermark[]
+  readonly samples: ShardSamples
+}
+
 export interface Watermark {
   /** Names the policy, the rule, or whatever else the writer keeps a mark for. */
   readonly key: string
   readonly windowEndMs: number
-  /** Rises each time a window is computed again: the larger one holds. */
+  /** Rises each time a window is computed again: the larger one holds. 0 where the writer does not count. */
   readonly computation: number
-  readonly samples: ShardSamples
 }
 
 export interface NamespaceChange {
@@ -124,21 +128,27 @@ export function decodeTombstones(payload: Uint8Array): Tombstones {
   return { namespaceId, shard, startMs, endMs, seriesRefs }
 }
 
-export function encodeWatermark(out: ByteWriter, watermark: Watermark): void {
-  out.text(watermark.key)
-  out.f64(watermark.windowEndMs)
-  out.f64(watermark.computation)
-  encodeSampleBatch(out, watermark.samples)
+export function encodeWatermarks(out: ByteWriter, watermarks: Watermarks): void {
+  out.varint(watermarks.marks.length)
+  for (const { key, windowEndMs, computation } of watermarks.marks) {
+    out.text(key)
+    out.f64(windowEndMs)
+    out.f64(computation)
+  }
+  encodeSampleBatch(out, watermarks.samples)
 }
 
-export function decodeWatermark(payload: Uint8Array): Watermark {
-  const from = new ByteReader(payload, 'watermark')
-  const key = from.text()
-  const windowEndMs = from.f64()
-  const computation = from.f64()
+export function decodeWatermarks(payload: Uint8Array): Watermarks {
+  const from = new ByteReader(payload, 'watermarks')
+  const count = from.count(17)
+  const marks = Array.from({ length: count }, () => ({
+    key: from.text(),
+    windowEndMs: from.f64(),
+    computation: from.f64(),
+  }))
   const samples = readShardSamples(from)
   from.end()
-  return { key, windowEndMs, computation, samples }
+  return { marks, samples }
 }
 
 export function encodeNamespaceChange(out: ByteWriter, change: NamespaceChange): void {

@@ -53,7 +53,7 @@ const DECODERS: Record<keyof typeof RecordType, (payload: Uint8Array) => unknown
   SeriesDeclarations: records.decodeSeriesDeclarations,
   SampleBatch: records.decodeSampleBatch,
   Tombstones: records.decodeTombstones,
-  Watermark: records.decodeWatermark,
+  Watermarks: records.decodeWatermarks,
   NamespaceChange: records.decodeNamespaceChange,
 }
 
@@ -126,12 +126,10 @@ const PAYLOADS: [keyof typeof RecordType, Uint8Array][] = [
     ),
   ],
   [
-    'Watermark',
+    'Watermarks',
     payloadOf((out) =>
-      records.encodeWatermark(out, {
-        key: '1m:90d',
-        windowEndMs: 1_700_000_040_000,
-        computation: 1,
+      records.encodeWatermarks(out, {
+        marks: [{ key: '1m:90d', windowEndMs: 1_700_000_040_000, computation: 1 }],
         samples: {
           namespaceId: 2,
           shard: 0,
@@ -151,7 +149,7 @@ function segmentOf(payloads: readonly [keyof typeof RecordType, Uint8Array][], s
   const header = new Uint8Array(SEGMENT_HEADER_SIZE_BYTES)
   writeSegmentHeader(header, { version: SEGMENT_VERSION, segment: 1, sequenceFirst, salt: SALT })
   const group = new RecordGroup()
-  for (const [type, payload] of payloads) void group.add(RecordType[type], [payload], payload.length)
+  for (const [type, payload] of payloads) group.add(RecordType[type], [payload])
   return Buffer.concat([header, group.seal(SALT, sequenceFirst, sequenceFirst)])
 }
 
@@ -225,7 +223,7 @@ function writeMissing(): void {
   const lastHeaderStart = lastOffset
   // The last record says that all before it were durable: what is damaged before it was acknowledged.
   const group = new RecordGroup()
-  void group.add(RecordType.Watermark, [PAYLOADS[4][1]], PAYLOADS[4][1].length)
+  group.add(RecordType.Watermarks, [PAYLOADS[4][1]])
   later.set(group.seal(SALT, 45, 45), lastHeaderStart)
   const middle = Uint8Array.from(later)
   middle[secondOffset + 30] ^= 4
@@ -244,7 +242,7 @@ function writeMissing(): void {
     records: ['41', '43', '44', '45'],
   })
   const unknown = new RecordGroup()
-  void unknown.add(9 as RecordType, [Uint8Array.of(1)], 1)
+  unknown.add(9 as RecordType, [Uint8Array.of(1)])
   reject('unknown-type', Buffer.concat([whole, unknown.seal(SALT, 46, 46)]), {
     name: 'a record of a type that a newer version wrote',
     outcome: 'CORRUPT',

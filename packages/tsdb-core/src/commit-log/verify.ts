@@ -9,7 +9,7 @@ import {
   decodeSampleBatch,
   decodeSeriesDeclarations,
   decodeTombstones,
-  decodeWatermark,
+  decodeWatermarks,
 } from './records.js'
 import { replaySegments } from './replay.js'
 
@@ -17,7 +17,7 @@ const DECODERS: Record<RecordType, (payload: Uint8Array) => unknown> = {
   [RecordType.SeriesDeclarations]: decodeSeriesDeclarations,
   [RecordType.SampleBatch]: decodeSampleBatch,
   [RecordType.Tombstones]: decodeTombstones,
-  [RecordType.Watermark]: decodeWatermark,
+  [RecordType.Watermarks]: decodeWatermarks,
   [RecordType.NamespaceChange]: decodeNamespaceChange,
 }
 

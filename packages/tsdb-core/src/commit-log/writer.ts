@@ -50,6 +50,12 @@ interface OpenSegment {
   sizeBytes: number
 }
 
+/** The payload is the parts one after the other. */
+export interface RecordToAppend {
+  readonly type: RecordType
+  readonly parts: readonly Uint8Array[]
+}
+
 type Task = RecordGroup | (() => Promise<void>)
 
 export class CommitLog {
@@ -134,22 +140,24 @@ export class CommitLog {
    * that is too large, `CLOSED`. After `READ_ONLY` and `UNAVAILABLE` the record is not in the log, unless the machine
    * stops before the next record is: it may then be found there. The next call tries again.
    */
-  async append(type: RecordType, parts: readonly Uint8Array[]): Promise<void> {
+  append(type: RecordType, parts: readonly Uint8Array[]): Promise<void> {
+    return this.appendAll([{ type, parts }])
+  }
+
+  /**
+   * Appends several records that are written together: either all of them are refused, or none. After a crash the last of
+   * them may be missing if they were not acknowledged, but none without those behind it.
+   */
+  async appendAll(records: readonly RecordToAppend[]): Promise<void> {
     this.#checkReady()
-    let payloadSizeBytes = 0
-    for (const part of parts) payloadSizeBytes += part.length
-    if (payloadSizeBytes > RECORD_PAYLOAD_SIZE_BYTES_MAX) {
-      throw new StorageError(
-        'INVALID_ARGUMENT',
-        `a record of ${payloadSizeBytes} bytes: at most ${RECORD_PAYLOAD_SIZE_BYTES_MAX} are allowed`,
-      )
-    }
+    for (const { parts } of records) checkSize(parts)
     let group = this.#tasks.at(-1)
     if (!(group instanceof RecordGroup) || group.sizeBytes > GROUP_SIZE_BYTES_MAX) {
       group = this.#spare.pop() ?? new RecordGroup()
       this.#tasks.push(group)
     }
-    const appended = group.add(type, parts, payloadSizeBytes)
+    for (const { type, parts } of records) group.add(type, parts)
+    const appended = group.wait()
     this.#work()
     await appended
   }
@@ -406,6 +414,17 @@ export class CommitLog {
     if (group.sizeBytes <= SPARE_SIZE_BYTES_MAX && this.#spare.length < SPARE_GROUPS_MAX) {
       this.#spare.push(group.clear())
     }
+  }
+}
+
+function checkSize(parts: readonly Uint8Array[]): void {
+  let sizeBytes = 0
+  for (const part of parts) sizeBytes += part.length
+  if (sizeBytes > RECORD_PAYLOAD_SIZE_BYTES_MAX) {
+    throw new StorageError(
+      'INVALID_ARGUMENT',
+      `a record of ${sizeBytes} bytes: at most ${RECORD_PAYLOAD_SIZE_BYTES_MAX} are allowed`,
+    )
   }
 }
 
