@@ -12,7 +12,10 @@ export const METRIC_NAME = '__name__'
 export type LabelPairs = Iterable<readonly [name: string, value: string]>
 
 export class Labels {
-  static readonly EMPTY = new Labels([])
+  /** Without any label. A getter, since the compiler's output would use the class in its own static field too early. */
+  static get EMPTY(): Labels {
+    return NO_LABELS
+  }
 
   /** Name, value, name, value …, sorted by name. Not to be changed. */
   readonly flat: readonly string[]
@@ -109,6 +112,8 @@ export class Labels {
     return `${name}{${rest.map(([label, value]) => `${label}=${JSON.stringify(value)}`).join(', ')}}`
   }
 }
+
+const NO_LABELS = Labels.fromSorted([])
 
 /** Order of series in results: pair by pair, by UTF-8 bytes, the shorter set first. */
 export function compareLabels(a: Labels, b: Labels): number {

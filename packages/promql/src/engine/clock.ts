@@ -1,0 +1,7 @@
+/** What the engine needs of a clock; tsdb-core's `Clock` has it all. */
+export interface EngineClock {
+  /** Milliseconds since some fixed moment. It never falls. */
+  monotonicMs(): number
+  /** Lets the event loop turn once. */
+  yield(): Promise<void>
+}

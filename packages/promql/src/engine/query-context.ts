@@ -1,0 +1,123 @@
+/** What all operators of one running query share. */
+import type { Queryable } from '@varve/tsdb-core/query'
+import { PromqlError } from '../errors.js'
+import { LabelTable } from '../operators/label-table.js'
+import { Annotations } from './annotations.js'
+import type { EngineClock } from './clock.js'
+import { Budget, type QueryLimits } from './limits.js'
+import { type QueryStats, type TraceNode, traceNode } from './stats.js'
+
+/** A turn of the event loop lasts about so long before the query yields. */
+const TURN_MS = 8
+
+export interface QueryContextOptions {
+  readonly queryable: Queryable
+  readonly query: string
+  readonly lookbackMs: number
+  readonly clock: EngineClock
+  readonly limits: QueryLimits
+  readonly signal: AbortSignal | undefined
+  readonly typeAndUnitLabels: boolean
+  readonly rangeQuery: boolean
+  /** Handed to the store with every select. */
+  readonly namespace?: string | undefined
+  readonly resolutionMsMax?: number | undefined
+}
+
+export class QueryContext {
+  readonly options: QueryContextOptions
+  readonly labels = new LabelTable()
+  readonly annotations = new Annotations()
+  readonly budget: Budget
+  readonly stats: QueryStats
+  /** Warnings and infos of the store, in its own words. */
+  readonly storeWarnings = new Set<string>()
+  readonly storeInfos = new Set<string>()
+  readonly #abort = new AbortController()
+  readonly #startMs: number
+  #turnStartMs: number
+
+  constructor(options: QueryContextOptions) {
+    this.options = options
+    this.budget = new Budget(options.limits)
+    this.#startMs = options.clock.monotonicMs()
+    this.#turnStartMs = this.#startMs
+    this.stats = {
+      samplesRead: 0,
+      seriesRead: 0,
+      bytesRead: 0,
+      batchesRead: 0,
+      selects: 0,
+      samplesPeak: 0,
+      prepareMs: 0,
+      evaluateMs: 0,
+      turnMsMax: 0,
+      trace: traceNode('query'),
+    }
+    const { signal } = options
+    if (signal?.aborted) this.#abort.abort(signal.reason)
+    signal?.addEventListener('abort', this.#forward, { once: true })
+  }
+
+  readonly #forward = () => this.#abort.abort(this.options.signal?.reason)
+
+  /** Aborted when the caller gives up or the query has failed. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  nowMs(): number {
+    return this.options.clock.monotonicMs()
+  }
+
+  /** True when the query has held the event loop long enough; then `await context.yield()`. */
+  shouldYield(): boolean {
+    return this.nowMs() - this.#turnStartMs > TURN_MS
+  }
+
+  /** Lets others run. @throws {PromqlError} `canceled` or `timeout`. */
+  async yield(): Promise<void> {
+    this.endTurn()
+    await this.options.clock.yield()
+    this.startTurn()
+    this.check()
+  }
+
+  /** The query waits for the store from here on. */
+  endTurn(): void {
+    const turnMs = this.nowMs() - this.#turnStartMs
+    if (turnMs > this.stats.turnMsMax) this.stats.turnMsMax = turnMs
+  }
+
+  startTurn(): void {
+    this.#turnStartMs = this.nowMs()
+  }
+
+  check(): void {
+    if (this.options.signal?.aborted) {
+      throw new PromqlError('canceled', 'query was canceled in expression evaluation', {
+        cause: this.options.signal.reason,
+      })
+    }
+    const { timeoutMs } = this.options.limits
+    if (this.nowMs() - this.#startMs > timeoutMs) {
+      throw new PromqlError(
+        'timeout',
+        `query timed out in expression evaluation: the limit timeoutMs is ${timeoutMs}; ask for less, or raise it`,
+      )
+    }
+  }
+
+  /** Stops what still runs for the query; called once, at its end. */
+  close(): void {
+    this.endTurn()
+    this.options.signal?.removeEventListener('abort', this.#forward)
+    this.#abort.abort()
+  }
+
+  trace(parent: TraceNode, name: string): TraceNode {
+    const node = traceNode(name)
+    parent.children.push(node)
+    return node
+  }
+}

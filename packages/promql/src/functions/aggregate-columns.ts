@@ -1,0 +1,59 @@
+/**
+ * Functions over downsampled columns: what a sample stands for decides how it is folded (see `ResolutionSlice`).
+ *
+ *     increase   `increase` adds the growth of the windows up, `rate` divides that by the range; nothing is extrapolated
+ *     count      `count_over_time` adds them
+ *     sum        `avg_over_time` divides the sum of sums by the sum of counts; `sum_over_time` adds them as it is
+ */
+import type { AggregateColumn } from '@varve/tsdb-core/model'
+import { FLOAT } from '../operators/vector-batch.js'
+import type { RangeFunction, SampleWindow } from './range-function.js'
+import { sumFloats, sumOf } from './sums-over-time.js'
+
+/** The function to use instead of the named one, if the column asks for another. */
+export function aggregateColumnFunction(name: string, column: AggregateColumn): RangeFunction | undefined {
+  if (column === 'increase' && name === 'increase') return ADDED
+  if (column === 'increase' && name === 'rate') return ADDED_PER_SECOND
+  if (column === 'count' && name === 'count_over_time') return ADDED
+  if (column === 'sum' && name === 'avg_over_time') return WEIGHTED_MEAN
+  return undefined
+}
+
+const ADDED: RangeFunction = { floats: sumFloats, window: (window) => added(window) }
+
+const ADDED_PER_SECOND: RangeFunction = {
+  floats(series, windows, out) {
+    sumFloats(series, windows, out)
+    const seconds = windows.rangeMs / 1000
+    for (let s = 0; s < windows.grid.count; s++) {
+      if (out.presence[out.offset + s] === FLOAT) out.values[out.offset + s] /= seconds
+    }
+  },
+  window(window) {
+    const sum = added(window)
+    return sum === undefined ? undefined : sum / (window.rangeMs / 1000)
+  },
+}
+
+function added(window: SampleWindow): number | undefined {
+  return window.floats.length === 0 ? undefined : sumOf(window.floats, 0, window.floats.length)
+}
+
+const WEIGHTED_MEAN: RangeFunction = {
+  floats(series, windows, out) {
+    const { values, valueOffset, counts } = series
+    if (counts === undefined) return
+    const { first, end } = windows
+    for (let s = 0; s < windows.grid.count; s++) {
+      if (end[s] <= first[s]) continue
+      const from = valueOffset + first[s]
+      const to = valueOffset + end[s]
+      const count = sumOf(counts, from, to)
+      if (count === 0) continue
+      out.values[out.offset + s] = sumOf(values, from, to) / count
+      out.presence[out.offset + s] = FLOAT
+    }
+  },
+  // A series with histograms has no column of sums.
+  window: () => undefined,
+}

@@ -1,0 +1,100 @@
+/** stddev_over_time, stdvar_over_time and double_exponential_smoothing over floats: one walk over each window. */
+
+import { PromqlError } from '../errors.js'
+import { FLOAT } from '../operators/vector-batch.js'
+import type { Windows } from '../operators/windows.js'
+import { twoSumError } from './kahan.js'
+import type { FloatSeries, RangeCallContext, StepOutput } from './range-function.js'
+
+export function stddevFloats(series: FloatSeries, windows: Windows, out: StepOutput): void {
+  variances(series, windows, out, true)
+}
+
+export function stdvarFloats(series: FloatSeries, windows: Windows, out: StepOutput): void {
+  variances(series, windows, out, false)
+}
+
+function variances(series: FloatSeries, windows: Windows, out: StepOutput, root: boolean): void {
+  const { values, valueOffset } = series
+  const { first, end } = windows
+  for (let s = 0; s < windows.grid.count; s++) {
+    if (end[s] <= first[s]) continue
+    const variance = varianceOf(values, valueOffset + first[s], valueOffset + end[s])
+    out.values[out.offset + s] = root ? Math.sqrt(variance) : variance
+    out.presence[out.offset + s] = FLOAT
+  }
+}
+
+/** Welford's recurrence with compensated mean and sum of squares. */
+export function varianceOf(values: ArrayLike<number>, from: number, to: number): number {
+  let mean = 0
+  let meanCompensation = 0
+  let squares = 0
+  let squaresCompensation = 0
+  for (let i = from; i < to; i++) {
+    const value = values[i]
+    const delta = value - (mean + meanCompensation)
+    const meanStep = delta / (i - from + 1)
+    const nextMean = mean + meanStep
+    const meanError = twoSumError(mean, meanStep, nextMean)
+    meanCompensation = isInfinite(nextMean) ? 0 : meanCompensation + meanError
+    mean = nextMean
+    const square = delta * (value - (mean + meanCompensation))
+    const nextSquares = squares + square
+    const squaresError = twoSumError(squares, square, nextSquares)
+    squaresCompensation = isInfinite(nextSquares) ? 0 : squaresCompensation + squaresError
+    squares = nextSquares
+  }
+  return (squares + squaresCompensation) / (to - from)
+}
+
+export function smoothingFloats(series: FloatSeries, windows: Windows, out: StepOutput, call: RangeCallContext): void {
+  const { values, valueOffset } = series
+  const { first, end } = windows
+  const [smoothing, trend] = call.scalars
+  for (let s = 0; s < windows.grid.count; s++) {
+    if (end[s] <= first[s]) continue
+    checkFactors(call, s)
+    if (end[s] - first[s] < 2) continue
+    out.values[out.offset + s] = smoothed(values, valueOffset + first[s], valueOffset + end[s], smoothing[s], trend[s])
+    out.presence[out.offset + s] = FLOAT
+  }
+}
+
+export function checkFactors(call: RangeCallContext, step: number): void {
+  const [smoothing, trend] = call.scalars
+  // Written so that NaN passes, as it does in Prometheus.
+  if (smoothing[step] <= 0 || smoothing[step] >= 1) {
+    throw new PromqlError(
+      'execution',
+      `invalid smoothing factor. Expected: 0 < sf < 1, got: ${smoothing[step].toFixed(6)}`,
+    )
+  }
+  if (trend[step] <= 0 || trend[step] >= 1) {
+    throw new PromqlError('execution', `invalid trend factor. Expected: 0 < tf < 1, got: ${trend[step].toFixed(6)}`)
+  }
+}
+
+/** Holt's double exponential smoothing of at least two values. */
+export function smoothed(
+  values: ArrayLike<number>,
+  from: number,
+  to: number,
+  smoothing: number,
+  trend: number,
+): number {
+  let before = 0
+  let level = values[from]
+  let slope = values[from + 1] - values[from]
+  for (let i = from + 1; i < to; i++) {
+    if (i > from + 1) slope = trend * (level - before) + (1 - trend) * slope
+    const next = smoothing * values[i] + (1 - smoothing) * (level + slope)
+    before = level
+    level = next
+  }
+  return level
+}
+
+function isInfinite(value: number): boolean {
+  return Math.abs(value) === Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,66 @@
+/** The table of functions over range vectors. */
+import { changesFloats, resetsFloats } from './counts.js'
+import { maxFloats, minFloats, timeOfMaxFloats, timeOfMinFloats } from './extremes-over-time.js'
+import { ideltaFloats, irateFloats } from './instant-rate.js'
+import { smoothingFloats, stddevFloats, stdvarFloats } from './moments-over-time.js'
+import {
+  countFloats,
+  firstFloats,
+  lastFloats,
+  presentFloats,
+  timeOfFirstFloats,
+  timeOfLastFloats,
+} from './picks-over-time.js'
+import { madFloats, quantileFloats } from './quantile.js'
+import type { FloatsKernel, RangeFunction } from './range-function.js'
+import { deltaFloats, increaseFloats, rateFloats } from './rate.js'
+import { derivFloats, predictFloats } from './regression.js'
+import { avgFloats, sumFloats } from './sums-over-time.js'
+import { ignoringHistograms, windowOf } from './windows-of-floats.js'
+
+const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, RangeFunction>([
+  ['absent_over_time', anySample(presentFloats, () => 1)],
+  ['avg_over_time', { floats: avgFloats, window: windowOf(avgFloats) }],
+  ['changes', { floats: changesFloats, window: windowOf(changesFloats) }],
+  ['count_over_time', anySample(countFloats, (floats, histograms) => floats + histograms)],
+  ['delta', { floats: deltaFloats, window: windowOf(deltaFloats) }],
+  ['deriv', floatsOnly(derivFloats)],
+  ['double_exponential_smoothing', floatsOnly(smoothingFloats)],
+  ['first_over_time', { floats: firstFloats, window: windowOf(firstFloats), keepsName: true }],
+  ['idelta', { floats: ideltaFloats, window: windowOf(ideltaFloats) }],
+  ['increase', { floats: increaseFloats, window: windowOf(increaseFloats) }],
+  ['irate', { floats: irateFloats, window: windowOf(irateFloats) }],
+  ['last_over_time', { floats: lastFloats, window: windowOf(lastFloats), keepsName: true }],
+  ['mad_over_time', floatsOnly(madFloats)],
+  ['max_over_time', floatsOnly(maxFloats)],
+  ['min_over_time', floatsOnly(minFloats)],
+  ['predict_linear', floatsOnly(predictFloats)],
+  ['present_over_time', anySample(presentFloats, () => 1)],
+  ['quantile_over_time', floatsOnly(quantileFloats)],
+  ['rate', { floats: rateFloats, window: windowOf(rateFloats) }],
+  ['resets', { floats: resetsFloats, window: windowOf(resetsFloats) }],
+  ['stddev_over_time', floatsOnly(stddevFloats)],
+  ['stdvar_over_time', floatsOnly(stdvarFloats)],
+  ['sum_over_time', { floats: sumFloats, window: windowOf(sumFloats) }],
+  ['ts_of_first_over_time', { floats: timeOfFirstFloats, window: windowOf(timeOfFirstFloats) }],
+  ['ts_of_last_over_time', { floats: timeOfLastFloats, window: windowOf(timeOfLastFloats) }],
+  ['ts_of_max_over_time', floatsOnly(timeOfMaxFloats)],
+  ['ts_of_min_over_time', floatsOnly(timeOfMinFloats)],
+])
+
+export function rangeFunctionOf(name: string): RangeFunction {
+  const found = RANGE_FUNCTIONS.get(name)
+  if (found === undefined) throw new Error(`${name} does not take a range vector`)
+  return found
+}
+
+function floatsOnly(kernel: FloatsKernel): RangeFunction {
+  return { floats: kernel, window: ignoringHistograms(windowOf(kernel)) }
+}
+
+function anySample(kernel: FloatsKernel, answer: (floats: number, histograms: number) => number): RangeFunction {
+  return {
+    floats: kernel,
+    window: ({ floats, histograms }) => answer(floats.length, histograms.length),
+  }
+}

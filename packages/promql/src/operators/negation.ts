@@ -1,0 +1,15 @@
+/** A minus sign before a vector. */
+import { unsupported } from './histogram-cells.js'
+import { FLOAT, HISTOGRAM, type VectorBatch } from './vector-batch.js'
+
+export async function* negate(rows: AsyncIterable<VectorBatch>): AsyncGenerator<VectorBatch> {
+  for await (const batch of rows) {
+    const { values, presence } = batch
+    for (let at = 0, end = batch.seriesCount * batch.steps; at < end; at++) {
+      if (presence[at] === FLOAT) values[at] = -values[at]
+      else if (presence[at] === HISTOGRAM) throw unsupported()
+    }
+    batch.dropName.fill(1, 0, batch.seriesCount)
+    yield batch
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The samples of one series of a raw batch, floats and histograms apart and without staleness markers.
+ *
+ * A series of floats alone stays where the store put it, beside its shared timestamp column; only where a marker or a
+ * histogram stands is anything copied.
+ */
+import { type Histogram, halvesOf, isStaleAt } from '@varve/tsdb-core/model'
+import type { SeriesBatch } from '@varve/tsdb-core/query'
+import type { FloatSeries } from '../functions/range-function.js'
+
+export interface MixedSeries {
+  readonly floats: FloatSeries
+  readonly histogramTimesMs: Float64Array
+  readonly histograms: readonly Histogram[]
+  readonly histogramStartTimesMs: Float64Array | undefined
+}
+
+export class BatchReader {
+  readonly batch: SeriesBatch
+  readonly #halves: Uint32Array
+  #compactValues = new Float64Array(0)
+  #compactTimes = new Float64Array(0)
+  #compactStarts = new Float64Array(0)
+  #compactCounts = new Float64Array(0)
+  /** Position of the series at hand in `histograms.sampleIndexes`. */
+  #histogramFrom = 0
+  #histogramTo = 0
+
+  constructor(batch: SeriesBatch) {
+    this.batch = batch
+    this.#halves = halvesOf(batch.values)
+  }
+
+  isStale(sampleIndex: number): boolean {
+    return isStaleAt(this.#halves, sampleIndex)
+  }
+
+  hasHistograms(series: number): boolean {
+    const column = this.batch.histograms
+    if (column === undefined) return false
+    this.#histogramFrom = lowerBound(column.sampleIndexes, this.batch.sampleOffsets[series])
+    this.#histogramTo = lowerBound(column.sampleIndexes, this.batch.sampleOffsets[series + 1])
+    return this.#histogramTo > this.#histogramFrom
+  }
+
+  /** The histogram at a sample of the series last asked about by `hasHistograms`. */
+  histogramAt(sampleIndex: number): Histogram | undefined {
+    const { sampleIndexes, histograms } = this.batch.histograms!
+    const at = lowerBound(sampleIndexes, sampleIndex)
+    return sampleIndexes[at] === sampleIndex ? histograms[at] : undefined
+  }
+
+  /**
+   * Fills `into` with the series, which has no histograms. Returns true if its samples stand as in the batch, so that
+   * windows over its timestamp column hold; else the columns are scratch memory, good until the next call.
+   */
+  readFloats(series: number, into: FloatSeries): boolean {
+    const { batch } = this
+    const from = batch.sampleOffsets[series]
+    const to = batch.sampleOffsets[series + 1]
+    const column = batch.timestampColumns[series]
+    into.values = batch.values
+    into.valueOffset = from
+    into.timesMs = batch.timestampsMs
+    into.timeOffset = batch.timestampOffsets[column]
+    into.count = to - from
+    into.startTimesMs = batch.startTimestampsMs
+    into.counts = batch.counts
+    const { values } = batch
+    for (let i = from; i < to; i++) {
+      // Only a NaN can be a marker, and few values are one.
+      if (Number.isNaN(values[i]) && isStaleAt(this.#halves, i)) {
+        this.#compact(from, to, into)
+        return false
+      }
+    }
+    return true
+  }
+
+  /** A series that has histograms. The columns are its own. */
+  readMixed(series: number): MixedSeries {
+    const { batch } = this
+    const from = batch.sampleOffsets[series]
+    const to = batch.sampleOffsets[series + 1]
+    const timeFrom = batch.timestampOffsets[batch.timestampColumns[series]]
+    const { sampleIndexes, histograms: all } = batch.histograms!
+    const starts = batch.startTimestampsMs
+    const floats = { times: [] as number[], values: [] as number[], starts: [] as number[] }
+    const own = { times: [] as number[], histograms: [] as Histogram[], starts: [] as number[] }
+    let at = this.#histogramFrom
+    for (let i = from; i < to; i++) {
+      const timeMs = batch.timestampsMs[timeFrom + i - from]
+      if (at < this.#histogramTo && sampleIndexes[at] === i) {
+        const histogram = all[at++]
+        if (histogram.stale) continue
+        own.times.push(timeMs)
+        own.histograms.push(histogram)
+        own.starts.push(starts?.[i] ?? 0)
+      } else if (!isStaleAt(this.#halves, i)) {
+        floats.times.push(timeMs)
+        floats.values.push(batch.values[i])
+        floats.starts.push(starts?.[i] ?? 0)
+      }
+    }
+    return {
+      floats: {
+        values: Float64Array.from(floats.values),
+        valueOffset: 0,
+        timesMs: Float64Array.from(floats.times),
+        timeOffset: 0,
+        count: floats.values.length,
+        startTimesMs: starts === undefined ? undefined : Float64Array.from(floats.starts),
+        counts: undefined,
+      },
+      histogramTimesMs: Float64Array.from(own.times),
+      histograms: own.histograms,
+      histogramStartTimesMs: starts === undefined ? undefined : Float64Array.from(own.starts),
+    }
+  }
+
+  #compact(from: number, to: number, into: FloatSeries): void {
+    const { batch } = this
+    if (this.#compactValues.length < to - from) {
+      this.#compactValues = new Float64Array((to - from) * 2)
+      this.#compactTimes = new Float64Array((to - from) * 2)
+      this.#compactStarts = new Float64Array((to - from) * 2)
+      this.#compactCounts = new Float64Array((to - from) * 2)
+    }
+    let count = 0
+    for (let i = from; i < to; i++) {
+      if (isStaleAt(this.#halves, i)) continue
+      this.#compactValues[count] = batch.values[i]
+      this.#compactTimes[count] = batch.timestampsMs[into.timeOffset + i - from]
+      if (batch.startTimestampsMs !== undefined) this.#compactStarts[count] = batch.startTimestampsMs[i]
+      if (batch.counts !== undefined) this.#compactCounts[count] = batch.counts[i]
+      count++
+    }
+    into.values = this.#compactValues
+    into.valueOffset = 0
+    into.timesMs = this.#compactTimes
+    into.timeOffset = 0
+    into.count = count
+    into.startTimesMs = batch.startTimestampsMs === undefined ? undefined : this.#compactStarts
+    into.counts = batch.counts === undefined ? undefined : this.#compactCounts
+  }
+}
+
+export function emptyFloatSeries(): FloatSeries {
+  const none = new Float64Array(0)
+  return {
+    values: none,
+    valueOffset: 0,
+    timesMs: none,
+    timeOffset: 0,
+    count: 0,
+    startTimesMs: undefined,
+    counts: undefined,
+  }
+}
+
+function lowerBound(sorted: Uint32Array, value: number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle] < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,144 @@
+/**
+ * Raw samples for a selector: one select of the store, shared by all selectors of the query that want the same.
+ *
+ * A selector that stands alone streams. One that several nodes share is read once and kept, as long as the query runs.
+ */
+
+import type { Matcher } from '@varve/tsdb-core/model'
+import type { SelectHints, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+import type { QueryContext } from '../engine/query-context.js'
+import type { TraceNode } from '../engine/stats.js'
+import { PromqlError } from '../errors.js'
+import { SymbolMap } from './label-table.js'
+
+export interface SelectOrder {
+  readonly matchers: readonly Matcher[]
+  /** `(afterMs, untilMs]`: PromQL's left-open range. */
+  readonly afterMs: number
+  readonly untilMs: number
+  readonly hints: SelectHints
+}
+
+/** A batch with the means to read its labels. */
+export interface SourceBatch {
+  readonly batch: SeriesBatch
+  readonly symbols: SymbolMap
+  readonly result: SelectResult
+}
+
+export class SeriesSource {
+  readonly #context: QueryContext
+  /** How often each select is wanted; counted before the query runs. */
+  readonly #wanted = new Map<string, number>()
+  readonly #kept = new Map<string, Promise<SourceBatch[]>>()
+
+  constructor(context: QueryContext) {
+    this.#context = context
+  }
+
+  /** Announces a select, so that equal ones are read once. */
+  want(order: SelectOrder): void {
+    const key = keyOf(order)
+    this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
+  }
+
+  async *read(order: SelectOrder, trace: TraceNode): AsyncGenerator<SourceBatch> {
+    const key = keyOf(order)
+    if ((this.#wanted.get(key) ?? 0) < 2) {
+      for await (const batch of this.#stream(order, trace)) {
+        const count = batch.batch.values.length
+        this.#context.budget.holdSamples(count)
+        yield batch
+        this.#context.budget.releaseSamples(count)
+      }
+      return
+    }
+    let kept = this.#kept.get(key)
+    if (kept === undefined) {
+      kept = this.#collect(order, trace)
+      // Whoever awaits it gets the error; without this, one that nobody awaits any more would end the process.
+      kept.catch(() => undefined)
+      this.#kept.set(key, kept)
+    }
+    yield* await kept
+  }
+
+  async #collect(order: SelectOrder, trace: TraceNode): Promise<SourceBatch[]> {
+    const batches: SourceBatch[] = []
+    for await (const batch of this.#stream(order, trace)) {
+      this.#context.budget.holdSamples(batch.batch.values.length)
+      batches.push(batch)
+    }
+    return batches
+  }
+
+  async *#stream(order: SelectOrder, trace: TraceNode): AsyncGenerator<SourceBatch> {
+    const context = this.#context
+    const { stats, budget } = context
+    const { namespace, resolutionMsMax } = context.options
+    context.endTurn()
+    const result = await this.#guarded(() =>
+      context.options.queryable.select({
+        matchers: order.matchers,
+        startMs: order.afterMs + 1,
+        endMs: order.untilMs + 1,
+        hints: {
+          ...order.hints,
+          ...(namespace === undefined ? {} : { namespace }),
+          ...(resolutionMsMax === undefined ? {} : { resolutionMsMax }),
+        },
+        signal: context.signal,
+      }),
+    )
+    context.startTurn()
+    stats.selects++
+    trace.slices = result.slices?.map((slice) => `${slice.namespace} (${slice.column}) from ${slice.startMs}`) ?? []
+    const symbols = new SymbolMap(result.symbols, context.labels)
+    const iterator = result.batches[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        context.endTurn()
+        const next = await this.#guarded(() => iterator.next())
+        context.startTurn()
+        if (next.done) break
+        context.check()
+        const batch = next.value
+        const bytes = batch.values.byteLength + batch.timestampsMs.byteLength + batch.labelPairs.byteLength
+        stats.batchesRead++
+        stats.seriesRead += batch.seriesCount
+        stats.samplesRead += batch.values.length
+        stats.bytesRead += bytes
+        trace.series += batch.seriesCount
+        trace.samplesRead += batch.values.length
+        trace.bytesRead += bytes
+        budget.readSeries(batch.seriesCount)
+        budget.readBytes(bytes)
+        yield { batch, symbols, result }
+      }
+    } finally {
+      await iterator.return?.()
+    }
+    for (const warning of result.warnings) context.storeWarnings.add(warning)
+    for (const info of result.infos) context.storeInfos.add(info)
+  }
+
+  /** Store errors become the query's own, with the store's message. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      this.#context.check()
+      if (error instanceof PromqlError) throw error
+      const code = (error as { code?: unknown }).code
+      const kind = code === 'LIMIT_EXCEEDED' ? 'execution' : code === 'CANCELLED' ? 'canceled' : 'internal'
+      throw new PromqlError(kind, `expanding series: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function keyOf(order: SelectOrder): string {
+  const matchers = order.matchers.map(({ name, operator, value }) => JSON.stringify([name, operator, value])).sort()
+  return `${order.afterMs} ${order.untilMs} ${order.hints.function} ${order.hints.rangeMs} ${matchers.join(' ')}`
+}

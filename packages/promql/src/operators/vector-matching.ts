@@ -1,0 +1,261 @@
+/**
+ * Arithmetic and comparison between two vectors: one-to-one, many-to-one and one-to-many, with fill values.
+ *
+ * Series are put into match groups once for the query. A group with one series on each side, which is nearly every one, is
+ * then two columns and a loop; others are matched step by step, since which series are there may change.
+ * Source: Prometheus, promql/engine.go, VectorBinop and resultMetric.
+ */
+import { type Histogram, METRIC_NAME } from '@varve/tsdb-core/model'
+import type { VectorMatching } from '../ast.js'
+import type { QueryContext } from '../engine/query-context.js'
+import type { TraceNode } from '../engine/stats.js'
+import { PromqlError } from '../errors.js'
+import type { BinaryPlan } from '../plan/plan.js'
+import { CHANGES_METRIC, COMPARISONS, floatOperation } from './arithmetic.js'
+import type { Evaluator } from './evaluator.js'
+import type { Grid } from './grid.js'
+import { MatchingKeys } from './matching-keys.js'
+import { RowMerger } from './row-merger.js'
+import { combineSamples } from './sample-operations.js'
+import { ABSENT, FLOAT, type VectorBatch } from './vector-batch.js'
+
+export async function combineVectors(
+  evaluator: Evaluator,
+  node: BinaryPlan,
+  grid: Grid,
+  trace: TraceNode,
+): Promise<VectorBatch> {
+  const left = await evaluator.vector(node.left, grid, trace)
+  const right = await evaluator.vector(node.right, grid, trace)
+  const matcher = new Matcher(evaluator.context, node, grid, left, right)
+  await matcher.run()
+  return matcher.result
+}
+
+/** Rows of the two sides with the same signature. */
+interface MatchGroup {
+  readonly key: number
+  readonly many: number[]
+  readonly one: number[]
+}
+
+class Matcher {
+  readonly #context: QueryContext
+  readonly #node: BinaryPlan
+  readonly #matching: VectorMatching
+  readonly #steps: number
+  /** The side that may have several series in a group, and the one that may not: `group_right` swaps them. */
+  readonly #many: VectorBatch
+  readonly #one: VectorBatch
+  readonly #swapped: boolean
+  readonly #fillMany: number | undefined
+  readonly #fillOne: number | undefined
+  readonly #merger: RowMerger
+  readonly #keys: MatchingKeys
+  /** At which steps each side has any sample at all: errors need both. */
+  readonly #manyPresent: Uint8Array
+  readonly #onePresent: Uint8Array
+
+  constructor(context: QueryContext, node: BinaryPlan, grid: Grid, left: VectorBatch, right: VectorBatch) {
+    this.#context = context
+    this.#node = node
+    this.#matching = node.matching!
+    this.#steps = grid.count
+    this.#swapped = this.#matching.cardinality === 'one-to-many'
+    this.#many = this.#swapped ? right : left
+    this.#one = this.#swapped ? left : right
+    const { fillLeft, fillRight } = this.#matching
+    this.#fillMany = this.#swapped ? fillRight : fillLeft
+    this.#fillOne = this.#swapped ? fillLeft : fillRight
+    this.#merger = new RowMerger(context, grid.count)
+    this.#keys = new MatchingKeys(context.labels, this.#matching)
+    this.#manyPresent = presentSteps(this.#many)
+    this.#onePresent = presentSteps(this.#one)
+  }
+
+  get result(): VectorBatch {
+    return this.#merger.batch
+  }
+
+  async run(): Promise<void> {
+    for (const group of this.#groups()) {
+      const { many, one } = group
+      if (many.length === 1 && one.length === 1) this.#combinePair(group)
+      else if (one.length <= 1 && many.length > 1 && this.#matching.cardinality !== 'one-to-one') {
+        this.#combineSteps(group)
+      } else if (many.length + one.length > 1 || this.#fillMany !== undefined || this.#fillOne !== undefined) {
+        this.#combineSteps(group)
+      }
+      if (this.#context.shouldYield()) await this.#context.yield()
+    }
+  }
+
+  #groups(): Iterable<MatchGroup> {
+    const groups = new Map<number, MatchGroup>()
+    const groupOf = (labelSet: number) => {
+      const key = this.#keys.keyOf(labelSet)
+      let group = groups.get(key)
+      if (group === undefined) groups.set(key, (group = { key, many: [], one: [] }))
+      return group
+    }
+    for (let row = 0; row < this.#many.seriesCount; row++) groupOf(this.#many.labelSets[row]).many.push(row)
+    for (let row = 0; row < this.#one.seriesCount; row++) groupOf(this.#one.labelSets[row]).one.push(row)
+    return groups.values()
+  }
+
+  /** One series on each side: all steps in a loop. */
+  #combinePair(group: MatchGroup): void {
+    const [manyRow] = group.many
+    const [oneRow] = group.one
+    const { operator, returnBool } = this.#node
+    const many = this.#many
+    const one = this.#one
+    const floatsOnly = many.histograms === undefined && one.histograms === undefined
+    const simple = floatsOnly && operator !== '</' && operator !== '>/'
+    if (!simple || this.#fillMany !== undefined || this.#fillOne !== undefined) {
+      this.#combineSteps(group)
+      return
+    }
+    const steps = this.#steps
+    const operation = floatOperation(operator)
+    const compares = COMPARISONS.has(operator)
+    let row = -1
+    let manyAt = manyRow * steps
+    let oneAt = oneRow * steps
+    for (let s = 0; s < steps; s++, manyAt++, oneAt++) {
+      if (many.presence[manyAt] !== FLOAT || one.presence[oneAt] !== FLOAT) continue
+      const left = this.#swapped ? one.values[oneAt] : many.values[manyAt]
+      const right = this.#swapped ? many.values[manyAt] : one.values[oneAt]
+      let result = operation(left, right)
+      if (compares && !returnBool) {
+        if (result === 0) continue
+        result = left
+      }
+      if (row < 0) row = this.#merger.rowOf(this.#resultLabels(manyRow, oneRow, group), returnBool ? 1 : 0)
+      this.#merger.checkFree(row, s)
+      this.#merger.batch.setFloat(row, s, result)
+    }
+  }
+
+  /** Any number of series on either side, matched anew at every step. -1 stands for a filled series. */
+  #combineSteps(group: MatchGroup): void {
+    const labelsOf = new Map<number, number>()
+    const resultLabels = (manyRow: number, oneRow: number) => {
+      const pair = (manyRow + 1) * (this.#one.seriesCount + 1) + oneRow + 1
+      let labels = labelsOf.get(pair)
+      if (labels === undefined) labelsOf.set(pair, (labels = this.#resultLabels(manyRow, oneRow, group)))
+      return labels
+    }
+    for (let s = 0; s < this.#steps; s++) {
+      const bothPresent = this.#manyPresent[s] === 1 && this.#onePresent[s] === 1
+      if (!bothPresent && this.#fillMany === undefined && this.#fillOne === undefined) continue
+      const oneRow = this.#oneAt(group, s)
+      let matchedBefore = false
+      const seen = new Set<number>()
+      for (const manyRow of group.many) {
+        if (this.#many.presence[manyRow * this.#steps + s] === ABSENT) continue
+        if (oneRow < 0 && this.#fillOne === undefined) continue
+        matchedBefore = this.#combineStep(s, manyRow, oneRow, matchedBefore, seen, resultLabels)
+      }
+      if (!matchedBefore && seen.size === 0 && oneRow >= 0 && this.#fillMany !== undefined) {
+        const anyMany = group.many.some((row) => this.#many.presence[row * this.#steps + s] !== ABSENT)
+        if (!anyMany) this.#combineStep(s, -1, oneRow, false, seen, resultLabels)
+      }
+    }
+  }
+
+  /** The row of the "one" side at a step, or -1. @throws {PromqlError} `execution` if there are two. */
+  #oneAt(group: MatchGroup, step: number): number {
+    let found = -1
+    for (const row of group.one) {
+      if (this.#one.presence[row * this.#steps + step] === ABSENT) continue
+      if (found >= 0) throw this.#manyToMany(group.key, row, found)
+      found = row
+    }
+    return found
+  }
+
+  /** Returns whether the group has matched. */
+  #combineStep(
+    step: number,
+    manyRow: number,
+    oneRow: number,
+    matchedBefore: boolean,
+    seen: Set<number>,
+    resultLabels: (manyRow: number, oneRow: number) => number,
+  ): boolean {
+    const { operator, returnBool, position } = this.#node
+    const manySample = manyRow < 0 ? this.#fillMany! : sampleAt(this.#many, manyRow, step)
+    const oneSample = oneRow < 0 ? this.#fillOne! : sampleAt(this.#one, oneRow, step)
+    const left = this.#swapped ? oneSample : manySample
+    const right = this.#swapped ? manySample : oneSample
+    const combined = combineSamples(operator, left, right, { annotations: this.#context.annotations, position })
+    if (combined === undefined) return matchedBefore
+    const labels = resultLabels(manyRow, oneRow)
+    if (this.#matching.cardinality === 'one-to-one') {
+      if (matchedBefore) {
+        throw new PromqlError(
+          'execution',
+          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+        )
+      }
+    } else {
+      if (seen.has(labels)) {
+        throw new PromqlError('execution', 'multiple matches for labels: grouping labels must ensure unique matches')
+      }
+      seen.add(labels)
+    }
+    if (!combined.keep && !returnBool) return true
+    const row = this.#merger.rowOf(labels, returnBool ? 1 : 0)
+    this.#merger.checkFree(row, step)
+    const value = returnBool ? (combined.keep ? 1 : 0) : combined.value
+    if (typeof value === 'number') this.#merger.batch.setFloat(row, step, value)
+    else this.#merger.batch.setHistogram(row, step, value)
+    return true
+  }
+
+  /** Interned labels of the result of two rows. */
+  #resultLabels(manyRow: number, oneRow: number, group: MatchGroup): number {
+    const { labels } = this.#context
+    const { operator } = this.#node
+    const { cardinality, on, labels: matched, include } = this.#matching
+    // A filled series has the labels of its match group.
+    const manySet = manyRow < 0 ? group.key : this.#many.labelSets[manyRow]
+    const oneSet = oneRow < 0 ? group.key : this.#one.labelSets[oneRow]
+    const changesMetric = CHANGES_METRIC.has(operator)
+    const metadata = new Set([METRIC_NAME, '__type__', '__unit__'].map((name) => labels.textId(name)))
+    const matchedIds = new Set(matched.map((name) => labels.textId(name)))
+    let result = labels.filter(manySet, (nameId) => {
+      if (changesMetric && metadata.has(nameId)) return false
+      return cardinality !== 'one-to-one' || matchedIds.has(nameId) === on
+    })
+    for (const name of include) result = labels.with(result, name, labels.value(oneSet, name))
+    return result
+  }
+
+  #manyToMany(key: number, row: number, other: number): PromqlError {
+    const { labels } = this.#context
+    const group = labels.labels(key).toString()
+    const side = this.#swapped ? 'left' : 'right'
+    const series = [row, other].map((each) => labels.labels(this.#one.labelSets[each]).toString())
+    return new PromqlError(
+      'execution',
+      `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: ` +
+        `[${series.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    )
+  }
+}
+
+function sampleAt(batch: VectorBatch, row: number, step: number): number | Histogram {
+  const at = row * batch.steps + step
+  return batch.presence[at] === FLOAT ? batch.values[at] : batch.histograms![at]!
+}
+
+function presentSteps(batch: VectorBatch): Uint8Array {
+  const { steps, presence } = batch
+  const present = new Uint8Array(steps)
+  for (let row = 0; row < batch.seriesCount; row++) {
+    for (let s = 0; s < steps; s++) if (presence[row * steps + s] !== ABSENT) present[s] = 1
+  }
+  return present
+}

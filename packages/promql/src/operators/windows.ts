@@ -1,0 +1,64 @@
+/**
+ * Which samples of a timestamp column lie in the window of each step.
+ *
+ * Series of one scrape target share their timestamp column, so this is found once for all of them; every range function
+ * then works on indexes alone.
+ */
+import type { Grid } from './grid.js'
+
+export interface Windows {
+  readonly grid: Grid
+  /** The window of step s is `(endsMs[s] - rangeMs, endsMs[s]]`. Never falling. */
+  readonly endsMs: Float64Array
+  readonly rangeMs: number
+  /** Its samples are `first[s] .. end[s])` of the column. Neither ever falls. */
+  readonly first: Int32Array
+  readonly end: Int32Array
+}
+
+/** What the windows of a selector look like before any timestamps are known. */
+export interface WindowShape {
+  readonly grid: Grid
+  readonly endsMs: Float64Array
+  readonly rangeMs: number
+  /** Samples so much before the window's start and after its end are looked at too (anchored, smoothed). */
+  readonly beforeMs: number
+  readonly afterMs: number
+}
+
+/** Ends of the windows: the evaluation time or that of `@`, less the offset. */
+export function windowEnds(grid: Grid, atMs: number | undefined, offsetMs: number): Float64Array {
+  const ends = new Float64Array(grid.count)
+  for (let s = 0; s < grid.count; s++) ends[s] = (atMs ?? grid.startMs + s * grid.stepMs) - offsetMs
+  return ends
+}
+
+/** Finds the windows over `timesMs[from..to)`; indexes count from `from`. */
+export function findWindows(shape: WindowShape, timesMs: Float64Array, from: number, to: number): Windows {
+  const { grid, endsMs, rangeMs, beforeMs, afterMs } = shape
+  const first = new Int32Array(grid.count)
+  const end = new Int32Array(grid.count)
+  let low = from
+  let high = from
+  for (let s = 0; s < grid.count; s++) {
+    const startMs = endsMs[s] - rangeMs - beforeMs
+    const endMs = endsMs[s] + afterMs
+    while (high < to && timesMs[high] <= endMs) high++
+    while (low < high && timesMs[low] <= startMs) low++
+    first[s] = low - from
+    end[s] = high - from
+  }
+  return { grid, endsMs, rangeMs, first, end }
+}
+
+/** For each step the newest sample in the lookback, as an index from `from`, or -1. */
+export function findNewest(shape: WindowShape, timesMs: Float64Array, from: number, to: number): Int32Array {
+  const { grid, endsMs, rangeMs } = shape
+  const newest = new Int32Array(grid.count)
+  let high = from
+  for (let s = 0; s < grid.count; s++) {
+    while (high < to && timesMs[high] <= endsMs[s]) high++
+    newest[s] = high > from && timesMs[high - 1] > endsMs[s] - rangeMs ? high - 1 - from : -1
+  }
+  return newest
+}
