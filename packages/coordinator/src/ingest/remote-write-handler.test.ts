@@ -7,7 +7,7 @@ import { DEFAULT_TENANT, type HttpRequest, type HttpResponse } from '../server/h
 import { encodeSnappy } from '../snappy/index.js'
 import { MemorySink } from '../testing/memory-sink.js'
 import { bodyV1, bodyV2, type TestSeries } from '../testing/write-bodies.js'
-import type { Door, ReplicaGate } from './door.js'
+import type { Door, ReplicaGate } from './door/door.js'
 import { LabelCache } from './label-cache.js'
 import { REMOTE_WRITE_PATHS, RemoteWriteCounters, remoteWriteRoutes } from './remote-write-handler.js'
 import { WRITE_LIMITS } from './write-columns.js'

@@ -39,6 +39,10 @@ export const REMOTE_WRITE_PATHS = [
 export interface RemoteWriteOptions {
   /** The pipeline of a tenant; without tenants there is one. */
   readonly pipelineOf: (tenant: string) => WritePipeline | Promise<WritePipeline>
+  /** The answer to a tenant that is over its rate, or null. */
+  readonly admit?: (tenant: string) => Promise<HttpResponse | null>
+  /** Told how many samples came, good and bad. */
+  readonly took?: (tenant: string, count: number) => void
   /** Of the compressed body. Default 8 MiB: some twenty times what Prometheus sends at most. */
   readonly bodySizeBytesMax?: number
   readonly counters: RemoteWriteCounters
@@ -53,6 +57,7 @@ export class RemoteWriteCounters {
   requestsV2 = 0
   deduplicatedSamples = 0
   bodyBytes = 0
+  readonly otherRequests = new Map<string, number>()
   /** By reason, a closed set. */
   readonly refused = new Map<string, number>()
 
@@ -64,6 +69,10 @@ export class RemoteWriteCounters {
       this.exemplars += outcome.exemplarsWritten
     }
     for (const { reason, count } of outcome.problems.counts()) this.countRefused(reason, count)
+  }
+
+  countRequest(protocol: string): void {
+    this.otherRequests.set(protocol, (this.otherRequests.get(protocol) ?? 0) + 1)
   }
 
   countRefused(reason: string, count: number): void {
@@ -115,8 +124,14 @@ async function handleRemoteWrite(request: HttpRequest, options: RemoteWriteOptio
   else counters.requestsV2++
   counters.bodyBytes += request.body.length
   try {
-    const outcome = await (await options.pipelineOf(request.tenant)).write(version, request.body)
+    const refused = (await options.admit?.(request.tenant)) ?? null
+    if (refused !== null) {
+      return version === 1 ? refused : { ...refused, headers: { ...refused.headers, ...NOTHING_WRITTEN } }
+    }
+    const pipeline = await options.pipelineOf(request.tenant)
+    const outcome = await pipeline.write(version, request.body)
     counters.count(outcome)
+    options.took?.(request.tenant, outcome.samplesReceived + outcome.histogramsReceived)
     const headers = version === 2 ? writtenHeaders(outcome) : {}
     if (outcome.problems.isEmpty) return { status: 204, headers }
     return textResponse(400, outcome.problems.toString(), headers)

@@ -9,17 +9,18 @@
  * Good parts of a bad request are stored. A request whose bytes are malformed stores nothing. Repeating a request is
  * harmless: an identical sample is a success.
  */
-import { type AppendResult, type Namespace, StorageError } from '@varve/tsdb-core'
+import type { AppendResult } from '@varve/tsdb-core'
 import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { HistogramColumn } from '@varve/tsdb-core/query'
 import type { ExemplarStore } from '../exemplars/exemplar-store.js'
 import type { MetadataStore } from '../metadata/metadata-store.js'
-import type { Door, ReplicaGate } from './door.js'
+import type { Door, ReplicaGate } from './door/door.js'
 import { histogramFault, reduceSchema } from './histogram-validation.js'
 import { decodeHistogram } from './histogram-wire.js'
 import { DROPPED_REF, type LabelCache, REFUSED_REF } from './label-cache.js'
 import { ProblemList } from './problem-list.js'
 import { ProtobufReader } from './protobuf-reader.js'
+import { resolveWithinLimits } from './resolve-within-limits.js'
 import { SeriesLabels } from './series-labels.js'
 import {
   EXTRA_EXEMPLAR,
@@ -32,9 +33,7 @@ import {
 } from './write-columns.js'
 import { decodeExemplar, decodeMetadataV1, decodeMetadataV2, familyOf, Symbols } from './write-extras.js'
 import { Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
-
-/** What the pipeline needs of a namespace. */
-export type WriteSink = Pick<Namespace, 'resolve' | 'append' | 'labelsOf'>
+import { REJECTION_TEXT, type WriteSink } from './write-sink.js'
 
 export interface WritePipelineOptions {
   readonly sink: WriteSink
@@ -45,6 +44,8 @@ export interface WritePipelineOptions {
   readonly metadata: MetadataStore
   readonly door?: Door
   readonly replicas?: ReplicaGate
+  /** Default: those of the memory, which none may exceed. */
+  readonly limits?: WriteLimits
 }
 
 /** What became of a request. Written counts are of what is stored now, received ones of what came. */
@@ -115,6 +116,7 @@ export class WritePipeline {
   readonly #exemplars: ExemplarStore
   readonly #metadata: MetadataStore
   readonly #labels = new SeriesLabels()
+  readonly #limits: WriteLimits
   #door: Door | undefined
   #replicas: ReplicaGate | undefined
 
@@ -127,6 +129,7 @@ export class WritePipeline {
     this.#metadata = options.metadata
     this.#door = options.door
     this.#replicas = options.replicas
+    this.#limits = options.limits ?? options.memory.limits
   }
 
   /** Other rules from now on: what the cache knows was admitted by the old ones, so it is emptied. */
@@ -164,7 +167,8 @@ export class WritePipeline {
   }
 
   #scanAndStage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Staged {
-    const { scratch, limits } = this.#memory
+    const limits = this.#limits
+    const { scratch } = this.#memory
     this.#scanner.scan({ version, body, scratch, cache: this.#cache, columns, limits })
     throwFault(columns, limits)
     const { status } = columns
@@ -201,7 +205,8 @@ export class WritePipeline {
   }
 
   #stageUnknown(columns: WriteColumns, staged: Staged): void {
-    const { limits, scratch } = this.#memory
+    const limits = this.#limits
+    const { scratch } = this.#memory
     const { status, unknowns, seriesRefs } = columns
     const count = status[STATUS.UNKNOWN_COUNT]
     let keysSize = 0
@@ -325,7 +330,8 @@ export class WritePipeline {
 
   /** Labels as the series is stored under them, or null when it is not stored. */
   #labelsAt(at: number, length: number): Labels | null {
-    const { limits, scratch } = this.#memory
+    const limits = this.#limits
+    const { scratch } = this.#memory
     if (this.#labels.parse(scratch.bytes, at, length, limits) !== null) return null
     const labels = this.#labels.toLabels()
     return this.#door === undefined ? labels : this.#door.admit(labels)
@@ -350,42 +356,20 @@ export class WritePipeline {
   }
 
   async #resolve(staged: Staged, columns: WriteColumns): Promise<void> {
-    const refs = await this.#resolveRange(staged, 0, staged.unknownCount)
-    for (let u = 0; u < staged.unknownCount; u++) {
+    const { unknowns, unknownCount } = staged
+    const limited = new Set<number>()
+    const refs = await resolveWithinLimits(this.#sink, staged.canonical, staged.canonicalOffsets, (index, error) => {
+      limited.add(index)
+      staged.problems.add('series', 'series limit reached', () => error.message)
+    })
+    for (let u = 0; u < unknownCount; u++) {
       const at = u * UNKNOWN_STRIDE
-      const firstRow = staged.unknowns[at + 2]
-      const rows = staged.unknowns[at + 3]
-      const ref = refs[u]
-      for (let row = firstRow; row < firstRow + rows; row++) {
+      const ref = limited.has(u) ? REFUSED_REF : refs[u]
+      for (let row = unknowns[at + 2]; row < unknowns[at + 2] + unknowns[at + 3]; row++) {
         // A histogram that was refused stays so.
         if (columns.seriesRefs[row] !== REFUSED_REF) columns.seriesRefs[row] = ref
       }
-      if (ref !== REFUSED_REF) this.#cache.insert(staged.keys, staged.unknowns[at], staged.unknowns[at + 1], ref)
-    }
-  }
-
-  /**
-   * References of unknown series `[from, to)`. When a limit refuses some, the others are found by halving: series known to
-   * the store must go on, however many new ones come with them.
-   */
-  async #resolveRange(staged: Staged, from: number, to: number): Promise<Uint32Array> {
-    const base = staged.canonicalOffsets[from]
-    const bytes = staged.canonical.subarray(base, staged.canonicalOffsets[to])
-    const offsets = staged.canonicalOffsets.slice(from, to + 1)
-    for (let i = 0; i < offsets.length; i++) offsets[i] -= base
-    try {
-      return await this.#sink.resolve(bytes, offsets)
-    } catch (error) {
-      if (!(error instanceof StorageError) || error.code !== 'LIMIT_EXCEEDED') throw error
-      if (to - from === 1) {
-        staged.problems.add('series', 'series limit reached', () => error.message)
-        return Uint32Array.of(REFUSED_REF)
-      }
-      const middle = (from + to) >>> 1
-      const refs = new Uint32Array(to - from)
-      refs.set(await this.#resolveRange(staged, from, middle), 0)
-      refs.set(await this.#resolveRange(staged, middle, to), middle - from)
-      return refs
+      if (ref !== REFUSED_REF) this.#cache.insert(staged.keys, unknowns[at], unknowns[at + 1], ref)
     }
   }
 
@@ -426,14 +410,6 @@ export class WritePipeline {
 const NO_BYTES = new Uint8Array(0)
 const NO_OFFSETS = new Uint32Array(0)
 const NOTHING_APPENDED: AppendResult = { appendedCount: 0, rejections: [] }
-
-/** In Prometheus' words, which operators search for. */
-export const REJECTION_TEXT = {
-  TOO_OLD: 'too old sample: older than the retention',
-  TOO_FAR_AHEAD: 'out of bounds: too far ahead of the clock',
-  DUPLICATE: 'duplicate sample for timestamp: another value is stored',
-  UNKNOWN_SERIES: 'the series was deleted while its sample was written',
-} as const
 
 /** Takes out the rows that are not to be stored, in place. */
 function compact(staged: Staged, columns: WriteColumns): void {

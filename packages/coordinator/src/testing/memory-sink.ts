@@ -3,7 +3,7 @@
  */
 import { type AppendResult, type Rejection, type SampleBatch, StorageError } from '@varve/tsdb-core'
 import { decodeCanonicalLabels, type Histogram, halvesOf, type Labels } from '@varve/tsdb-core/model'
-import type { WriteSink } from '../ingest/write-pipeline.js'
+import type { WriteSink } from '../ingest/write-sink.js'
 
 export interface StoredSample {
   readonly labels: string
