@@ -102,8 +102,9 @@ export function parseTimeMs(text: string): number | null {
   const seconds = parseFloatText(text)
   if (seconds !== null) {
     if (Number.isNaN(seconds)) return null
+    if (Math.abs(seconds) * 1000 >= TIME_MS_MAX) return seconds > 0 ? TIME_MS_MAX : TIME_MS_MIN
     const whole = Math.trunc(seconds)
-    return clampTime(whole * 1000 + Math.round((seconds - whole) * 1000))
+    return whole * 1000 + Math.round((seconds - whole) * 1000)
   }
   if (text === TIME_TEXT_MIN) return TIME_MS_MIN
   if (text === TIME_TEXT_MAX) return TIME_MS_MAX
@@ -113,10 +114,6 @@ export function parseTimeMs(text: string): number | null {
   const timeMs = Date.parse(`${day}T${time}${zone.toUpperCase()}`)
   if (Number.isNaN(timeMs)) return null
   return timeMs + Math.floor(Number(`0${fraction}`) * 1000)
-}
-
-function clampTime(timeMs: number): number {
-  return Math.min(TIME_MS_MAX, Math.max(TIME_MS_MIN, timeMs))
 }
 
 /** Milliseconds, or the text of an error. */

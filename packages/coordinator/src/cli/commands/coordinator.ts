@@ -1,0 +1,110 @@
+/** `varve coordinator`: the server. */
+import { nativeStatus } from '@varve/native'
+import { parseConfig } from '../../config/parse-config.js'
+import type { Config } from '../../config/schema.js'
+import { formatDuration } from '../../config/units.js'
+import { Coordinator } from '../../coordinator.js'
+import { HttpServer } from '../../env/node/http-server.js'
+import { passwordWorker } from '../../env/node/password-worker.js'
+import { CoordinatorError } from '../../errors.js'
+import { JsonLogger } from '../../logging/pino-logger.js'
+import { VERSION } from '../../version.js'
+import type { Arguments, Command } from '../command.js'
+import { CONFIG_FLAGS, overridesFrom } from '../coordinator-flags.js'
+import { EXIT, type Program } from '../program.js'
+
+/** After an orderly stop nothing holds the process; if something does, it ends anyway. */
+const LINGER_MS = 300
+
+export const coordinatorCommand: Command = {
+  name: 'coordinator',
+  summary: 'store what Prometheus writes, answer PromQL, roll up by rules',
+  usage: ['[flags]', '--config varve.yaml', '--config varve.yaml --check-config'],
+  flags: [
+    { name: 'config', type: 'string', value: 'FILE', help: 'settings in YAML; flags win over it' },
+    { name: 'check-config', type: 'boolean', help: 'check the settings and end' },
+    ...CONFIG_FLAGS,
+  ],
+  more: `Every flag is also an environment variable: VARVE_DATA_DIR, VARVE_LISTEN, … VARVE_NATIVE=off|auto|require chooses
+whether the Rust module is used.
+
+SIGTERM stops in order, SIGHUP reads the configuration again. All settings: docs/configuration.md`,
+  run,
+}
+
+async function run(given: Arguments, program: Program): Promise<number> {
+  if (given.positionals.length > 0) {
+    throw new CoordinatorError('INVALID_ARGUMENT', `${JSON.stringify(given.positionals[0])} is not expected here`)
+  }
+  const readConfig = () => readConfiguration(given, program)
+  const config = await readConfig()
+  if (given.isSet('check-config')) {
+    program.stdout.write('the configuration is good\n')
+    return EXIT.done
+  }
+  const native = nativeStatus()
+  const logger = JsonLogger.create({ level: config.log.level, destination: program.stderr })
+  const passwords = passwordWorker()
+  const dataDirectory = program.resolvePath(config.storage.data_dir)
+  const coordinator = await Coordinator.start({
+    config,
+    env: program.env,
+    logger,
+    runtime: program.runtime,
+    listen: (options) => HttpServer.listen(options),
+    passwords,
+    readText: (path) => program.readText(program.resolvePath(path)),
+    dataDirectory,
+    readConfig: async () => {
+      const read = await readConfig()
+      logger.level = read.log.level
+      return read
+    },
+  })
+  program.stdout.write(banner(config, coordinator.url, dataDirectory, native))
+  logger.info({ url: coordinator.url, dataDirectory, version: VERSION }, 'ready')
+  program.onReload(() => void coordinator.reload().catch(() => {})) // It is in the log.
+  const signal = await new Promise<string>((resolve) => program.onStop(resolve))
+  logger.info({ signal }, 'stopping')
+  await coordinator.stop()
+  await passwords.close()
+  logger.info({}, 'stopped')
+  program.exitAfter(LINGER_MS, EXIT.done)
+  return EXIT.done
+}
+
+async function readConfiguration(given: Arguments, program: Program): Promise<Config> {
+  const path = given.text('config') ?? program.variable('VARVE_CONFIG')
+  const overrides = overridesFrom(given, (name) => program.variable(name))
+  if (path === undefined) return parseConfig('', 'defaults', overrides)
+  let text: string
+  try {
+    text = await program.readText(program.resolvePath(path))
+  } catch (error) {
+    throw new CoordinatorError('INVALID_CONFIG', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
+  }
+  return parseConfig(text, path, overrides)
+}
+
+function banner(config: Config, url: string, dataDirectory: string, native: ReturnType<typeof nativeStatus>): string {
+  const rules =
+    config.etcd.endpoints.length > 0
+      ? `etcd ${config.etcd.endpoints.join(', ')} under ${config.etcd.prefix}`
+      : (config.rules ?? 'none; --etcd URL or --rules FILE names them')
+  const selfScrape = config.self_scrape === 'off' ? 'off' : `every ${formatDuration(config.self_scrape)}`
+  return `varve ${VERSION}
+  address    ${url}
+  data       ${dataDirectory}, raw samples kept ${config.storage.retention === Infinity ? 'forever' : formatDuration(config.storage.retention)}
+  native     ${native.loaded ? `yes, ${native.source}` : `no, TypeScript does the work: ${native.reason?.split(':')[0]}`}
+  rules      ${rules}
+  own data   ${selfScrape}
+
+  For prometheus.yml:            For Grafana: a data source of type Prometheus
+    remote_write:                with the URL ${url}
+      - url: ${url}/api/v1/write
+    remote_read:
+      - url: ${url}/api/v1/read
+        read_recent: true
+
+`
+}

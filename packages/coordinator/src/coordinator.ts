@@ -1,0 +1,389 @@
+/**
+ * The composition root: opens the store, the rules, the aggregator and the server, wires them, and closes them in turn.
+ *
+ *     access control → listener (answers 503) → database (replays its log) → rules → aggregator → routes → ready
+ *
+ * It is the one file that knows everybody; nobody knows it but the command line and the tests.
+ */
+import { Engine } from '@varve/promql'
+import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
+import type { Env } from '@varve/tsdb-core/env'
+import type { Queryable } from '@varve/tsdb-core/query'
+import { adminRoutes } from './api/admin-routes.js'
+import { EMPTY } from './api/empty-queryable.js'
+import { federateRoute } from './api/federate-route.js'
+import { healthRoutes } from './api/health-routes.js'
+import { labelRoutes } from './api/label-routes.js'
+import { metadataRoutes } from './api/metadata-routes.js'
+import { QueryGate } from './api/query-gate.js'
+import { type QueryEvent, queryRoutes } from './api/query-routes.js'
+import { statusRoutes } from './api/status-routes.js'
+import { type AccessControl, accessControl } from './auth/access-control.js'
+import type { PasswordChecker } from './auth/credentials.js'
+import type { RuntimeInfo } from './cli/program.js'
+import { configText } from './config/config-text.js'
+import type { Config } from './config/schema.js'
+import { formatDuration } from './config/units.js'
+import { CoordinatorError } from './errors.js'
+import { ExemplarStore } from './exemplars/exemplar-store.js'
+import { RemoteWriteCounters, remoteWriteRoutes } from './ingest/remote-write-handler.js'
+import { WRITE_LIMITS, type WriteLimits } from './ingest/write-columns.js'
+import { WriteMemory } from './ingest/write-pipeline.js'
+import { typescriptScanner } from './ingest/write-scanner.js'
+import type { Logger } from './logging/logger.js'
+import { MetadataStore } from './metadata/metadata-store.js'
+import { registerIngestMetrics } from './metrics/ingest-metrics.js'
+import { Metrics } from './metrics/metrics.js'
+import { registerProcessMetrics, registerStorageMetrics } from './metrics/process-metrics.js'
+import { registerQueryMetrics } from './metrics/query-metrics.js'
+import { SelfScrape } from './metrics/self-scrape.js'
+import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
+import { formatAddress } from './server/listen-address.js'
+import type { Listen, Listener } from './server/listener.js'
+import { Pipeline } from './server/pipeline.js'
+import { ServerStatistics } from './server/statistics.js'
+import { namespaceOfTenant, Tenants } from './tenants.js'
+import { VERSION } from './version.js'
+
+export interface CoordinatorOptions {
+  readonly config: Config
+  readonly env: Env
+  readonly logger: Logger
+  readonly runtime: RuntimeInfo
+  readonly listen: Listen
+  readonly passwords: PasswordChecker
+  readonly readText: (path: string) => Promise<string>
+  /** Absolute path of the data folder. */
+  readonly dataDirectory: string
+  /** Reads the configuration again, for a reload. @throws {CoordinatorError} `INVALID_CONFIG`: the old one stays. */
+  readonly readConfig: () => Promise<Config>
+}
+
+const QUERY_WAIT_MS_MAX = 60_000
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions
+  readonly #metrics = new Metrics()
+  readonly #gate: QueryGate
+  readonly #startedMs: number
+  readonly #cacheKey: Uint8Array
+  #config: Config
+  #access: AccessControl | undefined
+  #pipeline: Pipeline | undefined
+  #listener: Listener | undefined
+  #database: Database | undefined
+  #selfScrape: SelfScrape | undefined
+  #lastReload: { succeeded: boolean; timeMs: number }
+  #stopped: Promise<void> | undefined
+
+  private constructor(options: CoordinatorOptions) {
+    const { config, env } = options
+    this.#options = options
+    this.#config = config
+    this.#startedMs = env.clock.wallMs()
+    this.#lastReload = { succeeded: true, timeMs: this.#startedMs }
+    this.#cacheKey = new Uint8Array(Uint32Array.from({ length: 8 }, () => env.random.u32()).buffer)
+    this.#gate = new QueryGate({
+      clock: env.clock,
+      concurrencyMax: config.query.concurrency,
+      queueLengthMax: config.query.queue_length,
+      waitMsMax: QUERY_WAIT_MS_MAX,
+    })
+  }
+
+  /** Resolves when it serves. What fails closes again what was open before it rejects. */
+  static async start(options: CoordinatorOptions): Promise<Coordinator> {
+    const coordinator = new Coordinator(options)
+    try {
+      await coordinator.#open()
+      return coordinator
+    } catch (error) {
+      await coordinator.stop()
+      throw error
+    }
+  }
+
+  /** Where it can be reached from this machine, with the port that was chosen. */
+  get url(): string {
+    const { listen, path_prefix } = this.#config.server
+    const host = listen.host === '' || listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host
+    const scheme = this.#access?.tls ? 'https' : 'http'
+    return `${scheme}://${formatAddress({ host, port: this.#listener?.port ?? listen.port })}${path_prefix}`
+  }
+
+  /**
+   * Reads the configuration again: users, certificates, query limits, relabelling and log level change at once; what needs
+   * a restart is named in the log.
+   *
+   * @throws {CoordinatorError} `INVALID_CONFIG`: everything stays as it was.
+   */
+  async reload(): Promise<void> {
+    const { logger, env } = this.#options
+    try {
+      const config = await this.#options.readConfig()
+      const access = await this.#readAccess(config)
+      const needRestart = settingsThatNeedRestart(this.#config, config)
+      this.#config = config
+      this.#access = access
+      if (this.#pipeline !== undefined) this.#pipeline.authenticator = access.authenticator
+      if (access.tls !== null) this.#listener?.replaceCertificates(access.tls)
+      this.#lastReload = { succeeded: true, timeMs: env.clock.wallMs() }
+      logger.info({ needRestart }, 'configuration was read again')
+    } catch (error) {
+      this.#lastReload = { ...this.#lastReload, succeeded: false }
+      logger.error({ error }, 'configuration was not read again: the old one stays')
+      throw error
+    }
+  }
+
+  /** Takes no more requests, lets those in flight end, makes everything durable and releases the data folder. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#close()
+    return this.#stopped
+  }
+
+  async #open(): Promise<void> {
+    const { config } = this.#options
+    this.#access = await this.#readAccess(config)
+    const statistics = new ServerStatistics()
+    const health = healthRoutes({ phase: () => this.#pipeline?.phase ?? 'starting', metrics: this.#metrics })
+    const origin = config.server.cors_origin
+    const pipeline = new Pipeline({
+      routes: health,
+      authenticator: this.#access.authenticator,
+      inFlightBytesMax: config.server.in_flight_size,
+      logger: this.#options.logger,
+      statistics,
+      pathPrefix: config.server.path_prefix,
+      responseHeaders: this.#access.responseHeaders,
+      corsOrigin: origin === undefined ? null : new RegExp(`^(?:${origin})$`),
+    })
+    pipeline.starting()
+    this.#pipeline = pipeline
+    statistics.register(this.#metrics, pipeline.budget)
+    registerProcessMetrics(this.#metrics, this.#options.runtime, VERSION)
+    registerStorageMetrics(this.#metrics, () => this.#database)
+    this.#listener = await this.#listen(pipeline)
+    this.#database = await this.#openDatabase()
+    pipeline.ready([...health, ...this.#routes(this.#database)])
+    this.#startSelfScrape(this.#database)
+  }
+
+  async #close(): Promise<void> {
+    this.#pipeline?.stop()
+    await this.#selfScrape?.stop()
+    await this.#listener?.stop(this.#config.server.shutdown_timeout)
+    await this.#database?.close()
+  }
+
+  #readAccess(config: Config): Promise<AccessControl> {
+    const { readText, passwords, env } = this.#options
+    return accessControl({ config, readText, passwords, clock: env.clock, cacheKey: this.#cacheKey })
+  }
+
+  async #listen(pipeline: Pipeline): Promise<Listener> {
+    const { server } = this.#config
+    const tls = this.#access?.tls ?? null
+    try {
+      return await this.#options.listen({
+        address: server.listen,
+        pipeline,
+        connectionCountMax: server.connections,
+        ...(tls === null ? {} : { tls }),
+      })
+    } catch (error) {
+      const code = (error as { code?: string }).code
+      const why = code === 'EADDRINUSE' ? 'another program listens there' : (error as Error).message
+      const text = `cannot listen on ${formatAddress(server.listen)}: ${why}; --listen HOST:PORT chooses another address`
+      throw new CoordinatorError('UNAVAILABLE', text, { cause: error })
+    }
+  }
+
+  async #openDatabase(): Promise<Database> {
+    const { storage } = this.#config
+    const { env, logger, dataDirectory } = this.#options
+    return Database.open({
+      directory: dataDirectory,
+      env,
+      namespaces: {
+        [DEFAULT_NAMESPACE]: { retentionMs: storage.retention, retentionSizeBytes: storage.retention_size },
+      },
+      syncMode: storage.sync,
+      memoryBytesMax: storage.memory,
+      seriesCountMax: storage.series,
+      newSeriesPerSecondMax: storage.new_series_per_second,
+      futureMsMax: storage.max_future,
+      diskReserveBytes: storage.disk_reserve,
+      onNotice: ({ severity, message }) => {
+        if (severity === 'info') logger.info({ detail: message }, 'storage')
+        else if (severity === 'warning') logger.warn({ detail: message }, 'storage')
+        else logger.error({ detail: message }, 'storage')
+      },
+    })
+  }
+
+  #routes(database: Database): Route[] {
+    const { env, logger, runtime } = this.#options
+    const { clock } = env
+    const tenants = this.#makeTenants(database)
+    const queryable = (tenant: string): Queryable => {
+      const found = tenants.find(tenant)
+      if (found === undefined) return EMPTY
+      return found.namespace === DEFAULT_NAMESPACE ? database : database.namespace(found.namespace)
+    }
+    const noMetadata = new MetadataStore()
+    const noExemplars = new ExemplarStore(0)
+    const counters = new RemoteWriteCounters()
+    registerIngestMetrics(this.#metrics, counters)
+    const countQuery = registerQueryMetrics(this.#metrics, this.#gate)
+    return [
+      ...queryRoutes({
+        engine: new Engine(),
+        clock,
+        gate: this.#gate,
+        limits: () => {
+          const { timeout, lookback, samples, series, size } = this.#config.query
+          return { timeoutMs: timeout, lookbackMs: lookback, samplesMax: samples, seriesMax: series, bytesMax: size }
+        },
+        queryable,
+        onQuery: (event) => {
+          countQuery(event)
+          this.#logSlowQuery(event)
+        },
+      }),
+      ...remoteWriteRoutes({
+        pipelineOf: (tenant) =>
+          tenant === DEFAULT_TENANT ? tenants.default.pipeline : tenants.open(tenant).then(({ pipeline }) => pipeline),
+        bodySizeBytesMax: this.#config.ingest.body_size,
+        counters,
+      }),
+      ...metadataRoutes({
+        metadata: (tenant) => tenants.find(tenant)?.metadata ?? noMetadata,
+        exemplars: (tenant) => tenants.find(tenant)?.exemplars ?? noExemplars,
+      }),
+      ...labelRoutes({ queryable, pause: () => clock.yield() }),
+      federateRoute({
+        clock,
+        queryable,
+        lookbackMs: () => this.#config.query.lookback,
+        externalLabels: () => this.#config.external_labels,
+      }),
+      ...statusRoutes({
+        version: VERSION,
+        revision: '',
+        nodeVersion: runtime.nodeVersion,
+        hostName: runtime.hostName,
+        startedMs: this.#startedMs,
+        database: () => database,
+        configText: () => configText(this.#config),
+        flags: () => flagsOf(this.#config, this.#options.dataDirectory),
+        lastReload: () => this.#lastReload,
+        retention: () => formatDuration(this.#config.storage.retention),
+      }),
+      ...adminRoutes({
+        enabled: this.#config.server.enable_admin,
+        database: () => database,
+        namespaceFor: namespaceOfTenant,
+        logger,
+      }),
+      this.#reloadRoute(),
+    ]
+  }
+
+  #makeTenants(database: Database): Tenants {
+    const { env } = this.#options
+    return new Tenants({
+      database,
+      scanner: typescriptScanner,
+      memory: new WriteMemory(writeLimits(this.#config)),
+      exemplarCountMax: () => this.#config.ingest.exemplars,
+      seed: () => env.random.u32(),
+      namespaceOptions: () => {
+        const { retention, retention_size } = this.#config.storage
+        return { retentionMs: retention, retentionSizeBytes: retention_size }
+      },
+    })
+  }
+
+  #reloadRoute(): Route {
+    return {
+      methods: ['POST', 'PUT'],
+      path: '/-/reload',
+      permission: 'admin',
+      handle: async () => {
+        if (!this.#config.server.enable_lifecycle) {
+          return textResponse(403, 'Lifecycle API is not enabled: start with --enable-lifecycle')
+        }
+        try {
+          await this.reload()
+          return textResponse(200, 'ok')
+        } catch (error) {
+          return textResponse(500, `failed to reload config: ${(error as Error).message}`)
+        }
+      },
+    }
+  }
+
+  #startSelfScrape(database: Database): void {
+    const intervalMs = this.#config.self_scrape
+    if (intervalMs === 'off') return
+    const { env, logger } = this.#options
+    this.#selfScrape = new SelfScrape({
+      clock: env.clock,
+      intervalMs,
+      metrics: this.#metrics,
+      logger,
+      instance: new URL(this.url).host,
+      append: (samples) => database.append(samples),
+    })
+    this.#selfScrape.start()
+  }
+
+  #logSlowQuery({ kind, query, tenant, durationMs, samplesRead, error }: QueryEvent): void {
+    if (durationMs < this.#config.query.slow) return
+    this.#options.logger.warn(
+      { kind, query, tenant, durationMs: Math.round(durationMs), samplesRead, error },
+      'slow query',
+    )
+  }
+}
+
+function writeLimits(config: Config): WriteLimits {
+  const { limits, decoded_size } = config.ingest
+  return {
+    ...WRITE_LIMITS,
+    decodedSizeBytesMax: decoded_size,
+    seriesCountMax: limits.series_per_request,
+    sampleCountMax: limits.samples_per_request,
+    labelCountMax: limits.labels_per_series,
+    labelNameSizeBytesMax: limits.label_name_length,
+    labelValueSizeBytesMax: limits.label_value_length,
+  }
+}
+
+/** What Prometheus' clients read of its flags, with our values. */
+function flagsOf(config: Config, dataDirectory: string): Record<string, string> {
+  const { server, storage, query } = config
+  return {
+    'storage.tsdb.path': dataDirectory,
+    'storage.tsdb.retention.time': formatDuration(storage.retention),
+    'storage.tsdb.min-block-duration': '2h',
+    'storage.tsdb.max-block-duration': '2h',
+    'query.timeout': formatDuration(query.timeout),
+    'query.lookback-delta': formatDuration(query.lookback),
+    'query.max-concurrency': String(query.concurrency),
+    'query.max-samples': String(query.samples),
+    'web.listen-address': formatAddress(server.listen),
+    'web.enable-admin-api': String(server.enable_admin),
+    'web.enable-lifecycle': String(server.enable_lifecycle),
+    'web.enable-remote-write-receiver': 'true',
+  }
+}
+
+/** Sections of the file whose changes wait for a restart. */
+function settingsThatNeedRestart(before: Config, after: Config): string[] {
+  const sections = ['storage', 'etcd', 'rules', 'self_scrape', 'remote_read', 'remote_write', 'tenants'] as const
+  const changed: string[] = sections.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+  if (JSON.stringify(before.server) !== JSON.stringify(after.server)) changed.push('server')
+  return changed
+}

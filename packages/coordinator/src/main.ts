@@ -1,0 +1,8 @@
+import { nodeEnv } from '@varve/tsdb-core/env/node'
+import { runProgram } from './cli/run.js'
+import { nodeProgram } from './env/node/program.js'
+
+/** Runs one command line, without the program's name, and resolves with its exit code. */
+export function main(argv: readonly string[]): Promise<number> {
+  return runProgram(argv, nodeProgram(nodeEnv()))
+}
