@@ -26,6 +26,9 @@ import type { Config } from './config/schema.js'
 import { formatDuration } from './config/units.js'
 import { CoordinatorError } from './errors.js'
 import { ExemplarStore } from './exemplars/exemplar-store.js'
+import { clientHeaders } from './fanout/client-headers.js'
+import { MergedQueryable } from './fanout/merged-queryable.js'
+import { RemoteSource } from './fanout/remote-source.js'
 import { RemoteWriteCounters, remoteWriteRoutes } from './ingest/remote-write-handler.js'
 import { WRITE_LIMITS, type WriteLimits } from './ingest/write-columns.js'
 import { WriteMemory } from './ingest/write-pipeline.js'
@@ -38,6 +41,7 @@ import { registerProcessMetrics, registerStorageMetrics } from './metrics/proces
 import { registerQueryMetrics } from './metrics/query-metrics.js'
 import { SelfScrape } from './metrics/self-scrape.js'
 import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
+import type { HttpClient } from './server/http-client.js'
 import { formatAddress } from './server/listen-address.js'
 import type { Listen, Listener } from './server/listener.js'
 import { Pipeline } from './server/pipeline.js'
@@ -52,6 +56,8 @@ export interface CoordinatorOptions {
   readonly runtime: RuntimeInfo
   readonly listen: Listen
   readonly passwords: PasswordChecker
+  /** For other servers: remote read, remote write. */
+  readonly http: HttpClient
   readonly readText: (path: string) => Promise<string>
   /** Absolute path of the data folder. */
   readonly dataDirectory: string
@@ -73,6 +79,7 @@ export class Coordinator {
   #listener: Listener | undefined
   #database: Database | undefined
   #selfScrape: SelfScrape | undefined
+  #sources: readonly RemoteSource[] = []
   #lastReload: { succeeded: boolean; timeMs: number }
   #stopped: Promise<void> | undefined
 
@@ -164,6 +171,7 @@ export class Coordinator {
     registerProcessMetrics(this.#metrics, this.#options.runtime, VERSION)
     registerStorageMetrics(this.#metrics, () => this.#database)
     this.#listener = await this.#listen(pipeline)
+    this.#sources = await this.#makeSources()
     this.#database = await this.#openDatabase()
     pipeline.ready([...health, ...this.#routes(this.#database)])
     this.#startSelfScrape(this.#database)
@@ -226,11 +234,16 @@ export class Coordinator {
     const { env, logger, runtime } = this.#options
     const { clock } = env
     const tenants = this.#makeTenants(database)
-    const queryable = (tenant: string): Queryable => {
+    const local = (tenant: string): Queryable => {
       const found = tenants.find(tenant)
       if (found === undefined) return EMPTY
       return found.namespace === DEFAULT_NAMESPACE ? database : database.namespace(found.namespace)
     }
+    // Sources are of one credential, ours, so only the tenant that we are ourselves sees them.
+    const queryable = (tenant: string): Queryable =>
+      this.#sources.length > 0 && tenant === DEFAULT_TENANT
+        ? new MergedQueryable(local(tenant), this.#sources)
+        : local(tenant)
     const noMetadata = new MetadataStore()
     const noExemplars = new ExemplarStore(0)
     const counters = new RemoteWriteCounters()
@@ -288,6 +301,26 @@ export class Coordinator {
       }),
       this.#reloadRoute(),
     ]
+  }
+
+  #makeSources(): Promise<RemoteSource[]> {
+    const { http, readText, env } = this.#options
+    return Promise.all(
+      this.#config.remote_read.map(async (config) => {
+        const headers = await clientHeaders(config, readText)
+        return new RemoteSource({
+          name: config.name,
+          url: config.url,
+          headers: () => headers.reveal(),
+          timeoutMs: config.timeout,
+          replicaLabels: config.replica_labels,
+          requiredMatchers: config.required_matchers,
+          localRetentionMs: config.local_retention,
+          http,
+          wallMs: () => env.clock.wallMs(),
+        })
+      }),
+    )
   }
 
   #makeTenants(database: Database): Tenants {

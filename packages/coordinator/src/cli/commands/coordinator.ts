@@ -53,6 +53,7 @@ async function run(given: Arguments, program: Program): Promise<number> {
     runtime: program.runtime,
     listen: (options) => HttpServer.listen(options),
     passwords,
+    http: program.http,
     readText: (path) => program.readText(program.resolvePath(path)),
     dataDirectory,
     readConfig: async () => {
@@ -68,6 +69,7 @@ async function run(given: Arguments, program: Program): Promise<number> {
   logger.info({ signal }, 'stopping')
   await coordinator.stop()
   await passwords.close()
+  await program.http.close()
   logger.info({}, 'stopped')
   program.exitAfter(LINGER_MS, EXIT.done)
   return EXIT.done
