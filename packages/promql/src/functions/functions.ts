@@ -4,6 +4,7 @@ import type { ScalarFunction, VectorFunction } from './call.js'
 import { DATE_FUNCTIONS } from './dates.js'
 import { choose, clamp, evaluationTimes, mapDates, mapFloats, pi, round, scalar, time, vector } from './elementwise.js'
 import { histogramFraction, histogramQuantile, histogramQuantiles } from './histogram-quantile.js'
+import { HISTOGRAM_FUNCTIONS } from './histogram-values.js'
 import { FLOAT_FUNCTIONS } from './math.js'
 import { labelJoin, labelReplace } from './relabel.js'
 import { sortByLabel, sortByValue } from './sort.js'
@@ -19,6 +20,7 @@ export const SCALAR_FUNCTIONS: ReadonlyMap<string, ScalarFunction> = new Map<str
 export const VECTOR_FUNCTIONS: ReadonlyMap<string, VectorFunction> = new Map<string, VectorFunction>([
   ...[...FLOAT_FUNCTIONS].map(([name, apply]) => [name, mapFloats(apply)] as const),
   ...[...DATE_FUNCTIONS].map(([name, apply]) => [name, mapDates(apply)] as const),
+  ...HISTOGRAM_FUNCTIONS,
   ['clamp', clamp],
   ['clamp_max', clamp],
   ['clamp_min', clamp],

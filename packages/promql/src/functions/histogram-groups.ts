@@ -4,6 +4,7 @@
  * Groups and the order of their bounds are found once; each step then reads the counts that are there.
  */
 
+import type { Histogram } from '@varve/tsdb-core/model'
 import type { PositionRange } from '../ast.js'
 import { parseGoFloat } from '../engine/go-format.js'
 import type { QueryContext } from '../engine/query-context.js'
@@ -53,21 +54,28 @@ export class HistogramGroups {
       counts.push(values[row * steps + step])
     }
     if (bounds.length === 0) return undefined
-    if (this.nativeRow(group, step) >= 0) {
+    if (this.#nativeRow(group, step) >= 0) {
       this.#context.annotations.mixedClassicNative(this.#context.labels.metricName(group.labelSet), this.#position)
       return undefined
     }
     return { bounds, counts }
   }
 
+  /** The native histogram of a group at a step, undefined if there is none or classic buckets stand beside it. */
+  nativeAt(group: HistogramGroup, step: number): Histogram | undefined {
+    const row = this.#nativeRow(group, step)
+    if (row < 0 || this.#hasClassic(group, step)) return undefined
+    return this.#batch.histograms![row * this.#batch.steps + step]
+  }
+
   /** The row of a group's native histogram at a step, or -1. */
-  nativeRow(group: HistogramGroup, step: number): number {
+  #nativeRow(group: HistogramGroup, step: number): number {
     const { presence, steps } = this.#batch
     for (const row of group.natives) if (presence[row * steps + step] === HISTOGRAM) return row
     return -1
   }
 
-  hasClassic(group: HistogramGroup, step: number): boolean {
+  #hasClassic(group: HistogramGroup, step: number): boolean {
     const { presence, steps } = this.#batch
     return group.buckets.some(({ row }) => presence[row * steps + step] === FLOAT)
   }

@@ -1,6 +1,7 @@
 /** histogram_quantile, histogram_quantiles and histogram_fraction. */
 
 import type { TraceNode } from '../engine/stats.js'
+import { histogramFraction as nativeFraction, histogramQuantile as nativeQuantile } from '../histograms/index.js'
 import type { Evaluator } from '../operators/evaluator.js'
 import type { Grid } from '../operators/grid.js'
 import { timeAt } from '../operators/grid.js'
@@ -63,6 +64,16 @@ async function quantilesOf(
     }
     const metricName = labels.metricName(group.labelSet)
     for (let s = 0; s < grid.count; s++) {
+      const native = groups.nativeAt(group, s)
+      if (native !== undefined) {
+        for (const { quantiles } of wanted) {
+          const { value, nan } = nativeQuantile(quantiles[s], native)
+          // Prometheus points at the first argument, whichever that is.
+          if (nan === 'result') annotations.quantileNaNResult(metricName, node.arguments[0].position)
+          if (nan === 'skew') annotations.quantileNaNSkew(metricName, node.arguments[0].position)
+          put(merger, rowOf(quantiles[s]), s, value)
+        }
+      }
       const classic = groups.classicAt(group, s)
       if (classic === undefined) continue
       for (const { quantiles } of wanted) {
@@ -87,6 +98,14 @@ export const histogramFraction: VectorFunction = async function* (evaluator, nod
   const merger = new RowMerger(context, grid.count)
   for (const group of groups.groups) {
     for (let s = 0; s < grid.count; s++) {
+      const native = groups.nativeAt(group, s)
+      if (native !== undefined) {
+        const { value, hasNaN } = nativeFraction(lower[s], upper[s], native)
+        if (hasNaN) {
+          context.annotations.fractionNaNs(context.labels.metricName(group.labelSet), node.arguments[0].position)
+        }
+        put(merger, rowOfGroup(merger, group), s, value)
+      }
       const classic = groups.classicAt(group, s)
       if (classic !== undefined) {
         put(merger, rowOfGroup(merger, group), s, bucketFraction(lower[s], upper[s], classic))

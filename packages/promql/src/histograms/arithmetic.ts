@@ -152,10 +152,16 @@ export class HistogramTotal {
     }
   }
 
-  /** A count, sum or bucket that has overflowed. */
-  get overflowed(): boolean {
-    const infinite = (value: number) => Math.abs(value) === Number.POSITIVE_INFINITY
-    return this.#numbers.some(infinite) || this.#positive.counts.some(infinite) || this.#negative.counts.some(infinite)
+  /** Whether adding a histogram could take some finite number beyond the largest. */
+  wouldOverflow(other: Histogram): boolean {
+    const { zeroCount, count, sum, positiveBuckets, negativeBuckets } = other
+    const numbers = [zeroCount, count, sum]
+    const overflows = (a: number, b: number) => Number.isFinite(a) && Number.isFinite(b) && !Number.isFinite(a + b)
+    if (numbers.some((number, i) => overflows(this.#numbers[i], number))) return true
+    return (
+      overflows(largest(this.#positive.counts), largest(positiveBuckets)) ||
+      overflows(largest(this.#negative.counts), largest(negativeBuckets))
+    )
   }
 
   /** The total so far; it is not changed by later additions. */
@@ -224,6 +230,12 @@ export class HistogramTotal {
     this.#positive = compactSide({ indexes, counts, ...(lost && { lost }) })
     this.#customValues = bounds
   }
+}
+
+function largest(counts: Float64Array): number {
+  let size = 0
+  for (const count of counts) size = Math.max(size, Math.abs(count))
+  return size
 }
 
 function restored(value: number, lost: number | undefined): number {

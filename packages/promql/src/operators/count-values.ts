@@ -4,11 +4,11 @@ import { formatFixed } from '../engine/go-format.js'
 import type { TraceNode } from '../engine/stats.js'
 import { PromqlError } from '../errors.js'
 import { isValidLabelName, sourceText } from '../functions/label-names.js'
+import { histogramText } from '../histograms/index.js'
 import type { AggregationPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { Grouping } from './grouping.js'
-import { histogramText } from './histogram-cells.js'
 import { ABSENT, FLOAT, VectorBatch } from './vector-batch.js'
 
 export async function countValues(

@@ -3,10 +3,10 @@
  * After the last sample its value holds; before the first one there is none.
  */
 import type { TraceNode } from '../engine/stats.js'
+import { PromqlError } from '../errors.js'
 import type { SelectPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
-import { unsupported } from './histogram-cells.js'
 import { BatchReader, emptyFloatSeries } from './sample-range.js'
 import { selectOrder, selectShape } from './select.js'
 import type { SeriesSource } from './series-source.js'
@@ -28,7 +28,9 @@ export async function* smoothedBatches(
     const reader = new BatchReader(batch)
     const out = new VectorBatch(grid.count, batch.seriesCount)
     for (let index = 0; index < batch.seriesCount; index++) {
-      if (reader.hasHistograms(index)) throw unsupported()
+      if (reader.hasHistograms(index)) {
+        throw new PromqlError('execution', 'smoothed and anchored modifiers do not work with native histograms')
+      }
       reader.readFloats(index, series)
       const { values, valueOffset, timesMs, timeOffset, count } = series
       const windows = findWindows(shape, timesMs, timeOffset, timeOffset + count)
