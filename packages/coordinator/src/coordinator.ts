@@ -7,7 +7,7 @@
  */
 import { Engine } from '@varve/promql'
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
-import type { Env } from '@varve/tsdb-core/env'
+import type { Env, EtcdClient } from '@varve/tsdb-core/env'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { adminRoutes } from './api/admin-routes.js'
 import { EMPTY } from './api/empty-queryable.js'
@@ -25,28 +25,23 @@ import { configText } from './config/config-text.js'
 import type { Config } from './config/schema.js'
 import { formatDuration } from './config/units.js'
 import { CoordinatorError } from './errors.js'
-import { ExemplarStore } from './exemplars/exemplar-store.js'
 import { clientHeaders } from './fanout/client-headers.js'
 import { MergedQueryable } from './fanout/merged-queryable.js'
 import { RemoteSource } from './fanout/remote-source.js'
-import { RemoteWriteCounters, remoteWriteRoutes } from './ingest/remote-write-handler.js'
-import { WRITE_LIMITS, type WriteLimits } from './ingest/write-columns.js'
-import { WriteMemory } from './ingest/write-pipeline.js'
-import { typescriptScanner } from './ingest/write-scanner.js'
+import { IngestService } from './ingest/ingest-service.js'
 import type { Logger } from './logging/logger.js'
-import { MetadataStore } from './metadata/metadata-store.js'
-import { registerIngestMetrics } from './metrics/ingest-metrics.js'
 import { Metrics } from './metrics/metrics.js'
 import { registerProcessMetrics, registerStorageMetrics } from './metrics/process-metrics.js'
 import { registerQueryMetrics } from './metrics/query-metrics.js'
 import { SelfScrape } from './metrics/self-scrape.js'
+import { connectEtcd, etcdOptions } from './rules/etcd-rules.js'
 import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
 import type { HttpClient } from './server/http-client.js'
 import { formatAddress } from './server/listen-address.js'
 import type { Listen, Listener } from './server/listener.js'
 import { Pipeline } from './server/pipeline.js'
 import { ServerStatistics } from './server/statistics.js'
-import { namespaceOfTenant, Tenants } from './tenants.js'
+import { namespaceOfTenant } from './tenants.js'
 import { VERSION } from './version.js'
 
 export interface CoordinatorOptions {
@@ -78,6 +73,8 @@ export class Coordinator {
   #pipeline: Pipeline | undefined
   #listener: Listener | undefined
   #database: Database | undefined
+  #etcd: EtcdClient | undefined
+  #ingest: IngestService | undefined
   #selfScrape: SelfScrape | undefined
   #sources: readonly RemoteSource[] = []
   #lastReload: { succeeded: boolean; timeMs: number }
@@ -129,6 +126,7 @@ export class Coordinator {
     try {
       const config = await this.#options.readConfig()
       const access = await this.#readAccess(config)
+      await this.#ingest?.reload(config.ingest)
       const needRestart = settingsThatNeedRestart(this.#config, config)
       this.#config = config
       this.#access = access
@@ -172,8 +170,10 @@ export class Coordinator {
     registerStorageMetrics(this.#metrics, () => this.#database)
     this.#listener = await this.#listen(pipeline)
     this.#sources = await this.#makeSources()
+    this.#etcd = await this.#connectEtcd()
     this.#database = await this.#openDatabase()
-    pipeline.ready([...health, ...this.#routes(this.#database)])
+    this.#ingest = await this.#startIngest(this.#database)
+    pipeline.ready([...health, ...this.#routes(this.#database, this.#ingest)])
     this.#startSelfScrape(this.#database)
   }
 
@@ -181,7 +181,9 @@ export class Coordinator {
     this.#pipeline?.stop()
     await this.#selfScrape?.stop()
     await this.#listener?.stop(this.#config.server.shutdown_timeout)
+    await this.#ingest?.close()
     await this.#database?.close()
+    await this.#etcd?.close()
   }
 
   #readAccess(config: Config): Promise<AccessControl> {
@@ -230,24 +232,50 @@ export class Coordinator {
     })
   }
 
-  #routes(database: Database): Route[] {
+  async #connectEtcd(): Promise<EtcdClient | undefined> {
+    const { etcd } = this.#config
+    if (etcd.endpoints.length === 0) return undefined
+    const { env, readText } = this.#options
+    return connectEtcd(env, await etcdOptions(etcd, readText))
+  }
+
+  async #startIngest(database: Database): Promise<IngestService> {
+    const { env, logger, dataDirectory } = this.#options
+    const { ingest: config, tenants, storage, etcd } = this.#config
+    const ingest = new IngestService({
+      config,
+      tenantLimits: tenants.limits,
+      clock: env.clock,
+      random: env.random,
+      files: env.files,
+      logger,
+      metrics: this.#metrics,
+      namespaceOf: async (tenant) => {
+        const name = namespaceOfTenant(tenant)
+        if (database.hasNamespace(name)) return database.namespace(name)
+        const options = { retentionMs: storage.retention, retentionSizeBytes: storage.retention_size }
+        return database.createNamespace(name, options)
+      },
+      ...(this.#etcd === undefined ? {} : { etcd: this.#etcd, etcdPrefix: etcd.prefix }),
+      stateDirectory: `${dataDirectory}/state`,
+    })
+    await ingest.start()
+    return ingest
+  }
+
+  #routes(database: Database, ingest: IngestService): Route[] {
     const { env, logger, runtime } = this.#options
     const { clock } = env
-    const tenants = this.#makeTenants(database)
     const local = (tenant: string): Queryable => {
-      const found = tenants.find(tenant)
-      if (found === undefined) return EMPTY
-      return found.namespace === DEFAULT_NAMESPACE ? database : database.namespace(found.namespace)
+      const name = namespaceOfTenant(tenant)
+      if (name === DEFAULT_NAMESPACE) return database
+      return database.hasNamespace(name) ? database.namespace(name) : EMPTY
     }
     // Sources are of one credential, ours, so only the tenant that we are ourselves sees them.
     const queryable = (tenant: string): Queryable =>
       this.#sources.length > 0 && tenant === DEFAULT_TENANT
         ? new MergedQueryable(local(tenant), this.#sources)
         : local(tenant)
-    const noMetadata = new MetadataStore()
-    const noExemplars = new ExemplarStore(0)
-    const counters = new RemoteWriteCounters()
-    registerIngestMetrics(this.#metrics, counters)
     const countQuery = registerQueryMetrics(this.#metrics, this.#gate)
     return [
       ...queryRoutes({
@@ -264,15 +292,10 @@ export class Coordinator {
           this.#logSlowQuery(event)
         },
       }),
-      ...remoteWriteRoutes({
-        pipelineOf: (tenant) =>
-          tenant === DEFAULT_TENANT ? tenants.default.pipeline : tenants.open(tenant).then(({ pipeline }) => pipeline),
-        bodySizeBytesMax: this.#config.ingest.body_size,
-        counters,
-      }),
+      ...ingest.routes(),
       ...metadataRoutes({
-        metadata: (tenant) => tenants.find(tenant)?.metadata ?? noMetadata,
-        exemplars: (tenant) => tenants.find(tenant)?.exemplars ?? noExemplars,
+        metadata: (tenant) => ingest.metadataOf(tenant),
+        exemplars: (tenant) => ingest.exemplarsOf(tenant),
       }),
       ...labelRoutes({ queryable, pause: () => clock.yield() }),
       federateRoute({
@@ -323,21 +346,6 @@ export class Coordinator {
     )
   }
 
-  #makeTenants(database: Database): Tenants {
-    const { env } = this.#options
-    return new Tenants({
-      database,
-      scanner: typescriptScanner,
-      memory: new WriteMemory(writeLimits(this.#config)),
-      exemplarCountMax: () => this.#config.ingest.exemplars,
-      seed: () => env.random.u32(),
-      namespaceOptions: () => {
-        const { retention, retention_size } = this.#config.storage
-        return { retentionMs: retention, retentionSizeBytes: retention_size }
-      },
-    })
-  }
-
   #reloadRoute(): Route {
     return {
       methods: ['POST', 'PUT'],
@@ -378,19 +386,6 @@ export class Coordinator {
       { kind, query, tenant, durationMs: Math.round(durationMs), samplesRead, error },
       'slow query',
     )
-  }
-}
-
-function writeLimits(config: Config): WriteLimits {
-  const { limits, decoded_size } = config.ingest
-  return {
-    ...WRITE_LIMITS,
-    decodedSizeBytesMax: decoded_size,
-    seriesCountMax: limits.series_per_request,
-    sampleCountMax: limits.samples_per_request,
-    labelCountMax: limits.labels_per_series,
-    labelNameSizeBytesMax: limits.label_name_length,
-    labelValueSizeBytesMax: limits.label_value_length,
   }
 }
 
