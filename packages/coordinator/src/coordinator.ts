@@ -34,6 +34,7 @@ import { Metrics } from './metrics/metrics.js'
 import { registerProcessMetrics, registerStorageMetrics } from './metrics/process-metrics.js'
 import { registerQueryMetrics } from './metrics/query-metrics.js'
 import { SelfScrape } from './metrics/self-scrape.js'
+import { remoteReadRoutes } from './remote-read/remote-read-handler.js'
 import { connectEtcd, etcdOptions } from './rules/etcd-rules.js'
 import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
 import type { HttpClient } from './server/http-client.js'
@@ -296,6 +297,16 @@ export class Coordinator {
       ...metadataRoutes({
         metadata: (tenant) => ingest.metadataOf(tenant),
         exemplars: (tenant) => ingest.exemplarsOf(tenant),
+      }),
+      // The store alone: a Prometheus that is also a source of ours would otherwise be asked for what it asks us.
+      ...remoteReadRoutes({
+        queryable: local,
+        externalLabels: () => this.#config.external_labels,
+        sampleCountMax: this.#config.query.samples,
+        enter: (signal) =>
+          this.#gate.enter(signal).catch((error: Error) => {
+            throw new CoordinatorError('UNAVAILABLE', error.message, { cause: error })
+          }),
       }),
       ...labelRoutes({ queryable, pause: () => clock.yield() }),
       federateRoute({

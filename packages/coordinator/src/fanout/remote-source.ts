@@ -80,8 +80,9 @@ export class RemoteSource {
     return { ...answer, series: answer.series.map((one) => ({ ...one, labels: one.labels.drop(dropped) })) }
   }
 
-  labelNames(request: LabelRequest): Promise<readonly string[]> {
-    return this.#list('labels', request)
+  async labelNames(request: LabelRequest): Promise<readonly string[]> {
+    const names = await this.#list('labels', request)
+    return names.filter((name) => !this.#options.replicaLabels.includes(name))
   }
 
   labelValues(name: string, request: LabelRequest): Promise<readonly string[]> {

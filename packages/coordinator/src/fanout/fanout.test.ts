@@ -1,0 +1,94 @@
+/** Two coordinators as one: the second reads the first. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startCoordinator, type TestCoordinator, writeSeries } from '../testing/start-coordinator.js'
+import { mergeReplicas } from './merge-replicas.js'
+
+interface Answer {
+  data: { result: unknown[] }
+  warnings?: string[]
+}
+
+const START_MS = 1_700_000_000_000
+
+describe('copies of one series', () => {
+  const copy = (times: number[], values: number[]) => ({
+    timestampsMs: Float64Array.from(times),
+    values: Float64Array.from(values),
+  })
+
+  test('one is followed as long as it has no gap, then the other goes on', () => {
+    const a = copy([0, 10, 20, 30, 100, 110], [1, 2, 3, 4, 11, 12])
+    const b = copy(
+      [5, 15, 25, 35, 45, 55, 65, 75, 85, 95, 105],
+      [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5, 11.5],
+    )
+    const merged = mergeReplicas([a, b])
+    expect([...merged.timestampsMs]).toEqual([0, 10, 20, 30, 35, 45, 55, 65, 75, 85, 95, 105, 110])
+    // A counter never steps back.
+    for (let i = 1; i < merged.values.length; i++) expect(merged.values[i]).toBeGreaterThan(merged.values[i - 1])
+  })
+
+  test('equal copies are one', () => {
+    const a = copy([1, 2, 3], [1, 2, 3])
+    expect([...mergeReplicas([a, copy([1, 2, 3], [1, 2, 3])]).timestampsMs]).toEqual([1, 2, 3])
+  })
+
+  test('staleness markers keep their bits', () => {
+    const stale = Float64Array.from([1, 0])
+    new Uint32Array(stale.buffer).set([2, 0x7ff00000], 2)
+    const merged = mergeReplicas([{ timestampsMs: Float64Array.of(1, 2), values: stale }, copy([3], [1])])
+    expect([...new Uint32Array(merged.values.slice(1, 2).buffer)]).toEqual([2, 0x7ff00000])
+  })
+})
+
+describe('a source', () => {
+  let source: TestCoordinator
+  let front: TestCoordinator
+
+  beforeAll(async () => {
+    source = await startCoordinator({ yaml: 'self_scrape: off' })
+    front = await startCoordinator({
+      yaml: `self_scrape: off
+remote_read:
+  - { name: prom, url: "${source.url}/api/v1/read", replica_labels: [replica] }
+  - { name: gone, url: "http://127.0.0.1:9/api/v1/read", required_matchers: { part: gone } }
+`,
+    })
+    const samples = Array.from({ length: 20 }, (_, i) => [START_MS + i * 15_000, i] as const)
+    await writeSeries(source.url, [
+      { labels: { __name__: 'there', replica: 'a', site: 'x' }, samples },
+      { labels: { __name__: 'both', replica: 'b' }, samples: samples.slice(10) },
+    ])
+    await writeSeries(front.url, [
+      { labels: { __name__: 'both' }, samples: samples.slice(0, 10) },
+      { labels: { __name__: 'both', part: 'gone' }, samples: samples.slice(0, 1) },
+    ])
+  })
+  afterAll(async () => {
+    await front.stop()
+    await source.stop()
+  })
+
+  const ask = async (path: string, parameters: Record<string, string>) =>
+    (await fetch(`${front.url}/api/v1/${path}?${new URLSearchParams(parameters)}`)).json() as Promise<Answer>
+
+  test('is read, without its replica label, and goes on where the store ends', async () => {
+    const there = await ask('query', { query: 'there', time: '1700000000' })
+    expect(there.data.result).toEqual([{ metric: { __name__: 'there', site: 'x' }, value: [1_700_000_000, '0'] }])
+    const both = await ask('query', { query: 'count_over_time(both{part=""}[10m])', time: '1700000300' })
+    expect(both.data.result).toEqual([{ metric: {}, value: [1_700_000_300, '20'] }])
+  })
+
+  test('has its names in the lists', async () => {
+    expect((await ask('label/__name__/values', {})).data).toEqual(['both', 'there'])
+    expect((await ask('labels', { 'match[]': 'there' })).data).toEqual(['__name__', 'site'])
+    expect((await ask('series', { 'match[]': 'there' })).data).toEqual([{ __name__: 'there', site: 'x' }])
+  })
+
+  test('that fails costs a warning that names it, not the answer', async () => {
+    const answer = await ask('query', { query: 'both{part="gone"}', time: '1700000000' })
+    expect(answer.data.result).toHaveLength(1)
+    expect(answer.warnings).toHaveLength(1)
+    expect(answer.warnings?.[0]).toMatch(/^source gone: .*its samples are missing/)
+  })
+})
