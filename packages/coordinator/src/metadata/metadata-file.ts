@@ -13,6 +13,8 @@ export class MetadataFile {
   readonly #store: MetadataStore
   readonly #logger: Logger
   #savedRevision = 0
+  /** Until the saved state has been read, saving would overwrite it. */
+  #loaded: Promise<void> | undefined
 
   constructor(options: { files: FileSystem; directory: string; name: string; store: MetadataStore; logger: Logger }) {
     this.#files = options.files
@@ -22,7 +24,12 @@ export class MetadataFile {
   }
 
   /** Reads what was saved. A file that cannot be read is reported, and metadata is gathered anew. */
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    this.#loaded ??= this.#load()
+    return this.#loaded
+  }
+
+  async #load(): Promise<void> {
     try {
       const stat = await this.#files.stat(this.#path)
       if (stat === null) return
@@ -44,6 +51,7 @@ export class MetadataFile {
 
   /** Writes what has changed since the last time. A failure is reported and tried again with the next call. */
   async save(): Promise<void> {
+    await this.load()
     const { revision } = this.#store
     if (revision === this.#savedRevision) return
     const temporary = `${this.#path}.new`
