@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { sleep } from '../env/clock.js'
+import { Simulation } from '../env/simulated/index.js'
 import type { SyncMode } from './commit-log.js'
+import { RecordType } from './format.js'
 import { type LifeOptions, lengthOfLife, mutateFile, survive } from './life.test.support.js'
+import { CommitLog } from './writer.js'
 
 const ALWAYS: LifeOptions = { syncMode: 'always' }
 /** Each state is one legal outcome of the same crash. */
@@ -62,6 +66,26 @@ describe('a commit log over a disk that crashes', () => {
         end: 'power',
       })
     }
+  })
+
+  it('refuses with a record all that was appended behind it until then', async () => {
+    const simulation = new Simulation({ seed: SEED })
+    await simulation.run(async (env) => {
+      await env.files.makeDirectory('/data')
+      const log = await CommitLog.open({ env, directory: '/data/log' })
+      await log.replay(() => {})
+      const append = () => log.append(RecordType.SampleBatch, [new Uint8Array(600)])
+      await append()
+      simulation.disk.capacityBytes = simulation.disk.usedBytes() + 100
+      const first = append()
+      // The first is being written when the second comes, so that they are in two groups.
+      await sleep(env.clock, 0.001)
+      const outcomes = await Promise.allSettled([first, append()])
+      expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+      expect(log.counts.refusals).toBe(1)
+      simulation.disk.capacityBytes = 2 ** 40
+      await append()
+    })
   })
 
   it.each<SyncMode>(['interval', 'never'])(

@@ -77,6 +77,7 @@ export class CommitLog {
   readonly #spare: RecordGroup[] = []
   #syncCount = 0
   #failureCount = 0
+  #refusalCount = 0
 
   private constructor(
     options: Required<CommitLogOptions>,
@@ -218,9 +219,12 @@ export class CommitLog {
     return [...this.#closed, { segment: open.segment, path: open.path, sizeBytes: open.sizeBytes }]
   }
 
-  /** Counts since it was opened: syncs of segments, and segments that were given up since a write or sync failed. */
-  get counts(): { readonly syncs: number; readonly failures: number } {
-    return { syncs: this.#syncCount, failures: this.#failureCount }
+  /**
+   * Counts since it was opened: syncs of segments, segments that were given up since a write or sync failed, and how often
+   * records were refused. When `refusals` has changed, records that were appended before may not be in the log.
+   */
+  get counts(): { readonly syncs: number; readonly failures: number; readonly refusals: number } {
+    return { syncs: this.#syncCount, failures: this.#failureCount, refusals: this.#refusalCount }
   }
 
   async #closeMarked(): Promise<void> {
@@ -269,7 +273,7 @@ export class CommitLog {
       if (this.#open === null) await this.#createSegment([...this.#unsynced, group])
       else await this.#writeToOpen(group)
     } catch (error) {
-      group.reject(storageErrorOf(error))
+      this.#refuse(group, storageErrorOf(error))
       return
     }
     group.resolve()
@@ -279,6 +283,15 @@ export class CommitLog {
         // What could not be synced is kept; the next append meets the same disk, and its caller is told.
       })
     }
+  }
+
+  /** Refuses what waits behind it too: it may rest on what is refused, such as the declaration of its series. */
+  #refuse(group: RecordGroup, error: StorageError): void {
+    this.#refusalCount++
+    group.reject(error)
+    for (const task of this.#tasks) if (task instanceof RecordGroup) task.reject(error)
+    const rest = this.#tasks.filter((task) => !(task instanceof RecordGroup))
+    this.#tasks.splice(0, this.#tasks.length, ...rest)
   }
 
   async #writeToOpen(group: RecordGroup): Promise<void> {
