@@ -118,7 +118,7 @@ export const time: ScalarFunction = async (_evaluator, _node, grid) =>
 
 export const pi: ScalarFunction = async (_evaluator, _node, grid) => new Float64Array(grid.count).fill(Math.PI)
 
-/** min_of and max_of: of two scalars. NaN loses against a number. */
+/** min_of and max_of: of two scalars. NaN wins over a number. */
 export function choose(pick: (a: number, b: number) => number): ScalarFunction {
   return async (evaluator, node, grid, trace) => {
     const left = await evaluator.scalar(node.arguments[0], grid, trace)

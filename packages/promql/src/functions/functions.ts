@@ -10,8 +10,8 @@ import { labelJoin, labelReplace } from './relabel.js'
 import { sortByLabel, sortByValue } from './sort.js'
 
 export const SCALAR_FUNCTIONS: ReadonlyMap<string, ScalarFunction> = new Map<string, ScalarFunction>([
-  ['max_of', choose((a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b)))],
-  ['min_of', choose((a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.min(a, b)))],
+  ['max_of', choose(Math.max)],
+  ['min_of', choose(Math.min)],
   ['pi', pi],
   ['scalar', scalar],
   ['time', time],

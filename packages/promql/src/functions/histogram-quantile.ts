@@ -15,7 +15,7 @@ import { formatOpenMetrics } from './open-metrics.js'
 
 export const histogramQuantile: VectorFunction = async function* (evaluator, node, grid, trace) {
   const quantiles = await evaluator.scalar(node.arguments[0], grid, trace)
-  yield await quantilesOf(evaluator, node, grid, trace, 1, 0, [{ quantiles, argument: 0 }], undefined)
+  yield await quantilesOf(evaluator, node, grid, trace, 1, [{ quantiles, argument: 0 }], undefined)
 }
 
 export const histogramQuantiles: VectorFunction = async function* (evaluator, node, grid, trace) {
@@ -24,7 +24,7 @@ export const histogramQuantiles: VectorFunction = async function* (evaluator, no
   for (let argument = 2; argument < node.arguments.length; argument++) {
     wanted.push({ quantiles: await evaluator.scalar(node.arguments[argument], grid, trace), argument })
   }
-  yield await quantilesOf(evaluator, node, grid, trace, 0, 0, wanted, label)
+  yield await quantilesOf(evaluator, node, grid, trace, 0, wanted, label)
 }
 
 interface WantedQuantile {
@@ -40,7 +40,6 @@ async function quantilesOf(
   grid: Grid,
   trace: TraceNode,
   vectorArgument: number,
-  monotonicityArgument: number,
   wanted: readonly WantedQuantile[],
   label: string | undefined,
 ): Promise<VectorBatch> {
@@ -55,8 +54,6 @@ async function quantilesOf(
   }
   const groups = new HistogramGroups(context, input, vector.position)
   const merger = new RowMerger(context, grid.count)
-  // For histogram_quantile the repair is reported at the vector, for its kin at the first argument: both argument 0 there.
-  const repairPosition = node.arguments[label === undefined ? vectorArgument : monotonicityArgument].position
   for (const group of groups.groups) {
     const rowOf = (quantile: number) => {
       const set = label === undefined ? group.labelSet : labels.with(group.labelSet, label, formatOpenMetrics(quantile))
@@ -68,9 +65,8 @@ async function quantilesOf(
       if (native !== undefined) {
         for (const { quantiles } of wanted) {
           const { value, nan } = nativeQuantile(quantiles[s], native)
-          // Prometheus points at the first argument, whichever that is.
-          if (nan === 'result') annotations.quantileNaNResult(metricName, node.arguments[0].position)
-          if (nan === 'skew') annotations.quantileNaNSkew(metricName, node.arguments[0].position)
+          if (nan === 'result') annotations.quantileNaNResult(metricName, vector.position)
+          if (nan === 'skew') annotations.quantileNaNSkew(metricName, vector.position)
           put(merger, rowOf(quantiles[s]), s, value)
         }
       }
@@ -78,7 +74,7 @@ async function quantilesOf(
       if (classic === undefined) continue
       for (const { quantiles } of wanted) {
         const quantile = bucketQuantile(quantiles[s], copyOf(classic), (repair) =>
-          annotations.forcedMonotonicity(metricName, repairPosition, { timeMs: timeAt(grid, s), ...repair }),
+          annotations.forcedMonotonicity(metricName, vector.position, { timeMs: timeAt(grid, s), ...repair }),
         )
         put(merger, rowOf(quantiles[s]), s, quantile)
       }
@@ -102,7 +98,7 @@ export const histogramFraction: VectorFunction = async function* (evaluator, nod
       if (native !== undefined) {
         const { value, hasNaN } = nativeFraction(lower[s], upper[s], native)
         if (hasNaN) {
-          context.annotations.fractionNaNs(context.labels.metricName(group.labelSet), node.arguments[0].position)
+          context.annotations.fractionNaNs(context.labels.metricName(group.labelSet), vector.position)
         }
         put(merger, rowOfGroup(merger, group), s, value)
       }

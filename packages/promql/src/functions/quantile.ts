@@ -88,7 +88,7 @@ export function quantileFloats(series: FloatSeries, windows: Windows, out: StepO
   })
 }
 
-/** Median of the distances from the median. */
+/** Median of the distances from the median; NaN if any value is NaN. */
 export function madFloats(series: FloatSeries, windows: Windows, out: StepOutput): void {
   const { values, valueOffset } = series
   const { first, end } = windows
@@ -96,7 +96,7 @@ export function madFloats(series: FloatSeries, windows: Windows, out: StepOutput
     const median = quantileOfSorted(0.5, window.sorted, window.count, window.nanCount)
     const distances: number[] = []
     for (let i = first[s]; i < end[s]; i++) distances.push(Math.abs(values[valueOffset + i] - median))
-    out.values[out.offset + s] = quantileOf(0.5, distances)
+    out.values[out.offset + s] = window.nanCount > 0 ? Number.NaN : quantileOf(0.5, distances)
     out.presence[out.offset + s] = FLOAT
   })
 }

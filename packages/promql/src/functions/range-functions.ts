@@ -1,6 +1,7 @@
 /** The table of functions over range vectors. */
 import { changesFloats, resetsFloats } from './counts.js'
 import { maxFloats, minFloats, timeOfMaxFloats, timeOfMinFloats } from './extremes-over-time.js'
+import { instantRate } from './histogram-rate.js'
 import { ideltaFloats, irateFloats } from './instant-rate.js'
 import { smoothingFloats, stddevFloats, stdvarFloats } from './moments-over-time.js'
 import {
@@ -16,49 +17,35 @@ import type { FloatsKernel, RangeFunction } from './range-function.js'
 import { deltaFloats, increaseFloats, rateFloats } from './rate.js'
 import { derivFloats, predictFloats } from './regression.js'
 import { avgFloats, sumFloats } from './sums-over-time.js'
+import { changesOf, pickSample, pickTime, rateOf, resetsOf, totalOf } from './window-functions.js'
 import { ignoringHistograms, windowOf } from './windows-of-floats.js'
-import {
-  avgWindow,
-  changesWindow,
-  deltaWindow,
-  firstWindow,
-  ideltaWindow,
-  increaseWindow,
-  irateWindow,
-  lastWindow,
-  rateWindow,
-  resetsWindow,
-  sumWindow,
-  timeOfFirstWindow,
-  timeOfLastWindow,
-} from './windows-of-histograms.js'
 
 const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, RangeFunction>([
   ['absent_over_time', anySample(presentFloats, () => 1)],
-  ['avg_over_time', { floats: avgFloats, window: avgWindow(windowOf(avgFloats)) }],
-  ['changes', { floats: changesFloats, window: changesWindow(windowOf(changesFloats)) }],
+  ['avg_over_time', { floats: avgFloats, window: totalOf(avgFloats, true) }],
+  ['changes', { floats: changesFloats, window: changesOf }],
   ['count_over_time', anySample(countFloats, (floats, histograms) => floats + histograms)],
-  ['delta', { floats: deltaFloats, window: deltaWindow(windowOf(deltaFloats)) }],
+  ['delta', { floats: deltaFloats, window: rateOf(deltaFloats, { isCounter: false, perSecond: false }) }],
   ['deriv', floatsOnly(derivFloats)],
   ['double_exponential_smoothing', floatsOnly(smoothingFloats)],
-  ['first_over_time', { floats: firstFloats, window: firstWindow(windowOf(firstFloats)), keepsName: true }],
-  ['idelta', { floats: ideltaFloats, window: ideltaWindow(windowOf(ideltaFloats)) }],
-  ['increase', { floats: increaseFloats, window: increaseWindow(windowOf(increaseFloats)) }],
-  ['irate', { floats: irateFloats, window: irateWindow(windowOf(irateFloats)) }],
-  ['last_over_time', { floats: lastFloats, window: lastWindow(windowOf(lastFloats)), keepsName: true }],
+  ['first_over_time', { floats: firstFloats, window: pickSample(false), keepsName: true }],
+  ['idelta', { floats: ideltaFloats, window: (window, call) => instantRate(window, call, false) }],
+  ['increase', { floats: increaseFloats, window: rateOf(increaseFloats, { isCounter: true, perSecond: false }) }],
+  ['irate', { floats: irateFloats, window: (window, call) => instantRate(window, call, true) }],
+  ['last_over_time', { floats: lastFloats, window: pickSample(true), keepsName: true }],
   ['mad_over_time', floatsOnly(madFloats)],
   ['max_over_time', floatsOnly(maxFloats)],
   ['min_over_time', floatsOnly(minFloats)],
   ['predict_linear', floatsOnly(predictFloats)],
   ['present_over_time', anySample(presentFloats, () => 1)],
   ['quantile_over_time', floatsOnly(quantileFloats)],
-  ['rate', { floats: rateFloats, window: rateWindow(windowOf(rateFloats)) }],
-  ['resets', { floats: resetsFloats, window: resetsWindow(windowOf(resetsFloats)) }],
+  ['rate', { floats: rateFloats, window: rateOf(rateFloats, { isCounter: true, perSecond: true }) }],
+  ['resets', { floats: resetsFloats, window: resetsOf }],
   ['stddev_over_time', floatsOnly(stddevFloats)],
   ['stdvar_over_time', floatsOnly(stdvarFloats)],
-  ['sum_over_time', { floats: sumFloats, window: sumWindow(windowOf(sumFloats)) }],
-  ['ts_of_first_over_time', { floats: timeOfFirstFloats, window: timeOfFirstWindow }],
-  ['ts_of_last_over_time', { floats: timeOfLastFloats, window: timeOfLastWindow }],
+  ['sum_over_time', { floats: sumFloats, window: totalOf(sumFloats, false) }],
+  ['ts_of_first_over_time', { floats: timeOfFirstFloats, window: pickTime(false) }],
+  ['ts_of_last_over_time', { floats: timeOfLastFloats, window: pickTime(true) }],
   ['ts_of_max_over_time', floatsOnly(timeOfMaxFloats)],
   ['ts_of_min_over_time', floatsOnly(timeOfMinFloats)],
 ])

@@ -81,7 +81,7 @@ export function histogramFraction(lower: number, upper: number, histogram: Histo
     bucketed += bucket.count
     if (lowerRank !== undefined && upperRank !== undefined) return true
     const inZero = bucket.lower <= 0 && bucket.upper >= 0
-    if (inZero && !custom) {
+    if (inZero) {
       if (onlyPositive(histogram)) bucket.lower = 0
       else if (onlyNegative(histogram)) bucket.upper = 0
     }

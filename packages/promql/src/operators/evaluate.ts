@@ -4,6 +4,7 @@ import type { TraceNode } from '../engine/stats.js'
 import { PromqlError } from '../errors.js'
 import { absence } from '../functions/absent.js'
 import { SCALAR_FUNCTIONS, VECTOR_FUNCTIONS } from '../functions/functions.js'
+import { info } from '../functions/info.js'
 import { describePlan } from '../plan/describe.js'
 import type { CallPlan, PlanNode, SelectPlan } from '../plan/plan.js'
 import { aggregate } from './aggregation.js'
@@ -60,7 +61,10 @@ export class PlanEvaluator implements Evaluator {
         this.announce(node.child, grid)
         break
       case 'call':
-        for (const argument of node.arguments) this.announce(argument, grid)
+        // The second argument of info() is not evaluated by itself.
+        for (const argument of node.function.name === 'info' ? node.arguments.slice(0, 1) : node.arguments) {
+          this.announce(argument, grid)
+        }
         break
     }
   }
@@ -117,6 +121,7 @@ export class PlanEvaluator implements Evaluator {
     if (name === 'absent') {
       return absence(this, node.arguments[0], this.batches(node.arguments[0], grid, trace), grid)
     }
+    if (name === 'info') return info(this, this.source, node, grid, trace)
     const aspect = SAMPLE_TIMES.get(name)
     if (aspect !== undefined) {
       const selector = plainSelector(node.arguments[0])

@@ -118,7 +118,7 @@ async function* fromSamples(
   const order = windowOrder(node, run.shape, run.name, context.options.rangeQuery ? grid.stepMs : 0)
   for await (const { batch, symbols, result } of source.read(order, trace)) {
     run.useColumn(result)
-    const reader = new BatchReader(batch)
+    const reader = new BatchReader(batch, node.statsOnly)
     const windowsOf = new Map<number, Windows>()
     for (let series = 0; series < batch.seriesCount; series++) {
       let found: boolean

@@ -6,6 +6,7 @@
  */
 import { type Histogram, halvesOf, isStaleAt } from '@varve/tsdb-core/model'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
+import { resetBetween } from '../functions/histogram-rate.js'
 import type { FloatSeries } from '../functions/range-function.js'
 
 export interface MixedSeries {
@@ -18,6 +19,7 @@ export interface MixedSeries {
 export class BatchReader {
   readonly batch: SeriesBatch
   readonly #halves: Uint32Array
+  readonly #findResets: boolean
   #compactValues = new Float64Array(0)
   #compactTimes = new Float64Array(0)
   #compactStarts = new Float64Array(0)
@@ -26,9 +28,11 @@ export class BatchReader {
   #histogramFrom = 0
   #histogramTo = 0
 
-  constructor(batch: SeriesBatch) {
+  /** With `findResets`, a counter histogram of unknown history is compared with the one before it in the batch. */
+  constructor(batch: SeriesBatch, findResets = false) {
     this.batch = batch
     this.#halves = halvesOf(batch.values)
+    this.#findResets = findResets
   }
 
   isStale(sampleIndex: number): boolean {
@@ -47,7 +51,15 @@ export class BatchReader {
   histogramAt(sampleIndex: number): Histogram | undefined {
     const { sampleIndexes, histograms } = this.batch.histograms!
     const at = lowerBound(sampleIndexes, sampleIndex)
-    return sampleIndexes[at] === sampleIndex ? histograms[at] : undefined
+    return sampleIndexes[at] === sampleIndex ? this.#withHint(at, histograms[at]) : undefined
+  }
+
+  #withHint(at: number, histogram: Histogram): Histogram {
+    if (!this.#findResets || histogram.counterResetHint !== 'unknown') return histogram
+    if (at === this.#histogramFrom || histogram.stale) return histogram
+    const previous = this.batch.histograms!.histograms[at - 1]
+    if (previous.stale) return histogram
+    return { ...histogram, counterResetHint: resetBetween(histogram, previous) ? 'reset' : 'notReset' }
   }
 
   /**
@@ -91,7 +103,7 @@ export class BatchReader {
     for (let i = from; i < to; i++) {
       const timeMs = batch.timestampsMs[timeFrom + i - from]
       if (at < this.#histogramTo && sampleIndexes[at] === i) {
-        const histogram = all[at++]
+        const histogram = this.#withHint(at, all[at++])
         if (histogram.stale) continue
         own.times.push(timeMs)
         own.histograms.push(histogram)

@@ -47,7 +47,7 @@ export async function* selectBatches(
   const rows = rowsPerBatch(grid.count)
   const out = new VectorBatch(grid.count, Math.min(rows, 64))
   for await (const { batch, symbols } of source.read(order, trace)) {
-    const reader = new BatchReader(batch)
+    const reader = new BatchReader(batch, node.statsOnly)
     const newestOf = new Map<number, Int32Array>()
     for (let series = 0; series < batch.seriesCount; series++) {
       const column = batch.timestampColumns[series]

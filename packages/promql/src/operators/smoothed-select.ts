@@ -3,11 +3,11 @@
  * After the last sample its value holds; before the first one there is none.
  */
 import type { TraceNode } from '../engine/stats.js'
-import { PromqlError } from '../errors.js'
+import { CheckedSums } from '../functions/extended-rate.js'
 import type { SelectPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
-import { BatchReader, emptyFloatSeries } from './sample-range.js'
+import { BatchReader, emptyFloatSeries, type MixedSeries } from './sample-range.js'
 import { selectOrder, selectShape } from './select.js'
 import type { SeriesSource } from './series-source.js'
 import { VectorBatch } from './vector-batch.js'
@@ -21,46 +21,72 @@ export async function* smoothedBatches(
   trace: TraceNode,
 ): AsyncGenerator<VectorBatch> {
   const { context } = evaluator
+  const { annotations } = context
+  const { position } = node
   const shape = selectShape(node, grid, context.options.lookbackMs)
   const order = selectOrder(node, shape, context.options.rangeQuery ? grid.stepMs : 0)
-  const series = emptyFloatSeries()
   for await (const { batch, symbols } of source.read(order, trace)) {
-    const reader = new BatchReader(batch)
+    const reader = new BatchReader(batch, node.statsOnly)
     const out = new VectorBatch(grid.count, batch.seriesCount)
     for (let index = 0; index < batch.seriesCount; index++) {
-      if (reader.hasHistograms(index)) {
-        throw new PromqlError('execution', 'smoothed and anchored modifiers do not work with native histograms')
-      }
-      reader.readFloats(index, series)
-      const { values, valueOffset, timesMs, timeOffset, count } = series
-      const windows = findWindows(shape, timesMs, timeOffset, timeOffset + count)
+      const series = readSeries(reader, index)
+      const { floats, histograms, histogramTimesMs } = series
+      const { timesMs, timeOffset, values, valueOffset } = floats
+      const floatWindows = findWindows(shape, timesMs, timeOffset, timeOffset + floats.count)
+      const histogramWindows = findWindows(shape, histogramTimesMs, 0, histogramTimesMs.length)
+      let labelSet = -1
+      const labels = () => (labelSet < 0 ? (labelSet = context.labels.addSeries(batch, index, symbols)) : labelSet)
+      const metricName = () => context.labels.metricName(labels())
+      const sums = new CheckedSums({ annotations, position, metricName })
       let row = -1
       for (let s = 0; s < grid.count; s++) {
         const timeMs = shape.endsMs[s]
-        let next = windows.first[s]
-        while (next < windows.end[s] && timesMs[timeOffset + next] < timeMs) next++
-        let value: number
-        if (next < windows.end[s] && timesMs[timeOffset + next] === timeMs) value = values[valueOffset + next]
-        else if (next === windows.first[s]) continue
-        else if (next === windows.end[s]) value = values[valueOffset + next - 1]
-        else {
-          value = interpolate(
-            timesMs[timeOffset + next - 1],
-            values[valueOffset + next - 1],
-            timesMs[timeOffset + next],
-            values[valueOffset + next],
-            timeMs,
-          )
+        const hasFloats = floatWindows.end[s] > floatWindows.first[s]
+        const hasHistograms = histogramWindows.end[s] > histogramWindows.first[s]
+        if (hasFloats && hasHistograms) {
+          annotations.mixedFloatsHistograms(metricName(), position)
+          continue
         }
-        if (row < 0) row = out.addRow(context.labels.addSeries(batch, index, symbols), 0)
-        out.setFloat(row, s, value)
+        const windows = hasFloats ? floatWindows : histogramWindows
+        const timeAt = (i: number) => (hasFloats ? timesMs[timeOffset + i] : histogramTimesMs[i])
+        let next = windows.first[s]
+        while (next < windows.end[s] && timeAt(next) < timeMs) next++
+        const exact = next < windows.end[s] && timeAt(next) === timeMs
+        if (!exact && next === windows.first[s]) continue
+        const held = exact ? next : next === windows.end[s] ? next - 1 : -1
+        if (hasFloats) {
+          const before = held < 0 ? next - 1 : held
+          let value = values[valueOffset + before]
+          if (held < 0) {
+            const slope = (values[valueOffset + next] - value) * (timeMs - timeAt(before))
+            value += slope / (timeAt(next) - timeAt(before))
+          }
+          if (row < 0) row = out.addRow(labels(), 0)
+          out.setFloat(row, s, value)
+        } else {
+          const value =
+            held >= 0
+              ? histograms[held]
+              : sums.between(
+                  { timeMs: timeAt(next - 1), histogram: histograms[next - 1] },
+                  { timeMs: timeAt(next), histogram: histograms[next] },
+                  timeMs,
+                  false,
+                )
+          if (value === undefined) continue
+          if (row < 0) row = out.addRow(labels(), 0)
+          out.setHistogram(row, s, value)
+        }
       }
     }
     yield out
+    if (context.shouldYield()) await context.yield()
   }
 }
 
-/** On the line through two samples. */
-export function interpolate(firstMs: number, first: number, secondMs: number, second: number, timeMs: number): number {
-  return first + ((second - first) * (timeMs - firstMs)) / (secondMs - firstMs)
+function readSeries(reader: BatchReader, index: number): MixedSeries {
+  if (reader.hasHistograms(index)) return reader.readMixed(index)
+  const floats = emptyFloatSeries()
+  reader.readFloats(index, floats)
+  return { floats, histogramTimesMs: new Float64Array(0), histograms: [], histogramStartTimesMs: undefined }
 }

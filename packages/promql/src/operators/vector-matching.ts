@@ -65,8 +65,9 @@ class Matcher {
     this.#many = this.#swapped ? right : left
     this.#one = this.#swapped ? left : right
     const { fillLeft, fillRight } = this.#matching
-    this.#fillMany = this.#swapped ? fillRight : fillLeft
-    this.#fillOne = this.#swapped ? fillLeft : fillRight
+    // As in Prometheus, group_right swaps the sides but not the fill values: `fill_left` is for the "many" side.
+    this.#fillMany = fillLeft
+    this.#fillOne = fillRight
     this.#merger = new RowMerger(context, grid.count)
     this.#keys = new MatchingKeys(context.labels, this.#matching)
     this.#manyPresent = presentSteps(this.#many)

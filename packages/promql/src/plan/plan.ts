@@ -43,6 +43,8 @@ export interface SelectorPlan {
   readonly atMs: number | undefined
   readonly anchored: boolean
   readonly smoothed: boolean
+  /** Only counts and sums of histograms matter: their reset hints are then found from the samples that are read. */
+  readonly statsOnly: boolean
 }
 
 /** The newest sample in the lookback. */

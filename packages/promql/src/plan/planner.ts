@@ -55,8 +55,14 @@ const TIME_DEPENDENT = new Set([
   'timestamp',
 ])
 
+const HISTOGRAM_STATS = new Set(['histogram_avg', 'histogram_count', 'histogram_sum'])
+const HISTOGRAM_BUCKETS = new Set(['histogram_fraction', 'histogram_quantile'])
+
 class Planner {
   readonly #options: PlanOptions
+  /** How many functions around the node at hand need only counts and sums of histograms, and how many need the buckets. */
+  #statsDepth = 0
+  #bucketsDepth = 0
 
   constructor(options: PlanOptions) {
     this.#options = options
@@ -110,7 +116,8 @@ class Planner {
 
   #selector(selector: VectorSelector): SelectorPlan {
     const { matchers, offsetMs, anchored, smoothed } = selector
-    return { matchers, offsetMs, atMs: this.#atMs(selector), anchored, smoothed }
+    const statsOnly = this.#statsDepth > 0 && this.#bucketsDepth === 0
+    return { matchers, offsetMs, atMs: this.#atMs(selector), anchored, smoothed, statsOnly }
   }
 
   #window(expression: MatrixSelector): WindowPlan {
@@ -120,7 +127,9 @@ class Planner {
 
   #subquery(expression: Subquery, depth: number): SubqueryPlan {
     const { rangeMs, offsetMs, position } = expression
+    this.#bucketsDepth++
     const planned = this.plan(expression.expression, depth + 1)
+    this.#bucketsDepth--
     return {
       kind: 'subquery',
       child: planned.invariant ? wrapped(planned.node) : planned.node,
@@ -173,7 +182,11 @@ class Planner {
     const { name } = signature
     const folded = this.#queryTime(name)
     if (folded !== undefined) return { node: { kind: 'number', value: folded, position }, invariant: true }
+    if (HISTOGRAM_STATS.has(name)) this.#statsDepth++
+    if (HISTOGRAM_BUCKETS.has(name)) this.#bucketsDepth++
     const planned = expression.arguments.map((argument) => this.plan(unwrapParens(argument), depth + 1))
+    if (HISTOGRAM_STATS.has(name)) this.#statsDepth--
+    if (HISTOGRAM_BUCKETS.has(name)) this.#bucketsDepth--
     const invariant = !TIME_DEPENDENT.has(name) && planned.every((argument) => argument.invariant)
     const settle = (argument: Planned) =>
       invariant || !argument.invariant || argument.node.kind === 'window' || argument.node.kind === 'subquery'
