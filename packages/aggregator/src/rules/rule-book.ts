@@ -24,6 +24,8 @@ export interface RuleVersion {
   readonly rule: Rule | null
   /** Holds for windows that end after this time. */
   readonly fromMs: number
+  /** When this node learned of it. */
+  readonly seenMs: number
 }
 
 export interface RuleEntry {
@@ -173,7 +175,7 @@ export class RuleBook {
     const fromMs = from ?? nowMs
     // Versions that were to begin later than this one never come to hold.
     const versions = (entry?.versions ?? []).filter((version) => version.fromMs < fromMs || version.fromMs <= nowMs)
-    versions.push({ revision, text, rule, fromMs })
+    versions.push({ revision, text, rule, fromMs, seenMs: nowMs })
     this.#entries.set(id, { kind, name, where, versions: versions.slice(-VERSIONS_MAX), problems: [], badRevision: 0 })
     const backfillFromMs = from !== null && from < nowMs ? from : null
     return { kind: last?.rule ? 'changed' : 'added', id, problems: [], backfillFromMs }
@@ -188,7 +190,7 @@ export class RuleBook {
     }
     if (last.rule === null) return []
     entry.versions = entry.versions.filter((version) => version.fromMs <= nowMs)
-    entry.versions.push({ revision: this.#revision, text: '', rule: null, fromMs: nowMs })
+    entry.versions.push({ revision: this.#revision, text: '', rule: null, fromMs: nowMs, seenMs: nowMs })
     return [{ kind: 'deleted', id, problems: [], backfillFromMs: null }]
   }
 }

@@ -5,8 +5,10 @@
  * `rule-reader.ts`.
  */
 import { z } from 'zod'
+import { messageOf } from '../errors.js'
 import { parseDuration } from './duration.js'
 import type { RuleKind } from './rule.js'
+import { parseSelectorText } from './selector.js'
 import { parseStoragePolicy } from './storage-policy.js'
 
 export const AGGREGATE_COLUMNS = ['last', 'min', 'max', 'sum', 'count', 'increase'] as const
@@ -18,6 +20,13 @@ const description = z.string().max(4096).optional().describe('For people. Shown 
 const selector = z
   .string()
   .min(1)
+  .superRefine((text, context) => {
+    try {
+      parseSelectorText(text)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: messageOf(error) })
+    }
+  })
   .describe('A PromQL selector of the series that the rule is about, for example {job="node"}. No range, offset or @.')
 const labelName = z.string().min(1).max(1024)
 

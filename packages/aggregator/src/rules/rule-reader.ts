@@ -3,7 +3,6 @@
  */
 import { type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { z } from 'zod'
-import { messageOf } from '../errors.js'
 import { DocumentText, pathText, type RuleProblem } from './document-text.js'
 import { parseDuration } from './duration.js'
 import type { Aggregation, MappingRule, RollupOutput, Rule, RuleKind } from './rule.js'
@@ -210,14 +209,7 @@ class Reader {
     const fromMs = value.from === undefined ? null : parseTime(value.from)
     const untilMs = value.until === undefined ? null : parseTime(value.until)
     if (fromMs !== null && untilMs !== null && untilMs <= fromMs) this.problem(['until'], '`until` is not after `from`')
-    let match: readonly Matcher[] = []
-    if (value.match !== undefined) {
-      try {
-        match = parseSelectorText(value.match)
-      } catch (error) {
-        this.problem(['match'], messageOf(error))
-      }
-    }
+    const match: readonly Matcher[] = value.match === undefined ? [] : parseSelectorText(value.match)
     return { name, description: value.description ?? '', matchText: value.match ?? '', match, fromMs, untilMs }
   }
 

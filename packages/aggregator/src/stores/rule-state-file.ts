@@ -34,6 +34,7 @@ export function encodeRuleBook(book: RuleBook): Uint8Array {
               new Map<string, unknown>([
                 ['revision', version.revision],
                 ['fromMs', version.fromMs],
+                ['seenMs', version.seenMs],
                 ['text', version.rule === null ? null : version.text],
               ]),
           ),
@@ -89,6 +90,7 @@ function entryOf(map: Map<string, unknown>): RuleEntry {
     return {
       revision: version.get('revision') as number,
       fromMs: version.get('fromMs') as number,
+      seenMs: version.get('seenMs') as number,
       text: text ?? '',
       rule,
     }

@@ -11,6 +11,7 @@
  * older ones. Histograms stand beside, in `HistogramStore`; their place among the samples is not in the rows.
  */
 import { grownU8, grownU16, grownU32 } from '../index/growable.js'
+import { ABSENT_HIGH, ABSENT_LOW, HIGH_HALF, LOW_HALF } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import { ByteArena } from './byte-arena.js'
 import type { HistogramStore } from './histogram-store.js'
@@ -154,6 +155,9 @@ export class OpenBlock {
    */
   append(slot: number, timestampMs: number, halves: Uint32Array, index: number, startTimestampMs: number): number {
     const offset = timestampMs - this.startMs
+    if (this.replaces && halves[index * 2 + HIGH_HALF] === ABSENT_HIGH && halves[index * 2 + LOW_HALF] === ABSENT_LOW) {
+      this.hasAbsent = true
+    }
     if (offset < this.#newest[slot]) return this.#insert(slot, offset, halves, index, startTimestampMs)
     let at = this.#rowCounts[slot]
     if (at === ROW_SAMPLES) {

@@ -28,3 +28,9 @@ const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 /** Place of the high half of value i in `halvesOf`: `2·i + HIGH_HALF`. */
 export const HIGH_HALF = LITTLE_ENDIAN ? 1 : 0
 export const LOW_HALF = 1 - HIGH_HALF
+
+/** Writes the mark of a window without output: see `ABSENT_HIGH`. */
+export function writeAbsentAt(halves: Uint32Array, index: number): void {
+  halves[2 * index + HIGH_HALF] = ABSENT_HIGH
+  halves[2 * index + LOW_HALF] = ABSENT_LOW
+}

@@ -1,0 +1,341 @@
+/**
+ * Rollups over a database: follows the rules, computes windows as they end and again when samples come late.
+ *
+ * One loop does it all, one thing after the other, so nothing is computed by two at once. It waits for the next window, a
+ * change of the rules or a late sample, and what fails is tried again: windows are functions of stored samples.
+ */
+import type { Database, Namespace } from '@varve/tsdb-core'
+import { type Env, sleep } from '@varve/tsdb-core/env'
+import { AggregatorError, messageOf } from './errors.js'
+import type { MetadataLookup } from './matcher/metric-type.js'
+import type { NamespaceRule, Rule } from './rules/rule.js'
+import type { RuleBook, RuleChange } from './rules/rule-book.js'
+import { type StoragePolicy, windowEndOf } from './rules/storage-policy.js'
+import { type AggregatorStatus, ruleStates } from './status.js'
+import { RuleFollower } from './stores/rule-follower.js'
+import type { RuleStore } from './stores/rule-store.js'
+import { PolicyRunner } from './windows/policy-runner.js'
+
+export interface AggregatorOptions {
+  readonly database: Database
+  readonly env: Env
+  readonly store: RuleStore
+  /** A folder for the last known rules and the state of backfills; absent: nothing is kept over a restart. */
+  readonly stateDirectory?: string
+  /** What senders said of a metric's type, by metric name. */
+  readonly metadata?: MetadataLookup
+  /**
+   * How long after its end a window is computed. Default: a quarter of the resolution, at least 0.5 s and at most 15 s.
+   * Samples that come later are not lost: their windows are computed again.
+   */
+  readonly graceMs?: (resolutionMs: number) => number
+  /** Told what an operator should read. Default: nothing. */
+  readonly onNotice?: (severity: 'info' | 'warning' | 'error', message: string) => void
+}
+
+/** Late samples come in batches: their windows are computed this much after the first. */
+const LATE_DELAY_MS = 1000
+const RETRY_MS = 1000
+/** The loop looks at the clock at least this often, since the clock may jump. */
+const WAIT_MS_MAX = 10_000
+
+export class Aggregator {
+  readonly #options: AggregatorOptions
+  readonly #env: Env
+  readonly #raw: Namespace
+  readonly #follower: RuleFollower
+  readonly #runners = new Map<string, PolicyRunner>()
+  readonly #stop = new AbortController()
+  readonly #ruleProblems = new Map<string, { message: string; count: number }>()
+  #loop: Promise<void> | null = null
+  #unobserve: (() => void) | null = null
+  /** The newest `closingMs` of all runners: what is later than it is late nowhere. */
+  #closingMsMax = -Infinity
+  #lateSinceMs = Infinity
+  #wake: (() => void) | null = null
+  #rulesChanged = true
+  #error: string | null = null
+  #rejectedCount = 0
+
+  constructor(options: AggregatorOptions) {
+    this.#options = options
+    this.#env = options.env
+    this.#raw = options.database.namespace('default')
+    this.#follower = new RuleFollower({
+      env: options.env,
+      store: options.store,
+      ...(options.stateDirectory !== undefined && { statePath: `${options.stateDirectory}/rules.msgpack` }),
+      onChange: (changes) => this.#rulesDidChange(changes),
+      onNotice: (severity, message) => this.#notice(severity, message),
+    })
+  }
+
+  /** The rules as they are known now. */
+  get book(): RuleBook {
+    return this.#follower.book
+  }
+
+  /** Reads the rules and begins. With the store away the rules of the last run hold. */
+  async start(): Promise<void> {
+    this.#unobserve = this.#raw.observe({
+      samplesStored: (refs, timestampsMs, count) => this.#samplesStored(refs, timestampsMs, count),
+      seriesEvicted: (refs) => {
+        for (const runner of this.#runners.values()) runner.seriesEvicted(refs)
+      },
+    })
+    await this.#follower.start()
+    this.#loop = this.#run()
+  }
+
+  /** Ends within one window's computation; what is not committed is computed after the next start. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new AggregatorError('CLOSED', 'the aggregator was stopped'))
+    this.#wake?.()
+    await this.#follower.stop()
+    await this.#loop
+    this.#unobserve?.()
+  }
+
+  /** Lists the rules now, instead of waiting for word of a change. */
+  refreshRules(): Promise<void> {
+    return this.#follower.refresh()
+  }
+
+  status(): AggregatorStatus {
+    const nowMs = this.#env.clock.wallMs()
+    return {
+      store: this.#follower.status(),
+      rules: ruleStates(this.book, [...this.#runners.values()], this.#ruleProblems, nowMs),
+      strays: this.book.strays,
+      policies: [...this.#runners.values()].map((runner) => ({
+        policy: runner.policy.text,
+        namespace: runner.policy.namespace,
+        resolutionMs: runner.policy.resolutionMs,
+        lastWindowEndMs: runner.watermarkMs,
+        latenessMs: Math.max(0, nowMs - runner.watermarkMs - runner.policy.resolutionMs),
+        dirtyWindowCount: runner.dirtyWindowCount,
+        ...runner.counters,
+      })),
+      rejectedRuleCount:
+        this.book.entries().filter(({ problems }) => problems.length > 0).length + this.book.strays.length,
+      rejectionCount: this.#rejectedCount,
+      error: this.#error,
+    }
+  }
+
+  /** Resolves when all windows that are due now, late ones included, are computed. For tests and orderly stops. */
+  async settle(): Promise<void> {
+    for (;;) {
+      const nowMs = this.#env.clock.wallMs()
+      const runners = [...this.#runners.values()]
+      if (!this.#rulesChanged && runners.every((runner) => !runner.isDirty && runner.nextDueMs > nowMs)) return
+      this.#lateSinceMs = -Infinity
+      this.#wake?.()
+      await sleep(this.#env.clock, 5, this.#stop.signal)
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#env
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (this.#rulesChanged) await this.#applyRules()
+        await this.#computeDue()
+        await this.#computeLate()
+        if (this.#error !== null) this.#notice('info', 'windows are computed again')
+        this.#error = null
+        await this.#wait()
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        if (this.#error === null) this.#notice('error', `windows are not computed, trying again: ${messageOf(error)}`)
+        this.#error = messageOf(error)
+        for (const runner of this.#runners.values()) runner.forget()
+        await sleep(clock, RETRY_MS, this.#stop.signal).catch(() => undefined) // Stopped: the loop ends.
+      }
+    }
+  }
+
+  /** Makes the namespaces and runners that the rules ask for. */
+  async #applyRules(): Promise<void> {
+    this.#rulesChanged = false
+    try {
+      for (const policy of policiesOf(this.book)) await this.#ensureRunner(policy)
+      await this.#applyNamespaceRules()
+    } catch (error) {
+      this.#rulesChanged = true
+      throw error
+    }
+  }
+
+  async #ensureRunner(policy: StoragePolicy): Promise<void> {
+    const { database } = this.#options
+    const { clock } = this.#env
+    if (this.#runners.has(policy.namespace)) return
+    if (!database.hasNamespace(policy.namespace)) {
+      await database.createNamespace(policy.namespace, {
+        resolutionMs: policy.resolutionMs,
+        retentionMs: policy.retentionMs,
+        columns: ['last', 'min', 'max', 'sum', 'count', 'increase'],
+      })
+    }
+    const { resolutionMs } = policy
+    const stored = database.watermark(policy.namespace, 0)
+    // The window that is open now is the first one: the rule holds at its end.
+    const firstSeenMs = Math.min(clock.wallMs(), firstSeenOf(this.book, policy))
+    const watermarkMs = stored ?? windowEndOf(firstSeenMs, resolutionMs) - resolutionMs
+    const graceMs = this.#options.graceMs?.(resolutionMs) ?? defaultGraceMs(resolutionMs)
+    const runner = new PolicyRunner({
+      policy,
+      raw: this.#raw,
+      target: database.namespace(policy.namespace),
+      clock,
+      book: () => this.book,
+      metadata: this.#options.metadata ?? (() => undefined),
+      graceMs,
+      watermarkMs,
+      onProblem: (rule, message) => this.#ruleProblem(rule, message),
+      signal: this.#stop.signal,
+    })
+    this.#runners.set(policy.namespace, runner)
+    this.#closingMsMax = Math.max(this.#closingMsMax, watermarkMs)
+  }
+
+  async #applyNamespaceRules(): Promise<void> {
+    const { database } = this.#options
+    for (const rule of this.book.currentRules()) {
+      if (rule.kind !== 'namespace') continue
+      const options = namespaceChange(rule)
+      if (database.hasNamespace(rule.name)) {
+        const { retentionMs } = database.namespace(rule.name).options
+        if (options.retentionMs !== undefined && options.retentionMs !== retentionMs) {
+          await database.changeNamespace(rule.name, { retentionMs: options.retentionMs })
+        }
+      } else await database.createNamespace(rule.name, options)
+    }
+  }
+
+  async #computeDue(): Promise<void> {
+    for (let worked = true; worked; ) {
+      worked = false
+      for (const runner of this.#runners.values()) {
+        this.#stop.signal.throwIfAborted()
+        if (runner.nextDueMs > this.#env.clock.wallMs()) continue
+        const closing = runner.computeDue()
+        this.#closingMsMax = Math.max(this.#closingMsMax, runner.closingMs)
+        worked = (await closing) || worked
+      }
+      // New rules hold from the next window on, also while many are caught up with.
+      if (this.#rulesChanged) return
+    }
+  }
+
+  async #computeLate(): Promise<void> {
+    if (this.#lateSinceMs + LATE_DELAY_MS > this.#env.clock.monotonicMs()) return
+    this.#lateSinceMs = Infinity
+    for (const runner of this.#runners.values()) if (runner.isDirty) await runner.computeDirty()
+  }
+
+  async #wait(): Promise<void> {
+    const { clock } = this.#env
+    let untilMs = WAIT_MS_MAX
+    for (const runner of this.#runners.values()) untilMs = Math.min(untilMs, runner.nextDueMs - clock.wallMs())
+    untilMs = Math.min(untilMs, this.#lateSinceMs + LATE_DELAY_MS - clock.monotonicMs())
+    if (this.#rulesChanged || this.#stop.signal.aborted || untilMs <= 0) {
+      await clock.yield()
+      return
+    }
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(untilMs, resolve)
+      this.#wake = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+    this.#wake = null
+  }
+
+  /** Called for every batch that is stored: one comparison a sample, as long as none is late. */
+  #samplesStored(refs: Uint32Array, timestampsMs: Float64Array, count: number): void {
+    const closingMsMax = this.#closingMsMax
+    for (let k = 0; k < count; k++) {
+      if (timestampsMs[k] > closingMsMax) continue
+      for (const runner of this.#runners.values()) {
+        if (timestampsMs[k] > runner.closingMs) continue
+        runner.markLate(refs[k], timestampsMs[k])
+        this.#noteLate()
+      }
+    }
+  }
+
+  #noteLate(): void {
+    if (this.#lateSinceMs !== Infinity) return
+    this.#lateSinceMs = this.#env.clock.monotonicMs()
+    this.#wake?.()
+  }
+
+  #rulesDidChange(changes: readonly RuleChange[]): void {
+    for (const { kind, id, problems } of changes) {
+      if (kind === 'rejected') {
+        this.#rejectedCount++
+        const lines = problems.map(
+          ({ line, column, path, message }) => `line ${line}, column ${column}: ${path}: ${message}`,
+        )
+        this.#notice('error', `rule ${id} is bad, the last good one stays in force: ${lines.join('; ')}`)
+      } else this.#notice('info', `rule ${id}: ${kind}`)
+    }
+    this.#ruleProblems.clear()
+    this.#rulesChanged = true
+    this.#wake?.()
+  }
+
+  #ruleProblem(rule: Rule, message: string): void {
+    const id = `${rule.kind}/${rule.name}`
+    const known = this.#ruleProblems.get(id)
+    if (known) known.count++
+    else {
+      this.#ruleProblems.set(id, { message, count: 1 })
+      this.#notice('warning', `rule ${id}: ${message}`)
+    }
+  }
+
+  #notice(severity: 'info' | 'warning' | 'error', message: string): void {
+    this.#options.onNotice?.(severity, message)
+  }
+}
+
+export function defaultGraceMs(resolutionMs: number): number {
+  return Math.min(15_000, Math.max(500, resolutionMs / 4))
+}
+
+/** All policies that some rule in force, or some earlier version of one, writes to. */
+function policiesOf(book: RuleBook): StoragePolicy[] {
+  const policies = new Map<string, StoragePolicy>()
+  for (const { versions } of book.entries()) {
+    for (const { rule } of versions) {
+      if (rule?.kind !== 'mapping' && rule?.kind !== 'rollup') continue
+      for (const policy of rule.policies) policies.set(policy.namespace, policy)
+    }
+  }
+  return [...policies.values()].sort((a, b) => a.resolutionMs - b.resolutionMs)
+}
+
+/** When the first rule for the policy was seen. */
+function firstSeenOf(book: RuleBook, policy: StoragePolicy): number {
+  let firstMs = Infinity
+  for (const { versions } of book.entries()) {
+    for (const { rule, seenMs, fromMs } of versions) {
+      if (rule?.kind !== 'mapping' && rule?.kind !== 'rollup') continue
+      if (rule.policies.some(({ namespace }) => namespace === policy.namespace)) {
+        firstMs = Math.min(firstMs, Math.max(seenMs, fromMs))
+      }
+    }
+  }
+  return firstMs
+}
+
+function namespaceChange(rule: NamespaceRule): { retentionMs?: number; blockSizeMs?: number } {
+  return {
+    ...(rule.retentionMs !== null && { retentionMs: rule.retentionMs }),
+    ...(rule.blockSizeMs !== null && { blockSizeMs: rule.blockSizeMs }),
+  }
+}

@@ -1,0 +1,96 @@
+/** What `GET /api/v1/rollup-rules` and `varve rules list` show. */
+import { DocumentText, type RuleProblem } from './rules/document-text.js'
+import type { RuleKind } from './rules/rule.js'
+import type { RuleBook } from './rules/rule-book.js'
+import type { RuleStoreStatus } from './stores/rule-follower.js'
+import type { RuleListing } from './stores/rule-store.js'
+import type { PolicyRunner, RunnerCounters } from './windows/policy-runner.js'
+
+/**
+ * `active`: it holds. `pending`: its `from` is yet to come. `ended`: its `until` is past. `rejected`: no good version was ever
+ * seen; a rule whose newest document is bad stays `active`, with `problems`.
+ */
+export type RuleStateName = 'active' | 'pending' | 'ended' | 'rejected'
+
+export interface RuleState {
+  readonly kind: RuleKind
+  readonly name: string
+  readonly where: string
+  readonly state: RuleStateName
+  readonly revision: number
+  /** The document in force. */
+  readonly document: unknown
+  /** Of the newest document, if that is not the one in force. */
+  readonly problems: readonly RuleProblem[]
+  /** What could not be done for some series, with how often. */
+  readonly conflicts: { readonly message: string; readonly count: number } | null
+  readonly versionCount: number
+  readonly matchedSeriesCount: number
+  /** Over its policies: the oldest. Null: no window was computed. */
+  readonly lastWindowEndMs: number | null
+}
+
+export interface PolicyState extends RunnerCounters {
+  readonly policy: string
+  readonly namespace: string
+  readonly resolutionMs: number
+  readonly lastWindowEndMs: number
+  /** How far the last computed window lies behind the one that ended last. */
+  readonly latenessMs: number
+  readonly dirtyWindowCount: number
+}
+
+export interface AggregatorStatus {
+  readonly store: RuleStoreStatus
+  readonly rules: readonly RuleState[]
+  readonly strays: RuleListing['strays']
+  readonly policies: readonly PolicyState[]
+  /** Documents that are bad now. */
+  readonly rejectedRuleCount: number
+  /** Bad documents seen since the start. */
+  readonly rejectionCount: number
+  /** Why windows are not computed at the moment; null: they are. */
+  readonly error: string | null
+}
+
+export function ruleStates(
+  book: RuleBook,
+  runners: readonly PolicyRunner[],
+  conflicts: ReadonlyMap<string, { message: string; count: number }>,
+  nowMs: number,
+): RuleState[] {
+  const states: RuleState[] = []
+  for (const entry of book.entries()) {
+    const version = entry.versions.at(-1)
+    const rule = version?.rule ?? null
+    if (rule === null && entry.problems.length === 0) continue // Deleted.
+    const timed = rule !== null && rule.kind !== 'namespace' ? rule : null
+    const own = runners.filter(
+      ({ policy }) =>
+        (rule?.kind === 'mapping' || rule?.kind === 'rollup') &&
+        rule.policies.some(({ namespace }) => namespace === policy.namespace),
+    )
+    const state =
+      rule === null
+        ? 'rejected'
+        : timed?.fromMs != null && timed.fromMs > nowMs
+          ? 'pending'
+          : timed?.untilMs != null && timed.untilMs < nowMs
+            ? 'ended'
+            : 'active'
+    states.push({
+      kind: entry.kind,
+      name: entry.name,
+      where: entry.where,
+      state,
+      revision: version?.revision ?? entry.badRevision,
+      document: version?.rule ? new DocumentText(version.text).value() : null,
+      problems: entry.problems,
+      conflicts: conflicts.get(`${entry.kind}/${entry.name}`) ?? null,
+      versionCount: entry.versions.length,
+      matchedSeriesCount: Math.max(0, ...own.map((runner) => runner.matchedCounts().get(entry.name) ?? 0)),
+      lastWindowEndMs: own.length === 0 ? null : Math.min(...own.map((runner) => runner.watermarkMs)),
+    })
+  }
+  return states
+}

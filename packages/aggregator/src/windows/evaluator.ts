@@ -1,0 +1,677 @@
+/**
+ * Computes windows of one namespace: reads the samples through `select`, folds them, writes the outputs.
+ *
+ * What is written is a function of the stored samples and of the plan alone (DESIGN D6). What the evaluator remembers
+ * between two windows, the last sample of each series, only spares it reading that sample again: `forget` loses nothing.
+ *
+ * **W1** The watermark is committed with the last rows of its windows, never before. *Held by* `RowWriter.flush`.
+ * **W2** Any order of computing and recomputing windows writes the same. *Held by* `SeriesScan`, the folds, and the property
+ *   test against the naive twin.
+ */
+import type { Namespace } from '@varve/tsdb-core'
+import type { Clock } from '@varve/tsdb-core/env'
+import { halvesOf, isStaleAt, Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import type { SeriesBatch } from '@varve/tsdb-core/query'
+import type { EachFunction } from '../rules/rule.js'
+import { extended } from './columns.js'
+import {
+  COLUMNS,
+  COUNT,
+  type Contribution,
+  type Group,
+  INCREASE,
+  MAX,
+  MIN,
+  type RollupStage,
+  SUM,
+  type WindowPlan,
+} from './plan.js'
+import { OutputSlots, RowWriter } from './row-writer.js'
+import { findSamplesBefore } from './sample-before.js'
+import { livesAt, noState, SeriesScan, type SeriesState } from './series-scan.js'
+
+/** As PromQL's default lookback: a series without a sample for so long has ended. */
+export const LOOKBACK_MS = 300_000
+/** The event loop gets its turn after so much computing. */
+const TURN_MS = 8
+const MEMBER = 0
+const GROUP = 1
+
+export interface EvaluatorOptions {
+  readonly raw: Namespace
+  readonly target: Namespace
+  readonly clock: Clock
+  readonly plan: WindowPlan
+  readonly resolutionMs: number
+}
+
+export interface EvaluateRequest {
+  /** Contiguous windows; the first ends here. */
+  readonly firstEndMs: number
+  readonly windowCount: number
+  /** Outputs that these raw series have a part in, and no others, are written. Null: all. */
+  readonly only: ReadonlySet<number> | null
+  /** Committed with the last rows: the watermark's name and shard; its time is the end of the last window. */
+  readonly watermark: { readonly policy: string; readonly shard: number } | null
+  readonly signal?: AbortSignal
+}
+
+export interface Evaluation {
+  readonly rowCount: number
+  readonly readSampleCount: number
+  readonly rowsByRule: ReadonlyMap<string, number>
+}
+
+/** An output that has nothing in a window, when windows are computed again: what stands there has to go. */
+interface EmptyWindow {
+  readonly labels: Labels
+  readonly table: 0 | 1
+  readonly slots: readonly number[]
+  readonly endMs: number
+}
+
+interface Pending {
+  readonly member: number
+  readonly timestampsMs: Float64Array
+  readonly values: Float64Array
+}
+
+export class Evaluator {
+  readonly plan: WindowPlan
+  readonly #options: EvaluatorOptions
+  readonly #memberSlots = new OutputSlots()
+  readonly #groupSlots = new OutputSlots()
+  readonly #scan: SeriesScan
+  /** State of each member at `#hotEndMs`; `NaN` as time of the value: unknown. */
+  #valuesMs: Float64Array<ArrayBuffer> = new Float64Array(64).fill(Number.NaN)
+  #values: Float64Array<ArrayBuffer> = new Float64Array(64)
+  #markersMs: Float64Array<ArrayBuffer> = new Float64Array(64)
+  /** The end of the last window that was computed in order; `NaN`: nothing is remembered. */
+  #hotEndMs = Number.NaN
+  /** Members whose state has to be looked up, whether they have samples in the next window or not. */
+  readonly #forgotten = new Set<number>()
+  #seen: Uint32Array<ArrayBuffer> = new Uint32Array(64)
+  #epoch = 0
+
+  constructor(options: EvaluatorOptions) {
+    this.#options = options
+    this.plan = options.plan
+    this.#scan = new SeriesScan(options.resolutionMs)
+  }
+
+  /** Forgets what it remembers: the next window is computed from what is stored alone. */
+  forget(): void {
+    this.#hotEndMs = Number.NaN
+  }
+
+  /** Series of which a sample came late: their last sample is looked up again. */
+  forgetSeries(seriesRefs: Iterable<number>): void {
+    for (const ref of seriesRefs) {
+      const member = this.plan.memberOf(ref)
+      if (member >= 0 && member < this.#valuesMs.length) {
+        this.#valuesMs[member] = Number.NaN
+        this.#forgotten.add(member)
+      }
+    }
+  }
+
+  async evaluate(request: EvaluateRequest): Promise<Evaluation> {
+    return new Run(this, request).go()
+  }
+
+  /** @internal What a run needs of the evaluator. */
+  parts() {
+    return {
+      options: this.#options,
+      scan: this.#scan,
+      memberSlots: this.#memberSlots,
+      groupSlots: this.#groupSlots,
+    }
+  }
+
+  /** @internal Whether the state at `endMs` is remembered. */
+  isHotAt(endMs: number): boolean {
+    return this.#hotEndMs === endMs
+  }
+
+  /** @internal */
+  setHotAt(endMs: number): void {
+    this.#hotEndMs = endMs
+  }
+
+  /** @internal Reads a member's state; false: it is unknown. */
+  readState(member: number, state: SeriesState): boolean {
+    if (member >= this.#valuesMs.length || Number.isNaN(this.#valuesMs[member])) return false
+    state.valueMs = this.#valuesMs[member]
+    state.value = this.#values[member]
+    state.markerMs = this.#markersMs[member]
+    return true
+  }
+
+  /** @internal */
+  writeState(member: number, state: SeriesState): void {
+    if (member >= this.#valuesMs.length) {
+      const length = Math.max(this.#valuesMs.length * 2, member + 1)
+      const valuesMs = new Float64Array(length).fill(Number.NaN)
+      valuesMs.set(this.#valuesMs)
+      this.#valuesMs = valuesMs
+      this.#values = extended(this.#values, length)
+      this.#markersMs = extended(this.#markersMs, length)
+    }
+    this.#valuesMs[member] = state.valueMs
+    this.#values[member] = state.value
+    this.#markersMs[member] = state.markerMs
+  }
+
+  /** @internal */
+  clearStates(): void {
+    this.#valuesMs.fill(Number.NaN)
+    this.#forgotten.clear()
+  }
+
+  /** @internal Members whose state is to be looked up now; forgotten once told. */
+  takeForgotten(): ReadonlySet<number> {
+    const forgotten = new Set(this.#forgotten)
+    this.#forgotten.clear()
+    return forgotten
+  }
+
+  /** @internal Marks a member as seen in this run; false: it was already. */
+  see(member: number): boolean {
+    if (member >= this.#seen.length) {
+      const larger = new Uint32Array(Math.max(this.#seen.length * 2, member + 1))
+      larger.set(this.#seen)
+      this.#seen = larger
+    }
+    if (this.#seen[member] === this.#epoch) return false
+    this.#seen[member] = this.#epoch
+    return true
+  }
+
+  /** @internal */
+  wasSeen(member: number): boolean {
+    return member < this.#seen.length && this.#seen[member] === this.#epoch
+  }
+
+  /** @internal */
+  nextEpoch(): void {
+    this.#epoch++
+  }
+}
+
+/** Cells of the groups of one stage, one a group and window. */
+interface StageCells {
+  /** How many members or inputs contributed a value. */
+  contributed: Uint32Array<ArrayBuffer>
+  /** How many live. Cell 0 of a group is the window before the first. */
+  living: Uint32Array<ArrayBuffer>
+  groupCapacity: number
+}
+
+/** One evaluation. */
+class Run {
+  readonly #evaluator: Evaluator
+  readonly #plan: WindowPlan
+  readonly #request: EvaluateRequest
+  readonly #options: EvaluatorOptions
+  readonly #scan: SeriesScan
+  readonly #writer: RowWriter
+  readonly #cells = new Map<RollupStage, StageCells>()
+  readonly #state = noState()
+  readonly #hot: boolean
+  /** In order: the state is kept for the next window. */
+  readonly #advances: boolean
+  readonly #touchedGroups: Set<number> | null
+  readonly #pending: Pending[] = []
+  readonly #forgotten: ReadonlySet<number>
+  readonly #empty: EmptyWindow[] = []
+  readonly #rowsByRule = new Map<string, number>()
+  #readSampleCount = 0
+  #turnStartMs: number
+
+  constructor(evaluator: Evaluator, request: EvaluateRequest) {
+    const { options, scan, memberSlots, groupSlots } = evaluator.parts()
+    this.#evaluator = evaluator
+    this.#plan = options.plan
+    this.#request = request
+    this.#options = options
+    this.#scan = scan
+    this.#hot =
+      request.only === null &&
+      request.watermark !== null &&
+      evaluator.isHotAt(request.firstEndMs - options.resolutionMs)
+    this.#advances = request.only === null && request.watermark !== null
+    this.#forgotten = this.#hot ? evaluator.takeForgotten() : new Set()
+    this.#touchedGroups = request.only === null ? null : new Set()
+    this.#turnStartMs = options.clock.monotonicMs()
+    this.#writer = new RowWriter({
+      target: options.target,
+      slots: [memberSlots, groupSlots],
+      seriesOf: (table, slot) => (table === MEMBER ? this.#memberSeries(slot) : this.#groupSeries(slot)),
+    })
+  }
+
+  async go(): Promise<Evaluation> {
+    const { firstEndMs, windowCount, watermark } = this.#request
+    const { resolutionMs } = this.#options
+    this.#evaluator.nextEpoch()
+    if (this.#advances) {
+      // From here on the memory is that of a run under way: a failed one leaves none.
+      this.#evaluator.forget()
+      if (!this.#hot) this.#evaluator.clearStates()
+    }
+    this.#scan.setWindows(firstEndMs, windowCount)
+    for (const stage of this.#plan.stages) this.#prepare(stage)
+    await this.#read()
+    await this.#resolvePending()
+    await this.#passOverSilent()
+    await this.#emitGroups()
+    await this.#removeEmpty()
+    const lastEndMs = firstEndMs + (windowCount - 1) * resolutionMs
+    await this.#writer.flush(watermark ? [{ ...watermark, timestampMs: lastEndMs }] : undefined)
+    if (this.#advances) this.#evaluator.setHotAt(lastEndMs)
+    return {
+      rowCount: this.#writer.writtenCount,
+      readSampleCount: this.#readSampleCount,
+      rowsByRule: this.#rowsByRule,
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { firstEndMs, windowCount, signal } = this.#request
+    const { resolutionMs, raw } = this.#options
+    const startMs = firstEndMs - resolutionMs
+    const backMs = this.#hot ? 0 : Math.max(resolutionMs, LOOKBACK_MS)
+    const endMs = firstEndMs + (windowCount - 1) * resolutionMs + 1
+    for (const matchers of this.#selectors()) {
+      const { symbols, batches } = await raw.select({
+        matchers,
+        startMs: startMs - backMs + 1,
+        endMs,
+        ...(signal && { signal }),
+      })
+      for await (const batch of batches) await this.#readBatch(batch, symbols)
+    }
+  }
+
+  /** Each series is to be read once: with many rules that overlap, all of them at once. */
+  #selectors(): readonly (readonly Matcher[])[] {
+    const selectors = this.#plan.selectors()
+    if (selectors.length <= 1) return selectors
+    let matched = 0
+    for (const count of this.#plan.matchedCounts.values()) matched += count
+    if (matched <= this.#options.raw.stats().headSeriesCount && this.#plan.memberCount > 0) return selectors
+    return [[{ name: METRIC_NAME, operator: '!=', value: '' }]]
+  }
+
+  async #readBatch(batch: SeriesBatch, symbols: readonly string[]): Promise<void> {
+    const halves = halvesOf(batch.values)
+    const histograms = batch.histograms && new Set(batch.histograms.sampleIndexes)
+    for (let series = 0; series < batch.seriesCount; series++) {
+      const seriesRef = batch.seriesRefs![series]
+      let member = this.#plan.memberOf(seriesRef)
+      if (member < 0) member = this.#plan.addMember(seriesRef, labelsIn(batch, symbols, series))
+      if (!this.#plan.isUsed(member) || !this.#evaluator.see(member)) continue
+      const start = batch.sampleOffsets[series]
+      const end = batch.sampleOffsets[series + 1]
+      // Native histograms are not rolled up: see docs/rules.md.
+      if (histograms && hasAny(histograms, start, end)) continue
+      this.#readSampleCount += end - start
+      const times = batch.timestampOffsets[batch.timestampColumns[series]]
+      const { timestampsMs, values } = batch
+      if (!this.#takeSeries(member, timestampsMs, times, values, halves, start, end)) {
+        const length = end - start
+        const copy = { timestampsMs: timestampsMs.slice(times, times + length), values: values.slice(start, end) }
+        this.#pending.push({ member, ...copy })
+      }
+      if (this.#writer.isFull || (series & 63) === 63) await this.#breathe()
+    }
+  }
+
+  /** False: the sample before the windows is needed and not known. */
+  #takeSeries(
+    member: number,
+    timestampsMs: Float64Array,
+    timesStart: number,
+    values: Float64Array,
+    halves: Uint32Array,
+    start: number,
+    end: number,
+  ): boolean {
+    const state = this.#state
+    const { firstEndMs } = this.#request
+    const known = this.#hot && this.#evaluator.readState(member, state)
+    if (!known) {
+      Object.assign(state, NO_STATE)
+      // Samples before the windows come with those in them, unless only the windows were read.
+      const hasBefore = timestampsMs[timesStart] <= firstEndMs - this.#options.resolutionMs
+      if (this.#forgotten.has(member) || (!hasBefore && this.#plan.needsIncrease(member))) return false
+    }
+    this.#scan.scan(timestampsMs, timesStart, values, halves, start, end, state, LOOKBACK_MS)
+    this.#finishSeries(member, timestampsMs, timesStart - start, values, halves)
+    return true
+  }
+
+  async #resolvePending(): Promise<void> {
+    for (const member of this.#forgotten) {
+      if (!this.#evaluator.see(member)) continue
+      this.#pending.push({ member, timestampsMs: new Float64Array(0), values: new Float64Array(0) })
+    }
+    if (this.#pending.length === 0) return
+    const { raw, resolutionMs } = this.#options
+    const beforeMs = this.#request.firstEndMs - resolutionMs
+    const wanted = this.#pending.flatMap(({ member }) => {
+      const seriesRef = this.#plan.memberRefs[member]
+      const labels = raw.labelsOf(seriesRef)
+      return labels ? [{ seriesRef, labels }] : []
+    })
+    const found = await findSamplesBefore(raw, wanted, beforeMs)
+    for (const { member, timestampsMs, values } of this.#pending) {
+      const before = found.get(this.#plan.memberRefs[member])
+      Object.assign(this.#state, NO_STATE)
+      if (before) {
+        this.#state.valueMs = before.timestampMs
+        this.#state.value = before.value
+        this.#state.markerMs = before.markerMs
+      }
+      const halves = halvesOf(values)
+      this.#scan.scan(timestampsMs, 0, values, halves, 0, values.length, this.#state, LOOKBACK_MS)
+      this.#finishSeries(member, timestampsMs, 0, values, halves)
+      if (this.#writer.isFull || (member & 63) === 63) await this.#breathe()
+    }
+    this.#pending.length = 0
+  }
+
+  /** Members without a sample in what was read may live still, by the sample before, or end now. */
+  async #passOverSilent(): Promise<void> {
+    if (!this.#hot) return
+    const { firstEndMs } = this.#request
+    const { resolutionMs } = this.#options
+    const nothing = new Float64Array(0)
+    const halves = halvesOf(nothing)
+    const state = this.#state
+    for (let member = 0; member < this.#plan.memberCount; member++) {
+      if (this.#evaluator.wasSeen(member) || !this.#plan.isUsed(member)) continue
+      if (!this.#evaluator.readState(member, state)) continue
+      if (!livesAt(firstEndMs - resolutionMs, resolutionMs, LOOKBACK_MS, state.valueMs, state.markerMs)) continue
+      this.#scan.scan(nothing, 0, nothing, halves, 0, 0, state, LOOKBACK_MS)
+      this.#finishSeries(member, nothing, 0, nothing, halves)
+      if (this.#writer.isFull || (member & 63) === 63) await this.#breathe()
+    }
+  }
+
+  /** What was scanned goes to the member's own columns and to its groups. */
+  #finishSeries(
+    member: number,
+    timestampsMs: Float64Array,
+    shift: number,
+    values: Float64Array,
+    halves: Uint32Array,
+  ): void {
+    const plan = this.#plan
+    const scan = this.#scan
+    if (this.#advances) this.#evaluator.writeState(member, this.#state)
+    const isWanted = this.#request.only === null || this.#request.only.has(plan.memberRefs[member])
+    if (plan.memberColumns[member] !== 0 && isWanted) this.#emitMember(member)
+    const start = plan.contributionStart(member)
+    const end = start + plan.contributionCount(member)
+    for (let i = start; i < end; i++) {
+      const contribution = plan.contributions[i]
+      const group = plan.groups[contribution.group]
+      if (isWanted) this.#touchedGroups?.add(contribution.group)
+      const cells = this.#cellsOf(group)
+      const living = group.number * (scan.windowCount + 1)
+      if (scan.livedBefore) cells.living[living]++
+      for (let window = 0; window < scan.windowCount; window++) {
+        if (scan.lives[window] === 1) cells.living[living + window + 1]++
+        if (scan.counts[window] === 0) continue
+        const cell = group.number * scan.windowCount + window
+        if (contribution.each === 'all') {
+          for (let at = scan.sampleOffsets[window]; at < scan.sampleOffsets[window + 1]; at++) {
+            if (!isStaleAt(halves, at)) this.#fold(group, cell, values[at], timestampsMs[at + shift])
+          }
+        } else this.#fold(group, cell, this.#contributed(contribution.each, window), scan.lastTimesMs[window])
+        cells.contributed[cell]++
+      }
+    }
+  }
+
+  #contributed(each: EachFunction, window: number): number {
+    const scan = this.#scan
+    switch (each) {
+      case 'min':
+        return scan.mins[window]
+      case 'max':
+        return scan.maxs[window]
+      case 'sum':
+        return scan.sums[window]
+      case 'avg':
+        return scan.sums[window] / scan.counts[window]
+      case 'count':
+        return scan.counts[window]
+      case 'increase':
+        return scan.increases[window]
+      case 'rate':
+        return (scan.increases[window] * 1000) / scan.resolutionMs
+      case 'last':
+      case 'all':
+        return scan.lasts[window]
+    }
+  }
+
+  #fold(group: Group, cell: number, value: number, timestampMs: number): void {
+    const { rule, folds } = group.stage
+    const contributed = rule.absolute ? Math.abs(value) : value
+    for (let index = 0; index < folds.length; index++) {
+      if (group.outputs[index] !== null) folds[index].add(cell, contributed, timestampMs)
+    }
+  }
+
+  #emitMember(member: number): void {
+    const scan = this.#scan
+    const columns = this.#plan.memberColumns[member]
+    for (let window = 0; window < scan.windowCount; window++) {
+      const endMs = scan.firstEndMs + window * scan.resolutionMs
+      const livedBefore = window === 0 ? scan.livedBefore : scan.lives[window - 1] === 1
+      const hasValue = scan.counts[window] > 0
+      if (!hasValue && (scan.lives[window] === 1 || !livedBefore)) {
+        if (this.#request.only !== null) this.#addEmptyMember(member, endMs)
+        continue
+      }
+      for (let column = 0; column < COLUMNS.length; column++) {
+        if ((columns & (1 << column)) === 0) continue
+        const slot = member * COLUMNS.length + column
+        if (hasValue) this.#writer.add(MEMBER, slot, endMs, this.#columnValue(column, window))
+        else this.#writer.addMarker(MEMBER, slot, endMs)
+      }
+    }
+  }
+
+  #columnValue(column: number, window: number): number {
+    const scan = this.#scan
+    switch (column) {
+      case MIN:
+        return scan.mins[window]
+      case MAX:
+        return scan.maxs[window]
+      case SUM:
+        return scan.sums[window]
+      case COUNT:
+        return scan.counts[window]
+      case INCREASE:
+        return scan.increases[window]
+      default:
+        return scan.lasts[window]
+    }
+  }
+
+  /** Inputs before their readers: a group's results are contributions to others. */
+  async #emitGroups(): Promise<void> {
+    for (const stage of this.#plan.stages) {
+      for (let index = 0; index < this.#plan.groups.length; index++) {
+        const group = this.#plan.groups[index]
+        if (group.stage !== stage) continue
+        this.#emitGroup(group, index)
+        if (this.#writer.isFull || (index & 63) === 63) await this.#breathe()
+      }
+    }
+  }
+
+  #emitGroup(group: Group, index: number): void {
+    const { firstEndMs, windowCount } = this.#request
+    const { resolutionMs } = this.#options
+    const cells = this.#cellsOf(group)
+    const isTouched = this.#touchedGroups?.has(index) ?? true
+    const living = group.number * (windowCount + 1)
+    group.outputs.forEach((output, at) => {
+      if (output === null) return
+      for (const { group: target } of output.targets) {
+        if (isTouched) this.#touchedGroups?.add(target)
+        const targetCells = this.#cellsOf(this.#plan.groups[target])
+        if (cells.living[living] > 0) targetCells.living[this.#plan.groups[target].number * (windowCount + 1)]++
+      }
+      const slot = index * OUTPUTS_MAX + at
+      for (let window = 0; window < windowCount; window++) {
+        const cell = group.number * windowCount + window
+        const lives = cells.living[living + window + 1] > 0
+        const hasValue = cells.contributed[cell] > 0
+        const value = hasValue ? group.stage.folds[at].result(cell) : 0
+        const endMs = firstEndMs + window * resolutionMs
+        for (const target of output.targets) this.#pass(target, window, lives, hasValue, value, endMs)
+        if (!group.stage.emits || output.suppressed || !isTouched) continue
+        if (hasValue) {
+          this.#writer.add(GROUP, slot, endMs, value)
+          const { name } = group.stage.rule
+          this.#rowsByRule.set(name, (this.#rowsByRule.get(name) ?? 0) + 1)
+        } else if (!lives && cells.living[living + window] > 0) this.#writer.addMarker(GROUP, slot, endMs)
+        else if (this.#request.only !== null)
+          this.#empty.push({ labels: output.labels, table: GROUP, slots: [slot], endMs })
+      }
+    })
+  }
+
+  /** One window of an output, as a contribution to another rule's group. */
+  #pass(target: Contribution, window: number, lives: boolean, hasValue: boolean, value: number, endMs: number): void {
+    const { windowCount } = this.#request
+    const group = this.#plan.groups[target.group]
+    const cells = this.#cellsOf(group)
+    if (lives) cells.living[group.number * (windowCount + 1) + window + 1]++
+    if (!hasValue) return
+    const cell = group.number * windowCount + window
+    const rate = (value * 1000) / this.#options.resolutionMs
+    this.#fold(group, cell, target.each === 'count' ? 1 : target.each === 'rate' ? rate : value, endMs)
+    cells.contributed[cell]++
+  }
+
+  #prepare(stage: RollupStage): void {
+    const { windowCount } = this.#request
+    const groupCapacity = Math.max(16, stage.groupCount * 2)
+    for (const fold of stage.folds) fold.reset(groupCapacity * windowCount)
+    this.#cells.set(stage, {
+      contributed: new Uint32Array(groupCapacity * windowCount),
+      living: new Uint32Array(groupCapacity * (windowCount + 1)),
+      groupCapacity,
+    })
+  }
+
+  /** The cells of the group's stage, with room for the group: it may have been made a moment ago. */
+  #cellsOf(group: Group): StageCells {
+    const cells = this.#cells.get(group.stage)!
+    if (group.number < cells.groupCapacity) return cells
+    const { windowCount } = this.#request
+    cells.groupCapacity = Math.max(group.stage.groupCount, cells.groupCapacity * 2)
+    cells.contributed = extended(cells.contributed, cells.groupCapacity * windowCount)
+    cells.living = extended(cells.living, cells.groupCapacity * (windowCount + 1))
+    for (const fold of group.stage.folds) fold.reserve(cells.groupCapacity * windowCount)
+    return cells
+  }
+
+  async #breathe(): Promise<void> {
+    if (this.#writer.isFull) await this.#writer.flush()
+    const { clock } = this.#options
+    if (clock.monotonicMs() - this.#turnStartMs < TURN_MS) return
+    await clock.yield()
+    this.#request.signal?.throwIfAborted()
+    this.#turnStartMs = clock.monotonicMs()
+  }
+
+  #addEmptyMember(member: number, endMs: number): void {
+    const labels = this.#labelsOfMember(member)
+    if (!labels) return
+    const slots = COLUMNS.flatMap((_, column) =>
+      (this.#plan.memberColumns[member] & (1 << column)) === 0 ? [] : [member * COLUMNS.length + column],
+    )
+    this.#empty.push({ labels, table: MEMBER, slots, endMs })
+  }
+
+  /** Hides what stands where a window has no output any more: a staleness marker before a late sample, mostly. */
+  async #removeEmpty(): Promise<void> {
+    const bySeries = new Map<string, EmptyWindow[]>()
+    for (const empty of this.#empty) {
+      const list = bySeries.get(empty.labels.key)
+      if (list) list.push(empty)
+      else bySeries.set(empty.labels.key, [empty])
+    }
+    for (const windows of bySeries.values()) {
+      const written = await this.#writtenEnds(windows)
+      for (const { table, slots, endMs } of windows) {
+        if (!written.has(endMs)) continue
+        for (const slot of slots) this.#writer.addAbsent(table, slot, endMs)
+      }
+      if (this.#writer.isFull) await this.#breathe()
+    }
+  }
+
+  /** At which of these ends the series has something. */
+  async #writtenEnds(windows: readonly EmptyWindow[]): Promise<Set<number>> {
+    const [{ labels, table, slots }] = windows
+    const column = (table === MEMBER ? this.#memberSeries(slots[0]) : this.#groupSeries(slots[0]))?.column ?? 'value'
+    const ends = windows.map(({ endMs }) => endMs)
+    const matchers = [...labels].map(([name, value]) => ({ name, operator: '=' as const, value }))
+    const range = { startMs: Math.min(...ends), endMs: Math.max(...ends) + 1 }
+    const { batches } = await this.#options.target.select({ matchers, ...range, column })
+    const written = new Set<number>()
+    for await (const batch of batches) {
+      for (let series = 0; series < batch.seriesCount; series++) {
+        // The matchers let series with more labels pass.
+        if (batch.labelOffsets[series + 1] - batch.labelOffsets[series] !== labels.size) continue
+        const times = batch.timestampColumns[series]
+        for (let at = batch.timestampOffsets[times]; at < batch.timestampOffsets[times + 1]; at++) {
+          written.add(batch.timestampsMs[at])
+        }
+      }
+    }
+    return written
+  }
+
+  #labelsOfMember(member: number): Labels | undefined {
+    return this.#options.raw.labelsOf(this.#plan.memberRefs[member])
+  }
+
+  #memberSeries(slot: number) {
+    const labels = this.#labelsOfMember(Math.floor(slot / COLUMNS.length))
+    return labels ? { labels, column: COLUMNS[slot % COLUMNS.length] } : null
+  }
+
+  #groupSeries(slot: number) {
+    const output = this.#plan.groups[Math.floor(slot / OUTPUTS_MAX)].outputs[slot % OUTPUTS_MAX]
+    return output ? { labels: output.labels, column: COLUMNS[output.column] } : null
+  }
+}
+
+/** A rule has at most so many aggregations (`rule-document.ts`). */
+const OUTPUTS_MAX = 32
+const NO_STATE = noState()
+
+function labelsIn(batch: SeriesBatch, symbols: readonly string[], series: number): Labels {
+  const flat: string[] = []
+  for (let i = batch.labelOffsets[series] * 2; i < batch.labelOffsets[series + 1] * 2; i++) {
+    flat.push(symbols[batch.labelPairs[i]])
+  }
+  return Labels.fromSorted(flat)
+}
+
+function hasAny(indexes: ReadonlySet<number>, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (indexes.has(at)) return true
+  return false
+}

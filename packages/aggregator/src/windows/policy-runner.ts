@@ -1,0 +1,309 @@
+/**
+ * Computes the windows of one storage policy, in order as they end, and again where a late sample fell into them.
+ *
+ *     watermark: all windows up to here were computed and committed
+ *     closing:   the window that is being computed; a sample at or before it is late from now on
+ */
+import type { Namespace, Watermark } from '@varve/tsdb-core'
+import type { Clock } from '@varve/tsdb-core/env'
+import type { Labels } from '@varve/tsdb-core/model'
+import type { MetadataLookup } from '../matcher/metric-type.js'
+import type { Rule } from '../rules/rule.js'
+import type { RuleBook } from '../rules/rule-book.js'
+import { type StoragePolicy, windowEndOf } from '../rules/storage-policy.js'
+import { type DirtyRun, DirtyWindows } from './dirty-windows.js'
+import { type Evaluation, Evaluator, LOOKBACK_MS } from './evaluator.js'
+import { WindowPlan } from './plan.js'
+import { findSamplesAfter } from './sample-before.js'
+import { COUNTER_LOOKBACK_MS } from './series-scan.js'
+
+/** Windows that are computed by one pass over the samples, when there are many to catch up with. */
+const WINDOWS_PER_RUN = 32
+/** Plans of past rules that are kept for late samples. */
+const PLANS_MAX = 4
+
+export interface PolicyRunnerOptions {
+  readonly policy: StoragePolicy
+  readonly raw: Namespace
+  readonly target: Namespace
+  readonly clock: Clock
+  readonly book: () => RuleBook
+  readonly metadata: MetadataLookup
+  readonly graceMs: number
+  /** Null: no window was computed yet. */
+  readonly watermarkMs: number
+  readonly onProblem: (rule: Rule, message: string) => void
+  readonly signal: AbortSignal
+}
+
+export interface RunnerCounters {
+  windowCount: number
+  recomputedWindowCount: number
+  rowCount: number
+  readSampleCount: number
+  lateSampleCount: number
+  /** Late samples whose windows can no longer be computed, since raw samples of them have expired. */
+  expiredWindowCount: number
+  computeMs: number
+}
+
+export class PolicyRunner {
+  readonly policy: StoragePolicy
+  readonly counters: RunnerCounters = {
+    windowCount: 0,
+    recomputedWindowCount: 0,
+    rowCount: 0,
+    readSampleCount: 0,
+    lateSampleCount: 0,
+    expiredWindowCount: 0,
+    computeMs: 0,
+  }
+  readonly #options: PolicyRunnerOptions
+  readonly #dirty: DirtyWindows
+  #evaluators: { rules: readonly Rule[]; evaluator: Evaluator }[] = []
+  #watermarkMs: number
+  #closingMs: number
+
+  constructor(options: PolicyRunnerOptions) {
+    this.#options = options
+    this.policy = options.policy
+    this.#watermarkMs = options.watermarkMs
+    this.#closingMs = options.watermarkMs
+    this.#dirty = new DirtyWindows(options.policy.resolutionMs, LOOKBACK_MS)
+  }
+
+  get watermarkMs(): number {
+    return this.#watermarkMs
+  }
+
+  /** A sample at or before this time is late. */
+  get closingMs(): number {
+    return this.#closingMs
+  }
+
+  get dirtyWindowCount(): number {
+    return this.#dirty.size
+  }
+
+  /** End of the oldest window that is to be computed again; `Infinity` when there is none. */
+  get oldestDirtyMs(): number {
+    return this.#dirty.oldestMs
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty.size > 0
+  }
+
+  /** When the next window is due, by the wall clock. */
+  get nextDueMs(): number {
+    return this.#watermarkMs + this.policy.resolutionMs + this.#options.graceMs
+  }
+
+  markLate(seriesRef: number, timestampMs: number): void {
+    this.counters.lateSampleCount++
+    this.#dirty.add(timestampMs, seriesRef)
+  }
+
+  /** All windows after a time are to be computed again, as far as they were computed. */
+  markAll(afterMs: number): void {
+    this.#dirty.addAll(Math.max(afterMs, this.#oldestComputableMs()), this.#watermarkMs)
+  }
+
+  seriesEvicted(seriesRefs: Uint32Array): void {
+    for (const { evaluator } of this.#evaluators) for (const ref of seriesRefs) evaluator.plan.removeMember(ref)
+  }
+
+  /** How many series match each rule that writes here now. */
+  matchedCounts(): ReadonlyMap<string, number> {
+    return this.#evaluators[0]?.evaluator.plan.matchedCounts ?? new Map()
+  }
+
+  /** Computes the windows that are due, at most one run of them. False: none is. */
+  async computeDue(): Promise<boolean> {
+    const { policy, clock, graceMs, signal } = this.#options
+    const { resolutionMs } = policy
+    const lastDueMs = Math.floor((clock.wallMs() - graceMs) / resolutionMs) * resolutionMs
+    const oldestMs = Math.floor(this.#oldestComputableMs() / resolutionMs) * resolutionMs
+    const firstEndMs = Math.max(this.#watermarkMs, oldestMs) + resolutionMs
+    if (firstEndMs > lastDueMs) return false
+    const { lastEndMs, evaluator } = this.#runFrom(firstEndMs, lastDueMs)
+    const windowCount = (lastEndMs - firstEndMs) / resolutionMs + 1
+    this.#closingMs = Math.max(this.#closingMs, lastEndMs)
+    if (!evaluator.plan.isEmpty) {
+      const watermark = watermarkOf(policy)
+      await this.#measured(() => evaluator.evaluate({ firstEndMs, windowCount, only: null, watermark, signal }))
+      this.counters.windowCount += windowCount
+    }
+    this.#watermarkMs = lastEndMs
+    return true
+  }
+
+  /** Computes dirty windows again. */
+  async computeDirty(): Promise<void> {
+    const runs = this.#dirty.take(this.#watermarkMs)
+    for (let index = 0; index < runs.length; index++) {
+      try {
+        await this.#recompute(runs[index])
+      } catch (error) {
+        for (const run of runs.slice(index)) this.#dirty.putBack(run)
+        throw error
+      }
+    }
+  }
+
+  /** Computes all windows in `(fromMs, untilMs]` by the rules of their time; tells how far it is after each part. */
+  async backfill(fromMs: number, untilMs: number, onProgress: (doneMs: number) => void | Promise<void>): Promise<void> {
+    const { resolutionMs } = this.policy
+    const lastMs = Math.floor(Math.min(untilMs, this.#watermarkMs) / resolutionMs) * resolutionMs
+    let endMs = windowEndOf(Math.max(fromMs, this.#oldestComputableMs()) + 1, resolutionMs)
+    while (endMs <= lastMs) {
+      this.#options.signal.throwIfAborted()
+      const { lastEndMs, evaluator } = this.#runFrom(endMs, lastMs)
+      const windowCount = (lastEndMs - endMs) / resolutionMs + 1
+      if (!evaluator.plan.isEmpty) {
+        const request = { firstEndMs: endMs, windowCount, only: null, watermark: null, signal: this.#options.signal }
+        await this.#measured(() => evaluator.evaluate(request))
+        this.counters.recomputedWindowCount += windowCount
+      }
+      await onProgress(lastEndMs)
+      endMs = lastEndMs + resolutionMs
+    }
+  }
+
+  /** Leaves everything that is remembered: the next windows are computed from what is stored alone. */
+  forget(): void {
+    for (const { evaluator } of this.#evaluators) evaluator.forget()
+  }
+
+  async #recompute(run: DirtyRun): Promise<void> {
+    const { resolutionMs } = this.policy
+    const { signal } = this.#options
+    const oldestMs = this.#oldestComputableMs()
+    let endMs = run.firstEndMs
+    while (endMs <= run.lastEndMs) {
+      if (endMs - resolutionMs < oldestMs) {
+        // Part of its samples has expired: what was computed while they were there is better than what could be now.
+        this.counters.expiredWindowCount++
+        endMs += resolutionMs
+        continue
+      }
+      const { lastEndMs, evaluator } = this.#runFrom(endMs, run.lastEndMs)
+      const windowCount = (lastEndMs - endMs) / resolutionMs + 1
+      if (!evaluator.plan.isEmpty) {
+        const only = run.seriesRefs ?? ALL_SERIES
+        const request = { firstEndMs: endMs, windowCount, only, watermark: null, signal }
+        await this.#measured(() => evaluator.evaluate(request))
+        this.counters.recomputedWindowCount += windowCount
+      }
+      endMs = lastEndMs + resolutionMs
+    }
+    if (run.seriesRefs === null) this.forget()
+    else for (const { evaluator } of this.#evaluators) evaluator.forgetSeries(run.seriesRefs)
+    await this.#markNextSamples(run)
+  }
+
+  /** A counter's growth to its next sample begins at the late one: the window of that sample is wrong too. */
+  async #markNextSamples(run: DirtyRun): Promise<void> {
+    if (run.lastEndMs >= this.#watermarkMs || run.seriesRefs === null) return
+    const { raw } = this.#options
+    const wanted: { seriesRef: number; labels: Labels }[] = []
+    for (const seriesRef of run.seriesRefs) {
+      const labels = raw.labelsOf(seriesRef)
+      if (labels && this.#needsIncrease(seriesRef)) wanted.push({ seriesRef, labels })
+    }
+    if (wanted.length === 0) return
+    const untilMs = Math.min(this.#watermarkMs, run.lastEndMs + COUNTER_LOOKBACK_MS)
+    const { resolutionMs } = this.policy
+    const found = await findSamplesAfter(raw, wanted, run.lastEndMs, untilMs)
+    const byWindow = new Map<number, Set<number>>()
+    for (const [seriesRef, timeMs] of found) {
+      const endMs = windowEndOf(timeMs, resolutionMs)
+      const refs = byWindow.get(endMs)
+      if (refs) refs.add(seriesRef)
+      else byWindow.set(endMs, new Set([seriesRef]))
+    }
+    for (const [endMs, seriesRefs] of byWindow) {
+      const { evaluator } = this.#runFrom(endMs, endMs)
+      if (evaluator.plan.isEmpty) continue
+      const request = {
+        firstEndMs: endMs,
+        windowCount: 1,
+        only: seriesRefs,
+        watermark: null,
+        signal: this.#options.signal,
+      }
+      await this.#measured(() => evaluator.evaluate(request))
+      this.counters.recomputedWindowCount++
+    }
+  }
+
+  #needsIncrease(seriesRef: number): boolean {
+    return this.#evaluators.some(({ evaluator }) => {
+      const member = evaluator.plan.memberOf(seriesRef)
+      return member >= 0 && evaluator.plan.needsIncrease(member)
+    })
+  }
+
+  async #measured(evaluate: () => Promise<Evaluation>): Promise<Evaluation> {
+    const startMs = this.#options.clock.monotonicMs()
+    const evaluation = await evaluate()
+    this.counters.computeMs += this.#options.clock.monotonicMs() - startMs
+    this.counters.rowCount += evaluation.rowCount
+    this.counters.readSampleCount += evaluation.readSampleCount
+    return evaluation
+  }
+
+  /** Windows that can be computed together: the same rules hold for all of them. */
+  #runFrom(firstEndMs: number, lastEndMs: number): { lastEndMs: number; evaluator: Evaluator } {
+    const { resolutionMs } = this.policy
+    const book = this.#options.book()
+    const boundaryMs = book.boundariesMs().find((timeMs) => timeMs >= firstEndMs) ?? Infinity
+    const lastOfRulesMs = Math.floor(boundaryMs / resolutionMs) * resolutionMs
+    const lastOfRunMs = firstEndMs + (WINDOWS_PER_RUN - 1) * resolutionMs
+    return { lastEndMs: Math.min(lastEndMs, lastOfRunMs, lastOfRulesMs), evaluator: this.#evaluatorFor(firstEndMs) }
+  }
+
+  #evaluatorFor(windowEndMs: number): Evaluator {
+    const { policy, raw, target, clock, metadata, onProblem } = this.#options
+    const rules = this.#options
+      .book()
+      .rulesAt(windowEndMs)
+      .filter((rule) => (rule.kind === 'mapping' ? writesTo(rule, policy) : rule.kind === 'rollup'))
+    const index = this.#evaluators.findIndex((known) => sameRules(known.rules, rules))
+    const [known] = index >= 0 ? this.#evaluators.splice(index, 1) : []
+    const entry = known ?? {
+      rules,
+      evaluator: new Evaluator({
+        raw,
+        target,
+        clock,
+        resolutionMs: policy.resolutionMs,
+        plan: new WindowPlan({ namespace: policy.namespace, rules, metadata, onProblem }),
+      }),
+    }
+    this.#evaluators.unshift(entry)
+    this.#evaluators.length = Math.min(this.#evaluators.length, PLANS_MAX)
+    return entry.evaluator
+  }
+
+  /** Windows that begin before this time have lost raw samples. */
+  #oldestComputableMs(): number {
+    const { raw, clock } = this.#options
+    return clock.wallMs() - raw.options.retentionMs
+  }
+}
+
+/** Stands for every series. */
+const ALL_SERIES: ReadonlySet<number> = Object.assign(new Set<number>(), { has: () => true })
+
+function watermarkOf(policy: StoragePolicy): Omit<Watermark, 'timestampMs'> {
+  return { policy: policy.namespace, shard: 0 }
+}
+
+function writesTo(rule: { readonly policies: readonly StoragePolicy[] }, policy: StoragePolicy): boolean {
+  return rule.policies.some(({ namespace }) => namespace === policy.namespace)
+}
+
+function sameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
+  return a.length === b.length && a.every((rule, index) => rule === b[index])
+}

@@ -1,0 +1,161 @@
+/**
+ * Finds the sample before a window for series that have none close by: a counter that was silent for a while, or one that
+ * is new, which has none at all.
+ *
+ * Series are asked for in groups of a few hundred: their common metric name, and the values of the label that tells most of
+ * them apart. The look goes back over growing ranges, since most gaps are short.
+ */
+import type { Namespace } from '@varve/tsdb-core'
+import { halvesOf, isStaleAt, type Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import { COUNTER_LOOKBACK_MS } from './series-scan.js'
+
+const SERIES_PER_SELECT = 200
+/** How far back each attempt goes; the last is the limit beyond which a sample counts as a first one. */
+const RANGES_MS = [3_600_000, COUNTER_LOOKBACK_MS]
+
+export interface Wanted {
+  readonly seriesRef: number
+  readonly labels: Labels
+}
+
+export interface FoundSample {
+  readonly timestampMs: number
+  readonly value: number
+  /** Of a staleness marker after it; `-Infinity` when there is none. */
+  readonly markerMs: number
+}
+
+/** The last value at or before `beforeMs` of each series that has one, by reference. */
+export async function findSamplesBefore(
+  raw: Namespace,
+  wanted: readonly Wanted[],
+  beforeMs: number,
+): Promise<Map<number, FoundSample>> {
+  const found = new Map<number, FoundSample>()
+  const markers = new Map<number, number>()
+  const oldestMs = raw.stats().firstMs ?? Infinity
+  let missing = wanted
+  let endMs = beforeMs + 1
+  for (const rangeMs of RANGES_MS) {
+    const startMs = beforeMs - rangeMs
+    if (missing.length === 0 || endMs <= oldestMs) break
+    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values) => {
+      const halves = halvesOf(values)
+      for (let at = values.length - 1; at >= 0; at--) {
+        if (isStaleAt(halves, at)) {
+          if (!markers.has(seriesRef)) markers.set(seriesRef, timestampsMs[at])
+          continue
+        }
+        const markerMs = markers.get(seriesRef) ?? -Infinity
+        found.set(seriesRef, { timestampMs: timestampsMs[at], value: values[at], markerMs })
+        break
+      }
+    })
+    missing = missing.filter(({ seriesRef }) => !found.has(seriesRef))
+    endMs = startMs
+  }
+  return found
+}
+
+/** The time of the first value after `afterMs` and up to `untilMs` of each series that has one, by reference. */
+export async function findSamplesAfter(
+  raw: Namespace,
+  wanted: readonly Wanted[],
+  afterMs: number,
+  untilMs: number,
+): Promise<Map<number, number>> {
+  const found = new Map<number, number>()
+  let missing = wanted
+  let startMs = afterMs + 1
+  for (const rangeMs of RANGES_MS) {
+    if (missing.length === 0 || startMs > untilMs) break
+    const endMs = Math.min(untilMs + 1, afterMs + 1 + rangeMs)
+    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values) => {
+      const halves = halvesOf(values)
+      for (let at = 0; at < values.length; at++) {
+        if (isStaleAt(halves, at)) continue
+        found.set(seriesRef, timestampsMs[at])
+        break
+      }
+    })
+    missing = missing.filter(({ seriesRef }) => !found.has(seriesRef))
+    startMs = endMs
+  }
+  return found
+}
+
+async function forEachSelect(
+  raw: Namespace,
+  wanted: readonly Wanted[],
+  startMs: number,
+  endMs: number,
+  visit: (seriesRef: number, timestampsMs: Float64Array, values: Float64Array) => void,
+): Promise<void> {
+  const refs = new Set(wanted.map(({ seriesRef }) => seriesRef))
+  for (const matchers of matchersFor(wanted)) {
+    const { batches } = await raw.select({ matchers, startMs, endMs })
+    for await (const batch of batches) {
+      for (let series = 0; series < batch.seriesCount; series++) {
+        const seriesRef = batch.seriesRefs?.[series] ?? 0
+        if (!refs.has(seriesRef)) continue
+        const column = batch.timestampColumns[series]
+        visit(
+          seriesRef,
+          batch.timestampsMs.subarray(batch.timestampOffsets[column], batch.timestampOffsets[column + 1]),
+          batch.values.subarray(batch.sampleOffsets[series], batch.sampleOffsets[series + 1]),
+        )
+      }
+    }
+  }
+}
+
+/** Selectors that together match all of the series, and few others. */
+export function* matchersFor(wanted: readonly Wanted[]): Generator<Matcher[]> {
+  const byName = new Map<string, Labels[]>()
+  for (const { labels } of wanted) {
+    const list = byName.get(labels.metricName)
+    if (list) list.push(labels)
+    else byName.set(labels.metricName, [labels])
+  }
+  for (const [metricName, all] of byName) {
+    for (let from = 0; from < all.length; from += SERIES_PER_SELECT) {
+      const some = all.slice(from, from + SERIES_PER_SELECT)
+      const matchers: Matcher[] = []
+      if (metricName !== '') matchers.push({ name: METRIC_NAME, operator: '=', value: metricName })
+      const label = distinguishingLabel(some)
+      if (label !== null) {
+        const values = [...new Set(some.map((labels) => labels.get(label)))]
+        matchers.push({ name: label, operator: '=~', value: values.map(escapePattern).join('|') })
+      }
+      yield matchers
+    }
+  }
+}
+
+/** The label with most values among those that all of the series have. */
+function distinguishingLabel(series: readonly Labels[]): string | null {
+  const values = new Map<string, { values: Set<string>; count: number }>()
+  for (const labels of series) {
+    for (const [name, value] of labels) {
+      if (name === METRIC_NAME) continue
+      const entry = values.get(name)
+      if (entry) {
+        entry.values.add(value)
+        entry.count++
+      } else values.set(name, { values: new Set([value]), count: 1 })
+    }
+  }
+  let best: string | null = null
+  let bestCount = 0
+  for (const [name, entry] of values) {
+    if (entry.count === series.length && entry.values.size > bestCount) {
+      best = name
+      bestCount = entry.values.size
+    }
+  }
+  return best
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+}
