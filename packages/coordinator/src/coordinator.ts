@@ -11,6 +11,7 @@ import type { Env, EtcdClient } from '@varve/tsdb-core/env'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { adminRoutes } from './api/admin-routes.js'
 import { EMPTY } from './api/empty-queryable.js'
+import { exportRoute } from './api/export-route.js'
 import { federateRoute } from './api/federate-route.js'
 import { healthRoutes } from './api/health-routes.js'
 import { labelRoutes } from './api/label-routes.js'
@@ -309,6 +310,7 @@ export class Coordinator {
           }),
       }),
       ...labelRoutes({ queryable, pause: () => clock.yield() }),
+      exportRoute({ clock, queryable: local }),
       federateRoute({
         clock,
         queryable,

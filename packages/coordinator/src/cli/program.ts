@@ -12,6 +12,8 @@ export interface Program {
   /** Absolute, with `/` between names. */
   resolvePath(path: string): string
   readText(path: string): Promise<string>
+  /** A file in parts, for those that may be large. */
+  readFile(path: string): AsyncIterable<Uint8Array>
   /** Standard input until its end. */
   readStandardInput(): AsyncIterable<Uint8Array>
   /** Called on SIGTERM and SIGINT; a second signal ends the process at once. */

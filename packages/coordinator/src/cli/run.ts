@@ -16,6 +16,21 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<Co
     load: async () => (await import('./commands/rules.js')).rulesCommand,
   },
   {
+    name: 'query',
+    summary: 'ask PromQL of a running server, answered as a table or a plot',
+    load: async () => (await import('./commands/query.js')).queryCommand,
+  },
+  {
+    name: 'import',
+    summary: "take in a Prometheus' data directory, or lines of JSON or text",
+    load: async () => (await import('./commands/import.js')).importCommand,
+  },
+  {
+    name: 'export',
+    summary: 'write samples as lines of JSON',
+    load: async () => (await import('./commands/export.js')).exportCommand,
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./commands/version.js')).versionCommand,

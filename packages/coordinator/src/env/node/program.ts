@@ -1,5 +1,5 @@
 /** The process that a command runs in. */
-import { readdirSync } from 'node:fs'
+import { createReadStream, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
@@ -26,6 +26,7 @@ export function nodeProgram(env: Env): Program {
     variable: (name) => process.env[name],
     resolvePath: (path) => resolve(path),
     readText: (path) => readFile(path, 'utf8'),
+    readFile: (path) => createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>,
     readStandardInput: () => process.stdin as AsyncIterable<Uint8Array>,
     onStop(stop) {
       let told = false

@@ -1,0 +1,90 @@
+/** The HTTP API of a running server, for the command line. */
+import { CoordinatorError } from '../errors.js'
+import type { ClientResponse } from '../server/http-client.js'
+import type { Arguments, Flag } from './command.js'
+import type { Program } from './program.js'
+
+export const SERVER_FLAGS: readonly Flag[] = [
+  { name: 'url', type: 'string', value: 'URL', help: 'the server (default http://127.0.0.1:7201, or VARVE_URL)' },
+  {
+    name: 'header',
+    type: 'string',
+    value: "'Name: value'",
+    multiple: true,
+    help: 'sent with each request; may be repeated',
+  },
+]
+
+const TIMEOUT_MS = 150_000
+
+export class ApiClient {
+  readonly url: string
+  readonly #program: Program
+  readonly #headers: Record<string, string>
+
+  constructor(given: Arguments, program: Program) {
+    this.url = (given.text('url') ?? program.variable('VARVE_URL') ?? 'http://127.0.0.1:7201').replace(/\/+$/, '')
+    this.#program = program
+    const headers = given.texts('header').map((header) => {
+      const colon = header.indexOf(':')
+      if (colon < 1)
+        throw new CoordinatorError('INVALID_ARGUMENT', `--header ${JSON.stringify(header)}: expected 'Name: value'`)
+      return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const
+    })
+    this.#headers = Object.fromEntries(headers)
+  }
+
+  /** A form to an endpoint that answers in the API's frame. @throws {ServerError} with the server's own text. */
+  async ask<T>(path: string, parameters: Iterable<readonly [string, string]>): Promise<Answer<T>> {
+    const response = await this.#request(path, new URLSearchParams([...parameters] as [string, string][]).toString(), {
+      'Content-Type': 'application/x-www-form-urlencoded',
+    })
+    const text = await response.text()
+    let answer: Answer<T> & { error?: string }
+    try {
+      answer = JSON.parse(text)
+    } catch {
+      throw new CoordinatorError('UNAVAILABLE', `${this.url}${path} answered ${response.status}: ${text.slice(0, 300)}`)
+    }
+    if (answer.status !== 'success') throw new ServerError(answer.error ?? `status ${response.status}`)
+    return answer
+  }
+
+  /** An answer as it comes. @throws {CoordinatorError} for any status but 2xx. */
+  async stream(path: string, body: string | AsyncIterable<Uint8Array>, contentType: string): Promise<ClientResponse> {
+    const response = await this.#request(path, body, { 'Content-Type': contentType })
+    if (response.status >= 200 && response.status < 300) return response
+    const text = await response.text()
+    throw new CoordinatorError(
+      'UNAVAILABLE',
+      `${this.url}${path} answered ${response.status}: ${text.slice(0, 1000).trim()}`,
+    )
+  }
+
+  async #request(path: string, body: string | AsyncIterable<Uint8Array>, headers: Record<string, string>) {
+    try {
+      return await this.#program.http.request({
+        method: 'POST',
+        url: `${this.url}${path}`,
+        headers: { ...headers, ...this.#headers },
+        body,
+        timeoutMs: TIMEOUT_MS,
+      })
+    } catch (error) {
+      const text = `no answer from ${this.url}: ${(error as Error).message}; is the server running? --url names another`
+      throw new CoordinatorError('UNAVAILABLE', text, { cause: error })
+    }
+  }
+}
+
+/** The server understood and said no; the text is its own. */
+export class ServerError extends Error {
+  readonly code = 'REFUSED'
+}
+
+export interface Answer<T> {
+  readonly status: string
+  readonly data: T
+  readonly warnings?: readonly string[]
+  readonly infos?: readonly string[]
+}

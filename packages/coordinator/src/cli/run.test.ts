@@ -1,0 +1,174 @@
+/** The command line against a running coordinator. */
+import { readFileSync } from 'node:fs'
+import { nodeEnv } from '@varve/tsdb-core/env/node'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeProgram } from '../env/node/program.js'
+import { startCoordinator, type TestCoordinator, writeSeries } from '../testing/start-coordinator.js'
+import { VERSION } from '../version.js'
+import { plotText } from './plot.js'
+import type { Program } from './program.js'
+import { runProgram } from './run.js'
+
+let server: TestCoordinator
+const base = nodeProgram(nodeEnv())
+const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+const START_MS = 1_700_000_000_000
+
+beforeAll(async () => {
+  server = await startCoordinator({ yaml: 'self_scrape: off' })
+  await writeSeries(server.url, [
+    {
+      labels: { __name__: 'a', b: 'c' },
+      samples: [
+        [START_MS, 1],
+        [START_MS + 1000, NaN],
+        [START_MS + 2000, Infinity],
+      ],
+    },
+  ])
+})
+afterAll(() => server.stop())
+
+async function varve(arguments_: readonly string[], input = '') {
+  let out = ''
+  let err = ''
+  const program: Program = {
+    ...base,
+    stdout: { write: (text) => (out += text), drained: async () => {}, isTerminal: false, columns: 80 },
+    stderr: { write: (text) => (err += text), drained: async () => {}, isTerminal: false, columns: 80 },
+    variable: (name) => (name === 'VARVE_URL' ? server.url : undefined),
+    async *readStandardInput() {
+      yield new TextEncoder().encode(input)
+    },
+  }
+  const code = await runProgram(arguments_, program)
+  return { code, out, err }
+}
+
+describe('varve', () => {
+  test('without a command it says what there is', async () => {
+    const { code, out } = await varve([])
+    expect(code).toBe(0)
+    for (const name of ['coordinator', 'rules', 'query', 'import', 'export', 'version'])
+      expect(out).toContain(`  ${name}`)
+  })
+
+  test('the version is that of the package', async () => {
+    expect((await varve(['version'])).out).toContain(`varve ${packageJson.version} `)
+    expect(VERSION).toBe(packageJson.version)
+  })
+
+  test.each([
+    [['nope'], 'there is no command "nope"'],
+    [['query'], 'the expression is missing'],
+    [['query', 'up', '--nope'], "Unknown option '--nope'"],
+    [['rules', 'nope', '--rules', 'x'], 'there is no "varve rules nope"'],
+    [['rules', 'get', 'x', '--rules', 'x'], 'expected KIND/NAME'],
+    [['coordinator', 'extra'], '"extra" is not expected here'],
+    [['query', 'up', '--since', 'x'], 'expected a duration'],
+  ])('%j is a wrong call', async (arguments_, message) => {
+    const { code, err } = await varve(arguments_)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+  })
+
+  test('every command has help', async () => {
+    for (const name of ['coordinator', 'rules', 'query', 'import', 'export', 'version']) {
+      const { code, out } = await varve([name, '--help'])
+      expect(code).toBe(0)
+      expect(out).toMatch(new RegExp(`^varve ${name}: .+\n\nUsage:\n  varve ${name}`))
+    }
+  })
+})
+
+describe('query', () => {
+  test('prints a table', async () => {
+    const { code, out } = await varve(['query', 'a', '--time', '1700000000'])
+    expect([code, out]).toEqual([0, 'SERIES    VALUE\na{b="c"}  1\n'])
+  })
+
+  test('prints a plot of a range', async () => {
+    const { out } = await varve(['query', 'a', '--start', '1700000000', '--end', '1700000001', '--step', '1s'])
+    expect(out).toContain('│')
+    expect(out).toContain('a{b="c"}  NaN')
+  })
+
+  test("shows the server's own words about a mistake", async () => {
+    const { code, err } = await varve(['query', 'sum('])
+    expect([code, err]).toEqual([
+      1,
+      'varve query: invalid parameter "query": 1:5: parse error: unclosed left parenthesis\n',
+    ])
+  })
+
+  test('a plot has its highest and lowest value at the axis', () => {
+    const text = plotText(
+      [
+        {
+          name: 'x',
+          samples: [
+            [0, 5],
+            [60, 25],
+          ],
+        },
+      ],
+      60,
+    )
+    expect(text.split('\n')[0]).toMatch(/^25 │.*⠈$/)
+    expect(text).toMatch(/^ 5 │⡀/m)
+  })
+})
+
+describe('export', () => {
+  test('writes lines with every kind of number', async () => {
+    const { code, out } = await varve(['export', '--match', 'a'])
+    expect(code).toBe(0)
+    expect(out).toBe(
+      '{"metric":{"__name__":"a","b":"c"},"values":[1,"NaN","+Inf"],"timestamps":[1700000000000,1700000001000,1700000002000]}\n',
+    )
+  })
+})
+
+describe('rules', () => {
+  test('put, list, get, explain, validate and delete in a folder', async () => {
+    const store = ['--rules', `${server.directory}/rules`]
+    const bad = await varve(['rules', 'put', 'mapping/all', '-', ...store], '{"match": "{"}')
+    expect(bad.code).toBe(1)
+    expect(bad.err).toMatch(/mapping\/all: line 1, column \d+: /)
+    const document = '{"match": "{job=\\"api\\"}", "policies": ["1m:90d"]}'
+    expect((await varve(['rules', 'put', 'mapping/all', '-', ...store], document)).code).toBe(0)
+    expect((await varve(['rules', 'list', ...store])).out).toMatch(/mapping +all +good/)
+    expect((await varve(['rules', 'get', 'mapping/all', ...store])).out.trim()).toBe(document)
+    const explained = await varve(['rules', 'explain', 'up{job="api"}', ...store])
+    expect(explained.out).toContain('meets 1 of 1 rules')
+    expect(explained.out).toContain('every 1m, kept 90d')
+    expect((await varve(['rules', 'explain', 'up{job="x"}', ...store])).out).toContain('meets 0 of 1 rules')
+    expect((await varve(['rules', 'validate', ...store])).out).toBe('1 rule, 0 problems\n')
+    expect((await varve(['rules', 'delete', 'mapping/all', ...store])).code).toBe(0)
+    expect((await varve(['rules', 'delete', 'mapping/all', ...store])).code).toBe(1)
+  })
+})
+
+describe('coordinator', () => {
+  test('--check-config reads the file and ends', async () => {
+    const { writeFile } = await import('node:fs/promises')
+    const path = `${server.directory}/varve.yaml`
+    await writeFile(path, 'server:\n  listen: 127.0.0.1:1\nstorage:\n  retention: 5 days\n')
+    const bad = await varve(['coordinator', '--config', path, '--check-config'])
+    expect([bad.code, bad.err]).toEqual([
+      1,
+      `varve coordinator: ${path}:4:3: storage.retention: expected a duration such as 15s, 5m, 15d or forever, got "5 days"\n`,
+    ])
+    const good = await varve(['coordinator', '--config', path, '--retention', '5d', '--check-config'])
+    expect([good.code, good.out]).toEqual([0, 'the configuration is good\n'])
+  })
+
+  test('listening beyond this machine without users is refused', async () => {
+    const data = `${server.directory}/wide`
+    const { code, err } = await varve(['coordinator', '--listen', '0.0.0.0:0', '--data-dir', data])
+    expect(code).toBe(1)
+    expect(err).toContain('can be reached from other machines')
+  })
+})
