@@ -3,18 +3,29 @@
  *
  * This is the one file that knows everybody.
  */
+import { resolve } from 'node:path'
+import { BlockStore } from './block/block-store.js'
+import { CommitLog } from './commit-log/index.js'
+import { DataFolder, writeIdentity } from './data-folder.js'
+import { DatabaseLog, watermarkKey } from './database-log.js'
+import { DiskGuard } from './disk-guard.js'
+import type { Timer } from './env/clock.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node/index.js'
 import { StorageError } from './errors.js'
 import { LocalNamespace, type NamespaceHost } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
+import { Maintenance } from './maintenance.js'
+import { readManifest } from './manifest.js'
 import { MemoryBudget } from './memory-budget.js'
 import type { LabelledSample, Namespace, NamespaceStats, Watermark } from './namespace.js'
+import { NewSeriesLimit } from './new-series-limit.js'
 import {
   checkNamespace,
   type DatabaseOptions,
   DEFAULT_NAMESPACE,
   type NamespaceOptions,
+  type Notice,
   namespaceOptions,
 } from './options.js'
 import type {
@@ -26,11 +37,16 @@ import type {
   SelectResult,
   SeriesResult,
 } from './query/queryable.js'
+import { Recovery } from './recovery.js'
 import { NO_SEALED_BLOCKS } from './sealed-blocks.js'
 import type { AppendResult, SampleBatch } from './shard.js'
 
-/** Appends between two counts of the head's memory. */
+/** Samples between two counts of the head's memory. */
 const SAMPLES_PER_COUNT = 100_000
+const MAINTENANCE_INTERVAL_MS = 10_000
+const SEGMENT_SIZE_BYTES = 64 * 1024 * 1024
+const LOG_SIZE_BYTES_MAX = 1024 ** 3
+const DISK_RESERVE_BYTES = 256 * 1024 * 1024
 
 export interface DatabaseStats {
   readonly namespaces: ReadonlyMap<string, NamespaceStats>
@@ -45,26 +61,37 @@ export class Database implements Queryable {
   readonly #env: Env
   readonly #options: DatabaseOptions
   readonly #namespaces = new Map<string, LocalNamespace>()
+  readonly #stores = new Map<LocalNamespace, BlockStore>()
   readonly #memory: MemoryBudget
   readonly #host: NamespaceHost
+  readonly #newSeries: NewSeriesLimit
   readonly #watermarks = new Map<string, Watermark>()
-  #nextNamespaceId = 1
+  #folder: DataFolder | undefined
+  #log: DatabaseLog | undefined
+  #maintenance: Maintenance | undefined
+  #disk: DiskGuard | undefined
+  #timer: Timer | undefined
+  #round: Promise<void> = Promise.resolve()
   #samplesSinceCount = 0
+  /** Appends that the log refused so far: declarations in them may be missing. */
+  #logFailures = 0
   #isClosed = false
-  #newSeriesAllowance: number
-  #allowanceMs: number
 
   private constructor(options: DatabaseOptions, env: Env) {
     this.#options = options
     this.#env = env
     this.#memory = new MemoryBudget(options.memoryBytesMax ?? 1024 ** 3)
-    this.#newSeriesAllowance = this.#newSeriesPerSecondMax * 10
-    this.#allowanceMs = env.clock.monotonicMs()
+    this.#newSeries = new NewSeriesLimit(env.clock, {
+      seriesCountMax: options.seriesCountMax ?? 5_000_000,
+      newSeriesPerSecondMax: options.newSeriesPerSecondMax ?? 100_000,
+    })
     this.#host = this.#makeHost()
   }
 
   /**
    * Opens a store, and makes it when there is none.
+   *
+   * Resolves once the commit log is replayed: in proportion to what is not sealed yet.
    *
    * @throws {StorageError} `LOCKED` when another process has the folder, `CORRUPT` when its identity cannot be read,
    *   `INVALID_ARGUMENT` for options that make no sense. Damaged blocks and log records are told by `onNotice`, and do not
@@ -73,7 +100,16 @@ export class Database implements Queryable {
   static async open(options: DatabaseOptions = {}): Promise<Database> {
     const database = new Database(options, options.env ?? nodeEnv())
     const given = { [DEFAULT_NAMESPACE]: {}, ...options.namespaces }
-    for (const [name, one] of Object.entries(given)) await database.createNamespace(name, one)
+    for (const [name, one] of Object.entries(given)) checkNamespace(name, namespaceOptions(one))
+    try {
+      if (options.directory !== undefined) await database.#openFolder(resolve(options.directory))
+      for (const [name, one] of Object.entries(given)) await database.#ensureNamespace(name, one)
+      if (options.directory !== undefined) await database.#openLog()
+    } catch (error) {
+      await database.#release()
+      throw error
+    }
+    database.#schedule()
     return database
   }
 
@@ -96,10 +132,10 @@ export class Database implements Queryable {
     this.#checkOpen()
     const complete = namespaceOptions(options)
     checkNamespace(name, complete)
-    if (this.#namespaces.has(name)) throw new StorageError('INVALID_ARGUMENT', `namespace ${name} is there already`)
-    const namespace = new LocalNamespace(name, this.#nextNamespaceId++, complete, this.#host, NO_SEALED_BLOCKS)
-    this.#namespaces.set(name, namespace)
-    return namespace
+    return this.#exclusively(async () => {
+      if (this.#namespaces.has(name)) throw new StorageError('INVALID_ARGUMENT', `namespace ${name} is there already`)
+      return this.#addNamespace(name, this.#env.random.u32(), complete, (store) => store.create())
+    })
   }
 
   /** Changes retention and columns of a namespace; block size, resolution and shard count stay. */
@@ -116,7 +152,10 @@ export class Database implements Queryable {
         )
       }
     }
-    namespace.options = changed
+    await this.#exclusively(async () => {
+      namespace.options = changed
+      await this.#stores.get(namespace)?.writeOptions()
+    })
   }
 
   /** Deletes it with all its samples; its disk space is free once resolved. `default` stays. */
@@ -126,6 +165,10 @@ export class Database implements Queryable {
     if (name === DEFAULT_NAMESPACE) throw new StorageError('INVALID_ARGUMENT', `namespace ${name} cannot be deleted`)
     namespace.isDeleted = true
     this.#namespaces.delete(name)
+    await this.#exclusively(async () => {
+      await this.#stores.get(namespace)?.removeAll()
+      this.#stores.delete(namespace)
+    })
     this.#countMemory()
   }
 
@@ -159,10 +202,38 @@ export class Database implements Queryable {
     return [...this.#watermarks.values()]
   }
 
-  /** Seals, merges and syncs all that is open, in all namespaces. */
+  /** Seals, merges and syncs all that is open, in all namespaces. In memory it does nothing. */
   async flush(): Promise<void> {
     this.#checkOpen()
-    for (const namespace of this.#namespaces.values()) await namespace.flush(Number.POSITIVE_INFINITY)
+    await this.#maintenance?.flush([...this.#namespaces.values()], undefined, Number.POSITIVE_INFINITY)
+  }
+
+  /** One round of sealing, merging, expiring and log truncation: what happens in the background every few seconds. */
+  async maintain(): Promise<void> {
+    this.#checkOpen()
+    await this.#disk?.check()
+    await this.#maintenance?.round()
+  }
+
+  /**
+   * Makes a consistent copy in a new folder, by hard links, while writes go on: all that is durable when it is called is in
+   * it. `Database.open` opens the copy, and a restore is a copy of it into place.
+   *
+   * @throws {StorageError} `INVALID_ARGUMENT` in memory, or when the folder is there already.
+   */
+  async snapshot(directory: string): Promise<void> {
+    this.#checkOpen()
+    const { files } = this.#env
+    const target = resolve(directory)
+    if (this.#folder === undefined) throw new StorageError('INVALID_ARGUMENT', 'a database in memory has no snapshots')
+    if ((await files.stat(target)) !== null) throw new StorageError('INVALID_ARGUMENT', `${target} is there already`)
+    await this.flush()
+    await this.#exclusively(async () => {
+      await files.makeDirectory(`${target}/namespaces`)
+      for (const [namespace, store] of this.#stores) await store.linkTo(`${target}/namespaces/${namespace.name}`)
+      await files.syncDirectory(`${target}/namespaces`)
+      await writeIdentity(files, target)
+    })
   }
 
   stats(): DatabaseStats {
@@ -171,81 +242,237 @@ export class Database implements Queryable {
       namespaces: new Map([...this.#namespaces].map(([name, namespace]) => [name, namespace.stats()])),
       memoryBytes: this.#memory.usedBytes,
       memoryBytesMax: this.#memory.bytesMax,
-      logSizeBytes: 0,
-      readOnly: false,
+      logSizeBytes: this.#log?.sizeBytes ?? 0,
+      readOnly: this.#disk?.isFull ?? false,
     }
   }
 
   /** Lets running appends finish, syncs and releases the folder. Everything after fails with `CLOSED`. */
   async close(): Promise<void> {
+    if (this.#isClosed) return
     this.#isClosed = true
+    this.#timer?.cancel()
+    await this.#round
+    await this.#maintenance?.exclusively(async () => undefined)
+    await this.#release()
+  }
+
+  async #openFolder(directory: string): Promise<void> {
+    const { files } = this.#env
+    const folder = await DataFolder.open(directory, files)
+    this.#folder = folder
+    this.#disk = new DiskGuard(files, directory, this.#options.diskReserveBytes ?? DISK_RESERVE_BYTES)
+    await this.#disk.check()
+    for (const mark of await folder.readWatermarks().catch((error: Error) => this.#lost(error)))
+      this.#setWatermark(mark)
+    for (const name of await folder.namespaceNames()) await this.#loadNamespace(name, folder)
+  }
+
+  async #loadNamespace(name: string, folder: DataFolder): Promise<void> {
+    const directory = folder.namespaceDirectory(name)
+    let manifest: Awaited<ReturnType<typeof readManifest>>
+    try {
+      manifest = await readManifest(this.#env.files, directory)
+    } catch (error) {
+      if (!(error instanceof StorageError && error.code === 'CORRUPT')) throw error
+      this.#notice(
+        'error',
+        `${error.message}; its blocks are found again from their files, its options are the given ones`,
+      )
+      const options = namespaceOptions(this.#options.namespaces?.[name])
+      await this.#addNamespace(name, this.#env.random.u32(), options, (store) => store.recover())
+      return
+    }
+    // A namespace whose manifest was never written was not acknowledged.
+    if (manifest === undefined) await this.#env.files.removeTree(directory)
+    else await this.#addNamespace(name, manifest.id, manifest.options, (store) => store.load(manifest))
+  }
+
+  async #ensureNamespace(name: string, options: Partial<NamespaceOptions>): Promise<void> {
+    const known = this.#namespaces.get(name)
+    if (known === undefined) {
+      await this.#addNamespace(name, this.#env.random.u32(), namespaceOptions(options), (store) => store.create())
+      return
+    }
+    if (Object.keys(options).length > 0) await this.changeNamespace(name, options)
+  }
+
+  async #addNamespace(
+    name: string,
+    id: number,
+    options: NamespaceOptions,
+    prepare: (store: BlockStore) => Promise<void>,
+  ): Promise<LocalNamespace> {
+    const folder = this.#folder
+    if (folder === undefined) {
+      const inMemory = new LocalNamespace(name, id, options, this.#host, NO_SEALED_BLOCKS)
+      this.#namespaces.set(name, inMemory)
+      return inMemory
+    }
+    const holder: { namespace?: LocalNamespace } = {}
+    const store = new BlockStore({
+      files: this.#env.files,
+      clock: this.#env.clock,
+      memory: this.#memory,
+      directory: folder.namespaceDirectory(name),
+      name,
+      id,
+      options: () => holder.namespace?.options ?? options,
+      notice: (severity, message) => this.#notice(severity, message),
+    })
+    await prepare(store)
+    const namespace = new LocalNamespace(name, id, options, this.#host, store)
+    holder.namespace = namespace
+    this.#namespaces.set(name, namespace)
+    this.#stores.set(namespace, store)
+    return namespace
+  }
+
+  async #openLog(): Promise<void> {
+    const folder = this.#folder
+    if (folder === undefined) return
+    const log = await CommitLog.open({
+      env: this.#env,
+      directory: folder.logDirectory,
+      syncMode: this.#options.syncMode ?? 'always',
+      ...(this.#options.syncIntervalMs !== undefined && { syncIntervalMs: this.#options.syncIntervalMs }),
+      segmentSizeBytes: this.#options.segmentSizeBytes ?? SEGMENT_SIZE_BYTES,
+    })
+    const byId = new Map([...this.#namespaces.values()].map((namespace) => [namespace.id, namespace]))
+    const recovery = new Recovery({
+      namespaceById: (id) => byId.get(id),
+      sealedBefore: (namespace, shard, startMs) => this.#stores.get(namespace)?.sealedBefore(shard, startMs) ?? 0,
+      watermark: (mark) => this.#setWatermark(mark),
+    })
+    const report = await log.replay((record) => recovery.apply(record))
+    for (const damage of report.damages) this.#notice('error', damage.message)
+    if (recovery.undeclaredCount > 0) {
+      this.#notice(
+        'error',
+        `${recovery.undeclaredCount} samples of the commit log belong to series whose labels were lost`,
+      )
+    }
+    const databaseLog = new DatabaseLog(log)
+    this.#log = databaseLog
+    await databaseLog.rotate()
+    this.#countMemory()
+    this.#maintenance = new Maintenance({
+      clock: this.#env.clock,
+      memory: this.#memory,
+      namespaces: () => [...this.#namespaces.values()],
+      storeOf: (namespace) => this.#stores.get(namespace),
+      log: databaseLog,
+      logSizeBytesMax: this.#options.logSizeBytesMax ?? LOG_SIZE_BYTES_MAX,
+      saveState: () => folder.writeWatermarks([...this.#watermarks.values()]),
+      countMemory: () => this.#countMemory(),
+    })
+  }
+
+  async #release(): Promise<void> {
+    this.#isClosed = true
+    await this.#log?.close()
+    for (const store of this.#stores.values()) await store.close()
+    await this.#folder?.close()
+  }
+
+  #schedule(): void {
+    const intervalMs = this.#options.maintenanceIntervalMs ?? MAINTENANCE_INTERVAL_MS
+    if (intervalMs === 0 || this.#maintenance === undefined || this.#isClosed) return
+    this.#timer = this.#env.clock.setTimer(intervalMs, () => {
+      this.#round = this.maintain()
+        .catch((error: Error) => {
+          if (!this.#isClosed) this.#notice('error', `background work failed and is tried again: ${error.message}`)
+        })
+        .then(() => this.#schedule())
+    })
   }
 
   #makeHost(): NamespaceHost {
     const { clock } = this.#env
+    const log = () => this.#log
     return {
       clock,
       memory: this.#memory,
       futureMsMax: this.#options.futureMsMax ?? 10 * 60_000,
-      declarationEpoch: 1,
-      segment: () => 0,
+      get declarationEpoch() {
+        return log()?.declarationEpoch ?? 1
+      },
+      segment: () => this.#log?.segment ?? 0,
       checkOpen: () => this.#checkOpen(),
       checkWritable: () => {
         this.#checkOpen()
+        this.#disk?.checkWritable()
         this.#memory.checkAppend()
       },
-      log: (shard, undeclared, batch, extra) => this.#log(shard, undeclared, batch, extra as readonly Watermark[]),
-      mayAddSeries: (shard) => this.#mayAddSeries(shard),
+      log: (shard, undeclared, batch, extra) => this.#append(shard, undeclared, batch, extra as readonly Watermark[]),
+      mayAddSeries: (shard) => this.#newSeries.take(shard.head.series.liveCount),
       deleteSamples: (namespace, request) => this.#deleteSamples(namespace, request),
-      flush: async () => undefined,
-      flushShard: async () => undefined,
+      flush: async (namespace, beforeMs) => this.#maintenance?.flush([namespace], undefined, beforeMs),
+      flushShard: async (shard, beforeMs) => this.#maintenance?.flush([this.#namespaceOf(shard)], [shard], beforeMs),
     }
   }
 
-  async #log(
-    _shard: LocalShard,
-    _undeclared: readonly number[],
+  async #append(
+    shard: LocalShard,
+    undeclared: readonly number[],
     batch: SampleBatch,
     watermarks: readonly Watermark[] | undefined,
   ): Promise<void> {
     this.#samplesSinceCount += batch.count
     if (this.#samplesSinceCount >= SAMPLES_PER_COUNT) this.#countMemory()
-    for (const mark of watermarks ?? []) this.#watermarks.set(watermarkKey(mark.policy, mark.shard), mark)
+    const log = this.#log
+    if (log !== undefined) {
+      const target = { namespaceId: this.#namespaceOf(shard).id, shard: shard.number, series: shard.head.series }
+      let missing = undeclared
+      for (;;) {
+        const failures = this.#logFailures
+        try {
+          await log.append(target, missing, batch, watermarks)
+        } catch (error) {
+          this.#logFailures++
+          log.declarationEpoch++
+          this.#disk?.note(error)
+          throw error
+        }
+        if (failures === this.#logFailures) break
+        // A batch before this one was refused, and with it perhaps declarations that this one relies on.
+        missing = shard.refsOf(batch)
+      }
+    }
+    for (const mark of watermarks ?? []) this.#setWatermark(mark)
   }
 
   async #deleteSamples(
     namespace: LocalNamespace,
     request: { matchers: Matchers; startMs: number; endMs: number },
   ): Promise<void> {
-    for (const shard of namespace.shards) {
-      shard.deleteFromHead(shard.matchHead(request.matchers), request.startMs, request.endMs)
-    }
+    const { matchers, startMs, endMs } = request
+    await this.#exclusively(async () => {
+      for (const shard of namespace.shards) {
+        const refs = shard.matchHead(matchers)
+        const logged = this.#logDeletion(namespace, shard, refs, startMs, endMs)
+        shard.deleteFromHead(refs, startMs, endMs)
+        await logged
+      }
+      await this.#stores.get(namespace)?.addDeletion({ matchers, startMs, endMs })
+    })
   }
 
-  #mayAddSeries(shard: LocalShard): void {
-    const seriesCountMax = this.#options.seriesCountMax ?? 5_000_000
-    if (shard.head.series.liveCount >= seriesCountMax) {
-      throw new StorageError('LIMIT_EXCEEDED', `the head holds seriesCountMax ${seriesCountMax} series already`)
-    }
-    if (this.#newSeriesAllowance < 1) this.#refillAllowance()
-    if (this.#newSeriesAllowance < 1) {
-      throw new StorageError(
-        'LIMIT_EXCEEDED',
-        `more than newSeriesPerSecondMax ${this.#newSeriesPerSecondMax} new series a second over ten seconds`,
-      )
-    }
-    this.#newSeriesAllowance--
+  async #logDeletion(
+    namespace: LocalNamespace,
+    shard: LocalShard,
+    refs: Uint32Array,
+    startMs: number,
+    endMs: number,
+  ): Promise<void> {
+    if (this.#log === undefined || refs.length === 0) return
+    const target = { namespaceId: namespace.id, shard: shard.number, series: shard.head.series }
+    await this.#log.appendTombstones(target, shard.undeclared(refs), { startMs, endMs, seriesRefs: refs })
   }
 
-  get #newSeriesPerSecondMax(): number {
-    return this.#options.newSeriesPerSecondMax ?? 100_000
-  }
-
-  #refillAllowance(): void {
-    const nowMs = this.#env.clock.monotonicMs()
-    const refill = ((nowMs - this.#allowanceMs) / 1000) * this.#newSeriesPerSecondMax
-    this.#newSeriesAllowance = Math.min(this.#newSeriesPerSecondMax * 10, this.#newSeriesAllowance + refill)
-    this.#allowanceMs = nowMs
+  /** Runs one change to what is on disk after all others. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#maintenance === undefined ? work() : this.#maintenance.exclusively(work)
   }
 
   #countMemory(): void {
@@ -260,6 +487,11 @@ export class Database implements Queryable {
     this.#memory.setHeadBytes(size)
   }
 
+  #namespaceOf(shard: LocalShard): LocalNamespace {
+    for (const namespace of this.#namespaces.values()) if (namespace.shards[shard.number] === shard) return namespace
+    throw new StorageError('CLOSED', 'the namespace was deleted')
+  }
+
   #namespace(name: string): LocalNamespace {
     const namespace = this.#namespaces.get(name)
     if (namespace !== undefined) return namespace
@@ -269,11 +501,21 @@ export class Database implements Queryable {
     )
   }
 
+  #setWatermark(mark: Watermark): void {
+    this.#watermarks.set(watermarkKey(mark.policy, mark.shard), mark)
+  }
+
+  #lost(error: Error): Watermark[] {
+    if (!(error instanceof StorageError && error.code === 'CORRUPT')) throw error
+    this.#notice('error', `${error.message}; watermarks are those of the commit log`)
+    return []
+  }
+
+  #notice(severity: Notice['severity'], message: string): void {
+    this.#options.onNotice?.({ severity, message })
+  }
+
   #checkOpen(): void {
     if (this.#isClosed) throw new StorageError('CLOSED', 'the database was closed')
   }
-}
-
-function watermarkKey(policy: string, shard: number): string {
-  return `${shard} ${policy}`
 }

@@ -59,6 +59,8 @@ export class LocalShard implements Shard {
   #cold: SeriesTable | undefined
   appendedCount = 0
   rejectedCount = 0
+  /** Series from this reference on are too young to be evicted. */
+  evictBefore = 1
 
   constructor(
     number: number,
@@ -101,18 +103,11 @@ export class LocalShard implements Shard {
     return this.#append(batch, extra)
   }
 
-  /** Stores a batch that the commit log already holds; nothing is refused but unknown series. */
-  replay(batch: SampleBatch, segment: number, skips: (timestampMs: number) => boolean): void {
-    const kept = withoutSamples(batch, (k) => skips(batch.timestampsMs[k]))
+  /** Stores a batch that the commit log already holds; nothing is refused but unknown series. `skips` is asked by place. */
+  replay(batch: SampleBatch, segment: number, skips: ((k: number) => boolean) | undefined): void {
+    const kept = skips === undefined ? batch : withoutSamples(batch, skips)
     const nowMs = this.#host.clock.monotonicMs()
     this.head.append(kept, { firstMs: Number.NEGATIVE_INFINITY, lastMs: Number.POSITIVE_INFINITY, nowMs, segment })
-    this.#observer.stored(kept.seriesRefs, kept.timestampsMs, kept.count)
-  }
-
-  /** Notes that the log holds the declaration of a series, so that it is not written again. */
-  markDeclared(ref: number): void {
-    this.#growDeclared(ref)
-    this.#declared[ref] = this.#host.declarationEpoch
   }
 
   async select(request: NamespaceSelectRequest): Promise<SelectResult> {
@@ -200,21 +195,31 @@ export class LocalShard implements Shard {
     this.rejectedCount += rejections.length
     const stored = rejections.length === 0 ? batch : withoutRejected(batch, rejections)
     if (stored.count > 0 || extra !== undefined) {
-      await host.log(this, this.#undeclared(stored), stored, extra)
+      await host.log(this, this.#undeclared(stored.seriesRefs, stored.count, this.head.stride), stored, extra)
       if (stored.count > 0) this.#observer.stored(stored.seriesRefs, stored.timestampsMs, stored.count)
     }
     return { appendedCount, rejections }
   }
 
-  /** Series of the batch whose declaration this segment of the log does not hold, each once. They count as declared then. */
-  #undeclared(batch: SampleBatch): number[] {
+  /** Those of these references that the log has to declare before they are used. They count as declared then. */
+  undeclared(refs: Uint32Array): number[] {
+    return this.#undeclared(refs, refs.length, 1)
+  }
+
+  /** References of all series of a batch, each once. */
+  refsOf(batch: SampleBatch): number[] {
+    const refs = new Set<number>()
+    for (let k = 0; k < batch.count; k++) refs.add(Math.floor(batch.seriesRefs[k] / this.head.stride))
+    return [...refs]
+  }
+
+  #undeclared(keys: Uint32Array, count: number, stride: number): number[] {
     const epoch = this.#host.declarationEpoch
-    const { stride } = this.head
     const found: number[] = []
     this.#growDeclared(this.head.series.nextRef)
     const declared = this.#declared
-    for (let k = 0; k < batch.count; k++) {
-      const ref = stride === 1 ? batch.seriesRefs[k] : Math.floor(batch.seriesRefs[k] / stride)
+    for (let k = 0; k < count; k++) {
+      const ref = stride === 1 ? keys[k] : Math.floor(keys[k] / stride)
       if (declared[ref] === epoch) continue
       declared[ref] = epoch
       found.push(ref)

@@ -10,7 +10,7 @@ export class MemoryBudget {
   #headBytes = 0
   #queryBytes = 0
   #cacheBytes = 0
-  readonly #shrinkers: ((bytesWanted: number) => void)[] = []
+  readonly #shrinkers = new Set<(bytesWanted: number) => void>()
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax
@@ -35,9 +35,10 @@ export class MemoryBudget {
     if (sizeBytes > 0 && this.usedBytes > this.bytesMax) this.#shrink(this.usedBytes - this.bytesMax)
   }
 
-  /** Registers a cache that gives back up to so many bytes when asked. */
-  onShortage(shrink: (bytesWanted: number) => void): void {
-    this.#shrinkers.push(shrink)
+  /** Registers a cache that gives back up to so many bytes when asked. Returns a function that ends it. */
+  onShortage(shrink: (bytesWanted: number) => void): () => void {
+    this.#shrinkers.add(shrink)
+    return () => this.#shrinkers.delete(shrink)
   }
 
   /** @throws {StorageError} `UNAVAILABLE`: sealing makes room; try again. */

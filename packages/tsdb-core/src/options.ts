@@ -51,8 +51,8 @@ export interface DatabaseOptions {
   readonly diskReserveBytes?: number
   /** Pause between rounds of sealing, merging, expiring and truncating. Default 10 s; 0: only by `maintain()`. */
   readonly maintenanceIntervalMs?: number
-  /** Open blocks are copied to disk this often, so that the log before can be removed. Default 30 min. */
-  readonly checkpointIntervalMs?: number
+  /** Open blocks are sealed early when the commit log has grown beyond this, so that it can be removed. Default 1 GiB. */
+  readonly logSizeBytesMax?: number
   /** Told of what was repaired, quarantined or could not be done in the background. Default: nothing. */
   readonly onNotice?: (notice: Notice) => void
 }

@@ -21,6 +21,8 @@ export interface ReadRange {
   /** In a namespace with a resolution: which aggregate, and whether counts stand beside. */
   readonly column?: AggregateColumn
   readonly counts?: boolean
+  /** This column and no other in its stead. */
+  readonly exact?: boolean
   /** Newer samples replace older ones of the same timestamp. */
   readonly replaces: boolean
 }
@@ -62,6 +64,7 @@ export class BatchBuilder {
   #timeColumns: Uint32Array = new Uint32Array(64)
   #histogramIndexes: number[] = []
   #histograms: Histogram[] = []
+  readonly #wanted: number
   readonly #hasAbsent: boolean
   readonly #hasStarts: boolean
   readonly #hasHistograms: boolean
@@ -69,6 +72,7 @@ export class BatchBuilder {
   constructor(sources: readonly SampleSource[], range: ReadRange) {
     this.#sources = sources
     this.#range = range
+    this.#wanted = columnNumber(range.column ?? COLUMNS[VALUE_COLUMN])
     this.#hasAbsent = sources.some((source) => source.hasAbsent)
     this.#hasStarts = sources.some((source) => source.hasStarts)
     this.#hasHistograms = sources.some((source) => source.hasHistograms)
@@ -161,8 +165,9 @@ export class BatchBuilder {
   /** The wanted column where the series has it, else `value`, else `last`. */
   #columnIn(source: SampleSource, series: number): number {
     if (!this.#range.replaces) return VALUE_COLUMN
+    if (this.#range.exact) return this.#wanted
     const mask = source.columnMask(series)
-    const wanted = columnNumber(this.#range.column ?? COLUMNS[VALUE_COLUMN])
+    const wanted = this.#wanted
     return mask & (1 << wanted) ? wanted : mask & (1 << VALUE_COLUMN) ? VALUE_COLUMN : LAST_COLUMN
   }
 

@@ -1,0 +1,159 @@
+/** Reads one sealed block for one query. Series are places in the block. */
+import { decodeSealedValues } from '@varve/gorilla-codec'
+import type { HistogramRun } from '../head/histogram-store.js'
+import { COLUMN_STRIDE } from '../model/columns.js'
+import type { PieceList } from '../read/piece-list.js'
+import type { SampleSource } from '../read/sample-source.js'
+import type { BlockIndex } from './block-index.js'
+import type { ColumnPages } from './column-pages.js'
+import { HAS_ABSENT, HAS_STARTS } from './format.js'
+
+export interface BlockSourceParts {
+  readonly index: BlockIndex
+  readonly pages: ColumnPages
+  readonly startMs: number
+  readonly endMs: number
+  readonly flags: number
+  readonly histograms: ReadonlyMap<number, HistogramRun> | undefined
+  /** Deleted ranges by series. */
+  readonly deleted: ReadonlyMap<number, readonly number[]> | undefined
+  /** Told of each damaged column, once a query. */
+  readonly warn: (message: string) => void
+}
+
+export class BlockSource implements SampleSource {
+  readonly index: BlockIndex
+  readonly startMs: number
+  readonly endMs: number
+  readonly hasAbsent: boolean
+  readonly hasStarts: boolean
+  readonly hasHistograms: boolean
+  readonly loads = true
+  readonly #parts: BlockSourceParts
+  readonly #pages: ColumnPages
+  /** Pages of this batch: kept even when the cache lets go of them. */
+  #held = new Map<number, Uint8Array>()
+
+  constructor(parts: BlockSourceParts) {
+    this.#parts = parts
+    this.index = parts.index
+    this.#pages = parts.pages
+    this.startMs = parts.startMs
+    this.endMs = parts.endMs
+    this.hasAbsent = (parts.flags & HAS_ABSENT) !== 0
+    this.hasStarts = (parts.flags & HAS_STARTS) !== 0
+    this.hasHistograms = parts.histograms !== undefined
+  }
+
+  get symbolCount(): number {
+    return this.index.symbolCount
+  }
+
+  load(series: Uint32Array, from: number, to: number, startMs: number, endMs: number): Promise<void> | undefined {
+    const { index } = this
+    const held = new Map<number, Uint8Array>()
+    const missing: number[] = []
+    for (let i = from; i < to; i++) {
+      for (let chunk = index.chunkOffsets[series[i]]; chunk < index.chunkOffsets[series[i] + 1]; chunk++) {
+        const times = index.chunkTimeColumns[chunk]
+        if (index.timeFirstMs[times] >= endMs || index.timeLastMs[times] < startMs) continue
+        const page = this.#pages.pageOf(chunk)
+        if (held.has(page)) continue
+        const bytes = this.#held.get(page) ?? this.#pages.get(page)
+        if (bytes !== undefined) held.set(page, bytes)
+        else if (missing.at(-1) !== page) missing.push(page)
+      }
+    }
+    this.#held = held
+    if (missing.length === 0) return undefined
+    return this.#pages.load(
+      [...new Set(missing)].sort((a, b) => a - b),
+      held,
+    )
+  }
+
+  begin(): void {}
+
+  columnMask(series: number): number {
+    const { index } = this
+    const columns = index.chunkColumns
+    let mask = 0
+    for (let chunk = index.chunkOffsets[series]; chunk < index.chunkOffsets[series + 1]; chunk++) {
+      mask |= 1 << (columns === undefined ? 0 : columns[chunk])
+    }
+    const histograms = this.#parts.histograms
+    if (histograms !== undefined) {
+      for (let column = 0; column < COLUMN_STRIDE; column++) {
+        if (histograms.has(series * COLUMN_STRIDE + column)) mask |= 1 << column
+      }
+    }
+    return mask
+  }
+
+  pieces(series: number, column: number, startMs: number, endMs: number, out: PieceList): void {
+    const { index } = this
+    const columns = index.chunkColumns
+    for (let chunk = index.chunkOffsets[series]; chunk < index.chunkOffsets[series + 1]; chunk++) {
+      if (columns !== undefined && columns[chunk] !== column) continue
+      const times = index.chunkTimeColumns[chunk]
+      const firstMs = index.timeFirstMs[times]
+      const lastMs = index.timeLastMs[times]
+      if (firstMs >= endMs || lastMs < startMs) continue
+      const damage = this.#pages.damageOf(chunk)
+      if (damage !== undefined) this.#parts.warn(damage)
+      else out.add(times, chunk, index.timeCounts[times], firstMs, lastMs)
+    }
+  }
+
+  readTimes(timeColumn: number, out: Float64Array, outAt: number): number {
+    return this.index.readTimes(timeColumn, out, outAt)
+  }
+
+  readValues(chunk: number, out: Float64Array, outAt: number): number {
+    const page = this.#pages.pageOf(chunk)
+    const bytes = this.#pageBytes(page)
+    const base = this.#pages.startOf(page)
+    const start = (chunk === 0 ? 0 : this.index.chunkEnds[chunk - 1]) - base
+    const end = this.index.chunkEnds[chunk] - this.index.chunkStartSizes[chunk] - base
+    return decodeSealedValues(bytes, start, end, out, outAt)
+  }
+
+  readStarts(chunk: number, out: Float64Array, outAt: number): boolean {
+    const size = this.index.chunkStartSizes[chunk]
+    if (size === 0) return false
+    const page = this.#pages.pageOf(chunk)
+    const end = this.index.chunkEnds[chunk] - this.#pages.startOf(page)
+    decodeSealedValues(this.#pageBytes(page), end - size, end, out, outAt)
+    return true
+  }
+
+  histograms(series: number, column: number): HistogramRun | undefined {
+    return this.#parts.histograms?.get(series * COLUMN_STRIDE + column)
+  }
+
+  deletedRanges(series: number): readonly number[] | undefined {
+    return this.#parts.deleted?.get(series)
+  }
+
+  readPairs(series: number, out: Uint32Array, outAt: number): number {
+    const { pairs, pairOffsets } = this.index
+    const from = pairOffsets[series]
+    const to = pairOffsets[series + 1]
+    for (let i = from; i < to; i++) out[outAt++] = pairs[i]
+    return to - from
+  }
+
+  pairsLength(series: number): number {
+    return this.index.pairOffsets[series + 1] - this.index.pairOffsets[series]
+  }
+
+  symbolText(symbol: number): string {
+    return this.index.symbolText(symbol)
+  }
+
+  #pageBytes(page: number): Uint8Array {
+    const bytes = this.#held.get(page)
+    if (bytes === undefined) throw new Error(`invariant broken: page ${page} was not loaded`)
+    return bytes
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The commit log as a database uses it: one for all namespaces, with each epoch of it readable by itself.
+ *
+ * An epoch is a run of segments that begins at a rotation. References are declared again in each epoch before they are used,
+ * so everything before an epoch can be removed once its samples are sealed.
+ */
+import { ByteWriter } from './commit-log/byte-writer.js'
+import { type CommitLog, RecordType } from './commit-log/index.js'
+import {
+  encodeSampleBatch,
+  encodeSeriesDeclarations,
+  encodeTombstones,
+  encodeWatermarks,
+  type Tombstones,
+} from './commit-log/records.js'
+import type { SeriesTable } from './head/series-table.js'
+import type { Watermark } from './namespace.js'
+import type { SampleBatch } from './shard.js'
+
+/** A batch is cut so that its record stays far below the largest that the log takes. */
+const SAMPLES_PER_RECORD = 1024 * 1024
+const DECLARATIONS_PER_RECORD = 20_000
+
+export interface LogTarget {
+  readonly namespaceId: number
+  readonly shard: number
+  readonly series: SeriesTable
+}
+
+/** How a watermark is named in the log. */
+export function watermarkKey(policy: string, shard: number): string {
+  return `${shard} ${policy}`
+}
+
+export class DatabaseLog {
+  readonly #log: CommitLog
+  readonly #writer = new ByteWriter()
+  /** First segment of each epoch that is still there. */
+  readonly #epochs: number[] = [0]
+  declarationEpoch = 1
+
+  constructor(log: CommitLog) {
+    this.#log = log
+  }
+
+  /** Samples that are appended from now on stand in this segment or a later one. */
+  get segment(): number {
+    return this.#epochs[this.#epochs.length - 1]
+  }
+
+  get sizeBytes(): number {
+    let sizeBytes = 0
+    for (const segment of this.#log.segments()) sizeBytes += segment.sizeBytes
+    return sizeBytes
+  }
+
+  /** Bytes since the epoch began. */
+  get epochSizeBytes(): number {
+    let sizeBytes = 0
+    for (const segment of this.#log.segments()) if (segment.segment >= this.segment) sizeBytes += segment.sizeBytes
+    return sizeBytes
+  }
+
+  /** Resolves once the records are durable. They are encoded before the call returns. */
+  async append(
+    target: LogTarget,
+    undeclared: readonly number[],
+    batch: SampleBatch,
+    watermarks: readonly Watermark[] | undefined,
+  ): Promise<void> {
+    const { namespaceId, shard } = target
+    const writer = this.#writer
+    const appended: Promise<void>[] = []
+    for (let from = 0; from < undeclared.length; from += DECLARATIONS_PER_RECORD) {
+      appended.push(this.#declare(target, undeclared.slice(from, from + DECLARATIONS_PER_RECORD)))
+    }
+    if (watermarks !== undefined) {
+      writer.length = 0
+      const marks = watermarks.map((mark) => ({
+        key: watermarkKey(mark.policy, mark.shard),
+        windowEndMs: mark.timestampMs,
+        computation: 0,
+      }))
+      encodeWatermarks(writer, { marks, samples: { namespaceId, shard, batch } })
+      appended.push(this.#log.append(RecordType.Watermarks, [writer.view()]))
+    } else {
+      for (const part of parts(batch)) {
+        writer.length = 0
+        encodeSampleBatch(writer, { namespaceId, shard, batch: part })
+        appended.push(this.#log.append(RecordType.SampleBatch, [writer.view()]))
+      }
+    }
+    if (appended.length === 1) await appended[0]
+    else await settled(appended)
+  }
+
+  /** Logs that samples of these series are deleted, as far as they were logged before. */
+  async appendTombstones(
+    target: LogTarget,
+    undeclared: readonly number[],
+    { startMs, endMs, seriesRefs }: Pick<Tombstones, 'startMs' | 'endMs' | 'seriesRefs'>,
+  ): Promise<void> {
+    const appended = undeclared.length > 0 ? [this.#declare(target, undeclared)] : []
+    const { namespaceId, shard } = target
+    this.#writer.length = 0
+    encodeTombstones(this.#writer, { namespaceId, shard, startMs, endMs, seriesRefs })
+    appended.push(this.#log.append(RecordType.Tombstones, [this.#writer.view()]))
+    await settled(appended)
+  }
+
+  /**
+   * Begins an epoch; resolves with its first segment. What was appended before this call stands in earlier segments, what is
+   * appended after it declares its series again.
+   */
+  async rotate(): Promise<number> {
+    this.declarationEpoch++
+    const segment = await this.#log.rotate()
+    this.#epochs.push(segment)
+    return segment
+  }
+
+  /** Removes the epochs that end before `segment`; returns the first segment that is left. */
+  async removeBefore(segment: number): Promise<number> {
+    let first = this.#epochs[0]
+    while (this.#epochs.length > 1 && this.#epochs[1] <= segment) {
+      this.#epochs.shift()
+      first = this.#epochs[0]
+    }
+    await this.#log.removeBefore(first)
+    return first
+  }
+
+  async close(): Promise<void> {
+    await this.#log.close()
+  }
+
+  #declare({ namespaceId, shard, series }: LogTarget, refs: readonly number[]): Promise<void> {
+    const offsets = new Uint32Array(refs.length + 1)
+    refs.forEach((ref, i) => {
+      offsets[i + 1] = offsets[i] + series.canonicalSize(ref)
+    })
+    const canonicalLabels = new Uint8Array(offsets[refs.length])
+    refs.forEach((ref, i) => {
+      series.writeCanonical(ref, canonicalLabels, offsets[i])
+    })
+    this.#writer.length = 0
+    const seriesRefs = Uint32Array.from(refs)
+    encodeSeriesDeclarations(this.#writer, { namespaceId, shard, seriesRefs, canonicalLabels, offsets })
+    return this.#log.append(RecordType.SeriesDeclarations, [this.#writer.view()])
+  }
+}
+
+/** All of them, failed or not; then the first failure, so that none goes unseen. */
+async function settled(appended: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(appended)
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
+function* parts(batch: SampleBatch): Generator<SampleBatch> {
+  if (batch.count <= SAMPLES_PER_RECORD) {
+    yield batch
+    return
+  }
+  for (let from = 0; from < batch.count; from += SAMPLES_PER_RECORD) {
+    const to = Math.min(batch.count, from + SAMPLES_PER_RECORD)
+    const { histograms } = batch
+    const first = histograms === undefined ? 0 : histograms.sampleIndexes.findIndex((index) => index >= from)
+    const kept = histograms?.sampleIndexes.filter((index) => index >= from && index < to).map((index) => index - from)
+    yield {
+      count: to - from,
+      seriesRefs: batch.seriesRefs.subarray(from, to),
+      timestampsMs: batch.timestampsMs.subarray(from, to),
+      values: batch.values.subarray(from, to),
+      ...(batch.startTimestampsMs !== undefined && { startTimestampsMs: batch.startTimestampsMs.subarray(from, to) }),
+      ...(histograms !== undefined &&
+        kept !== undefined &&
+        kept.length > 0 && {
+          histograms: { sampleIndexes: kept, histograms: histograms.histograms.slice(first, first + kept.length) },
+        }),
+    }
+  }
+}
