@@ -130,7 +130,6 @@ export async function survive(trouble: Trouble): Promise<void> {
   const ledger = new Ledger()
   await simulation.run(async (env) => {
     await env.files.makeDirectory('/data')
-    await env.files.syncDirectory('/')
   })
   const lossAllowed = options.syncMode !== 'always' && trouble.end === 'power'
   const end = () => {

@@ -99,7 +99,6 @@ export class CommitLog {
     const { directory, env } = options
     const { files } = env
     await files.makeDirectory(directory)
-    await files.syncDirectory(directory.slice(0, directory.lastIndexOf('/')) || '/')
     await removeUnfinished(files, directory)
     const complete = {
       syncMode: 'always' as const,

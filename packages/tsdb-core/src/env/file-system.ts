@@ -16,7 +16,7 @@ export interface FileSystem {
   removeTree(path: string): Promise<void>
   /** Makes a second name for the same file. */
   link(existing: string, name: string): Promise<void>
-  /** Makes the folder and those above it. */
+  /** Makes the folder and those above it, as far as they are not there; what was made is durable. */
   makeDirectory(path: string): Promise<void>
   /** Names in the folder, sorted; folders too. */
   list(path: string): Promise<string[]>

@@ -27,20 +27,19 @@ export function nodeFileSystem(): FileSystem {
     removeTree: (path) => during('remove', path, fs.rm(path, { recursive: true, force: true })),
     link: (existing, name) => during('link', `${existing} as ${name}`, fs.link(existing, name)),
     async makeDirectory(path) {
-      await during('make directory', path, fs.mkdir(path, { recursive: true }))
+      const first = await during('make directory', path, fs.mkdir(path, { recursive: true }))
+      if (first === undefined) return
+      // Each folder that was made stands durably in the one above it.
+      for (let above = dirname(path); above.length >= dirname(first).length; above = dirname(above)) {
+        await syncDirectory(above)
+        if (above === dirname(above)) break
+      }
     },
     async list(path) {
       return (await during('list', path, fs.readdir(path))).sort()
     },
     stat,
-    async syncDirectory(path) {
-      const handle = await during('open directory', path, fs.open(path, 'r'))
-      try {
-        await during('sync directory', path, handle.sync())
-      } finally {
-        await handle.close()
-      }
-    },
+    syncDirectory,
     async freeBytes(path) {
       const disk = await during('ask for free space on', path, fs.statfs(path))
       return disk.bavail * disk.bsize
@@ -58,6 +57,15 @@ async function stat(path: string): Promise<FileStat | null> {
     const failure = fileErrorOf('stat', path, error)
     if (failure.code === 'NOT_FOUND') return null
     throw failure
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await during('open directory', path, fs.open(path, 'r'))
+  try {
+    await during('sync directory', path, handle.sync())
+  } finally {
+    await handle.close()
   }
 }
 

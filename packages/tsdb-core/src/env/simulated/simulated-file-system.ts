@@ -168,11 +168,13 @@ export function simulatedFileSystem(simulation: EventSchedule, disk: SimulatedDi
     async makeDirectory(path) {
       const parts = partsOf(path)
       for (let depth = 1; depth <= parts.length; depth++) {
-        const above = `/${parts.slice(0, depth).join('/')}`
-        if (disk.find(above) === null) {
-          await call('makeDirectory', above, () => {
-            if (disk.find(above) === null) disk.makeFolder(above)
+        const folder = `/${parts.slice(0, depth).join('/')}`
+        const above = `/${parts.slice(0, depth - 1).join('/')}`
+        if (disk.find(folder) === null) {
+          await call('makeDirectory', folder, () => {
+            if (disk.find(folder) === null) disk.makeFolder(folder)
           })
+          await call('syncDirectory', above, () => disk.syncNames(found('sync', above)))
         }
       }
     },

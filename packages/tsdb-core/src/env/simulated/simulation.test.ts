@@ -62,7 +62,6 @@ async function withFolder(seed: number): Promise<Simulation> {
   const simulation = new Simulation({ seed })
   await simulation.run(async (env) => {
     await env.files.makeDirectory('/data')
-    await env.files.syncDirectory('/')
   })
   return simulation
 }
@@ -157,6 +156,15 @@ describe('a simulated crash', () => {
     }
     expect(await run()).toEqual(await run())
   })
+})
+
+it('a folder that was made is there after a crash, and so are those above it', async () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const simulation = new Simulation({ seed })
+    await simulation.run((env) => env.files.makeDirectory('/a/b/c'))
+    simulation.crash()
+    expect(simulation.disk.find('/a/b/c')).not.toBeNull()
+  }
 })
 
 describe('a simulated platform', () => {
