@@ -11,7 +11,7 @@ export {
 export type { Bucket } from './buckets.js'
 export { forEachBucket, forEachBucketReversed, upperBound, usesCustomBuckets } from './buckets.js'
 export { compactHistogram, reduceResolution } from './layout.js'
-export { detectReset } from './reset.js'
+export { detectReset, storedResetHint } from './reset.js'
 export type { FractionAnswer, QuantileAnswer } from './statistics.js'
 export { histogramAverage, histogramFraction, histogramQuantile, histogramVariance } from './statistics.js'
 export { histogramText } from './text.js'

@@ -1,5 +1,5 @@
 /** Whether a counter histogram started anew between two samples. */
-import type { Histogram } from '@varve/tsdb-core/model'
+import type { CounterResetHint, Histogram } from '@varve/tsdb-core/model'
 import { sharedBounds, widenZeroBucket } from './arithmetic.js'
 import { boundsEqual, exponentialBound, type Side, sideOf, upperBound, usesCustomBuckets } from './buckets.js'
 import { coarserSide } from './layout.js'
@@ -38,6 +38,18 @@ export function detectReset(current: Histogram, previous: Histogram): boolean {
     shrank(sideOf(current.positiveSpans, current.positiveBuckets), positive, current) ||
     shrank(sideOf(current.negativeSpans, current.negativeBuckets), negative, current)
   )
+}
+
+/**
+ * What a store says of a counter histogram when it is read, from the sample before it in the series (undefined: none, a
+ * float, or a staleness marker): that it goes on from there, or nothing. Prometheus' store never says that there was a reset,
+ * since the sample before may be deleted, or another come between; the reader finds out.
+ */
+export function storedResetHint(histogram: Histogram, previous: Histogram | undefined): CounterResetHint {
+  const { counterResetHint } = histogram
+  if (counterResetHint === 'gauge') return 'gauge'
+  if (counterResetHint === 'reset' || !previous || previous.counterResetHint === 'gauge') return 'unknown'
+  return detectReset({ ...histogram, counterResetHint: 'unknown' }, previous) ? 'unknown' : 'notReset'
 }
 
 function shrank(current: Side, previous: Side, { schema, zeroThreshold }: Histogram): boolean {

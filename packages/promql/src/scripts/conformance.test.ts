@@ -6,32 +6,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Histogram } from '@varve/tsdb-core/model'
 import { MemoryQueryable, STALE } from '@varve/tsdb-core/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { detectReset } from '../histograms/index.js'
-import { EngineTarget, type ScriptStore } from './engine-target.js'
-import type { LoadSeries } from './load.js'
+import { EngineTarget } from './engine-target.js'
 import { type EvalOutcome, runScript } from './run-script.js'
-
-/** Like Prometheus' store, it says of a counter histogram that it goes on from the one before, where it does. */
-class MemoryStore extends MemoryQueryable implements ScriptStore {
-  addSamples({ labels, samples }: LoadSeries): void {
-    let previous: Histogram | undefined
-    for (const { timeMs, value, histogram, startTimeMs } of samples) {
-      this.append(labels, timeMs, histogram ? stored(histogram, previous) : (value ?? STALE), startTimeMs)
-      previous = histogram
-    }
-  }
-}
-
-function stored(histogram: Histogram, previous: Histogram | undefined): Histogram {
-  if (histogram.counterResetHint === 'gauge' || histogram.stale) return histogram
-  const reset = histogram.counterResetHint === 'reset'
-  const unknown: Histogram = { ...histogram, counterResetHint: 'unknown' }
-  const goesOn = !reset && previous && previous.counterResetHint !== 'gauge' && !detectReset(unknown, previous)
-  return goesOn ? { ...histogram, counterResetHint: 'notReset' } : unknown
-}
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const theirs = process.env.VARVE_PROMQL_CASES
@@ -68,7 +46,7 @@ function scriptsIn(folder: string): string[] {
 }
 
 async function problemsIn(path: string, scoreName?: string): Promise<string[]> {
-  const outcomes = await runScript(readFileSync(path, 'utf8'), new EngineTarget(new MemoryStore()))
+  const outcomes = await runScript(readFileSync(path, 'utf8'), new EngineTarget(new MemoryQueryable(), STALE))
   if (scoreName) scores.push({ name: scoreName, outcomes })
   return outcomes.flatMap(({ line, query, problem }) =>
     problem === undefined ? [] : [`${line}: ${query}\n  ${problem}`],

@@ -1,25 +1,29 @@
 /** The engine over a store in memory, as a target of scripts. */
-import type { Labels } from '@varve/tsdb-core/model'
+import type { Histogram, Labels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { Engine, type EngineOptions } from '../engine/engine.js'
 import type { QueryResult } from '../engine/result.js'
+import { storedResetHint } from '../histograms/index.js'
 import type { Answer, AnswerSample, ScriptTarget } from './answer.js'
 import type { LoadSeries } from './load.js'
 
-/** A store that scripts can fill. */
-export interface ScriptStore extends Queryable {
+/** A store that scripts can fill: `MemoryQueryable` of `@varve/tsdb-core/testing` is one. */
+export interface ScriptStore<Stale extends symbol> extends Queryable {
   clear(): void
-  /** A sample without a value and without a histogram is a staleness marker. */
-  addSamples(series: LoadSeries): void
+  /** `startMs` 0: no start timestamp. */
+  append(labels: Labels, timeMs: number, value: number | Histogram | Stale, startMs?: number): void
 }
 
-export class EngineTarget implements ScriptTarget {
+export class EngineTarget<Stale extends symbol> implements ScriptTarget {
   readonly #engine: Engine
-  readonly #store: ScriptStore
+  readonly #store: ScriptStore<Stale>
+  readonly #stale: Stale
 
-  constructor(store: ScriptStore, options?: EngineOptions) {
+  /** `stale` is what the store takes for a staleness marker. */
+  constructor(store: ScriptStore<Stale>, stale: Stale, options?: EngineOptions) {
     this.#engine = new Engine(options)
     this.#store = store
+    this.#stale = stale
   }
 
   async clear(): Promise<void> {
@@ -27,7 +31,14 @@ export class EngineTarget implements ScriptTarget {
   }
 
   async load(series: readonly LoadSeries[]): Promise<void> {
-    for (const one of series) this.#store.addSamples(one)
+    for (const { labels, samples } of series) {
+      let previous: Histogram | undefined
+      for (const { timeMs, value, histogram, startTimeMs } of samples) {
+        const stored = histogram && { ...histogram, counterResetHint: storedResetHint(histogram, previous) }
+        this.#store.append(labels, timeMs, stored ?? value ?? this.#stale, startTimeMs)
+        previous = histogram
+      }
+    }
   }
 
   async instant(query: string, timeMs: number): Promise<Answer> {
