@@ -5,7 +5,7 @@
  *
  * It is the one file that knows everybody; nobody knows it but the command line and the tests.
  */
-import { Engine } from '@varve/promql'
+import { Engine, parseSelector } from '@varve/promql'
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
 import type { Env, EtcdClient } from '@varve/tsdb-core/env'
 import type { Queryable } from '@varve/tsdb-core/query'
@@ -29,8 +29,11 @@ import { CoordinatorError } from './errors.js'
 import { clientHeaders } from './fanout/client-headers.js'
 import { MergedQueryable } from './fanout/merged-queryable.js'
 import { RemoteSource } from './fanout/remote-source.js'
+import { ForwardQueue } from './forward/forward-queue.js'
+import { Forwarder } from './forward/forwarder.js'
 import { IngestService } from './ingest/ingest-service.js'
 import type { Logger } from './logging/logger.js'
+import { registerForwardMetrics } from './metrics/forward-metrics.js'
 import { Metrics } from './metrics/metrics.js'
 import { registerProcessMetrics, registerStorageMetrics } from './metrics/process-metrics.js'
 import { registerQueryMetrics } from './metrics/query-metrics.js'
@@ -79,6 +82,7 @@ export class Coordinator {
   #ingest: IngestService | undefined
   #selfScrape: SelfScrape | undefined
   #sources: readonly RemoteSource[] = []
+  #forwarders: readonly Forwarder[] = []
   #lastReload: { succeeded: boolean; timeMs: number }
   #stopped: Promise<void> | undefined
 
@@ -175,6 +179,7 @@ export class Coordinator {
     this.#etcd = await this.#connectEtcd()
     this.#database = await this.#openDatabase()
     this.#ingest = await this.#startIngest(this.#database)
+    this.#forwarders = await this.#startForwarders(this.#database)
     pipeline.ready([...health, ...this.#routes(this.#database, this.#ingest)])
     this.#startSelfScrape(this.#database)
   }
@@ -184,6 +189,7 @@ export class Coordinator {
     await this.#selfScrape?.stop()
     await this.#listener?.stop(this.#config.server.shutdown_timeout)
     await this.#ingest?.close()
+    for (const forwarder of this.#forwarders) await forwarder.stop()
     await this.#database?.close()
     await this.#etcd?.close()
   }
@@ -357,6 +363,36 @@ export class Coordinator {
         })
       }),
     )
+  }
+
+  async #startForwarders(database: Database): Promise<Forwarder[]> {
+    const { http, readText, env, logger, dataDirectory } = this.#options
+    const forwarders: Forwarder[] = []
+    for (const config of this.#config.remote_write) {
+      const headers = await clientHeaders(config, readText)
+      const forwarder = new Forwarder({
+        name: config.name,
+        url: config.url,
+        headers: () => headers.reveal(),
+        timeoutMs: config.timeout,
+        selectors: config.match.map((text) => parseSelector(text)),
+        samplesPerRequest: config.samples_per_request,
+        queue: await ForwardQueue.open({
+          files: env.files,
+          directory: `${dataDirectory}/forward/${config.name}`,
+          sizeBytesMax: config.queue_size,
+        }),
+        http,
+        clock: env.clock,
+        logger,
+        externalLabels: () => this.#config.external_labels,
+      })
+      for (const name of config.namespaces) if (database.hasNamespace(name)) forwarder.follow(database.namespace(name))
+      forwarder.start()
+      forwarders.push(forwarder)
+    }
+    registerForwardMetrics(this.#metrics, forwarders)
+    return forwarders
   }
 
   #reloadRoute(): Route {
