@@ -1,6 +1,7 @@
 import { type LoadedNative, loadNative, type NativeKernels, type NativeStatus } from './loader.js'
 
 export type { CodecKernels } from './codec.js'
+export type { IngestKernels } from './ingest.js'
 export { NativeError, type NativeKernels, type NativeMode, type NativeStatus } from './loader.js'
 
 let loaded: LoadedNative | undefined

@@ -5,9 +5,10 @@
  */
 import { createRequire } from 'node:module'
 import { CODEC_KERNELS, type CodecKernels } from './codec.js'
+import { INGEST_KERNELS, type IngestKernels } from './ingest.js'
 
 /** All batch kernels that Rust offers; each has a TypeScript twin in the package that calls it. */
-export type NativeKernels = CodecKernels
+export type NativeKernels = CodecKernels & IngestKernels
 
 export type NativeMode = 'off' | 'auto' | 'require'
 
@@ -37,7 +38,7 @@ export interface LoadedNative {
 }
 
 /** Every kernel that a binary of this version has. A topic adds its list here. */
-const KERNELS: readonly string[] = [...CODEC_KERNELS]
+const KERNELS: readonly string[] = [...CODEC_KERNELS, ...INGEST_KERNELS]
 
 const require = createRequire(import.meta.url)
 

@@ -18,12 +18,13 @@ import { HaTracker } from './door/ha-tracker.js'
 import { Relabeller } from './door/relabel.js'
 import { registerIngestMetrics } from './ingest-metrics.js'
 import { LabelCache } from './label-cache.js'
+import { bestScanner } from './native-scanner.js'
 import { RemoteWriteCounters, remoteWriteRoutes } from './remote-write-handler.js'
 import { RowWriter } from './row-writer.js'
 import { TokenBucket } from './token-bucket.js'
 import { WRITE_LIMITS, type WriteLimits } from './write-columns.js'
 import { WriteMemory, WritePipeline } from './write-pipeline.js'
-import { typescriptScanner, type WriteScanner } from './write-scanner.js'
+import type { WriteScanner } from './write-scanner.js'
 
 export interface IngestOptions {
   readonly config: Config['ingest']
@@ -78,7 +79,7 @@ export class IngestService {
   constructor(options: IngestOptions) {
     this.#options = options
     this.#config = options.config
-    this.scanner = options.scanner ?? typescriptScanner
+    this.scanner = options.scanner ?? bestScanner()
     this.#memory = new WriteMemory(limitsOf(options.config))
     new Relabeller(options.config.relabel)
     registerIngestMetrics(options.metrics, {

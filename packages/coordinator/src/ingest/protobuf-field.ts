@@ -12,27 +12,36 @@ export function varintSize(bytes: Uint8Array, at: number, end: number): number {
   return 0
 }
 
-/** The varint's value as an unsigned number; over 2^53 it is rounded. */
+/** The varint's value as an unsigned number; over 2^53 it is rounded, once. */
 export function varintNumber(bytes: Uint8Array, at: number, size: number): number {
+  if (size > 7) return varintHigh(bytes, at, size) * 2 ** 32 + varintLow(bytes, at)
   let value = 0
   let scale = 1
-  for (let i = 0; i < size && i < 9; i++) {
+  for (let i = 0; i < size; i++) {
     value += (bytes[at + i] & 0x7f) * scale
     scale *= 128
   }
-  return size === 10 ? value + (bytes[at + 9] & 1) * 2 ** 63 : value
+  return value
 }
 
 /** The varint's value as an int64; outside ±2^53 it is rounded. */
 export function varintInt64(bytes: Uint8Array, at: number, size: number): number {
   if (size < 10) return varintNumber(bytes, at, size) // At most 63 bits: it cannot be negative.
+  return (varintHigh(bytes, at, size) | 0) * 2 ** 32 + varintLow(bytes, at)
+}
+
+/** Bits 0 to 31 of a varint of at least five bytes. */
+function varintLow(bytes: Uint8Array, at: number): number {
   let low = 0
   for (let i = 0; i < 4; i++) low += (bytes[at + i] & 0x7f) * 2 ** (7 * i)
-  low += (bytes[at + 4] & 0x0f) * 2 ** 28
+  return low + (bytes[at + 4] & 0x0f) * 2 ** 28
+}
+
+/** Bits 32 to 63 of a varint of at least five bytes. */
+function varintHigh(bytes: Uint8Array, at: number, size: number): number {
   let high = (bytes[at + 4] & 0x7f) >>> 4
-  for (let i = 5; i < 9; i++) high += (bytes[at + i] & 0x7f) * 2 ** (7 * i - 32)
-  high += (bytes[at + 9] & 1) * 2 ** 31
-  return (high | 0) * 2 ** 32 + low
+  for (let i = 5; i < size && i < 9; i++) high += (bytes[at + i] & 0x7f) * 2 ** (7 * i - 32)
+  return size === 10 ? high + (bytes[at + 9] & 1) * 2 ** 31 : high
 }
 
 /** The varint's value as 64 bits. */

@@ -99,6 +99,7 @@ export function scanWriteV1(
       extras[x] = EXTRA_METADATA
       extras[x + 1] = at
       extras[x + 2] = length
+      extras.fill(0, x + 3, x + EXTRA_STRIDE)
       at = end
       continue
     }
@@ -181,9 +182,9 @@ export function scanWriteV1(
         extras[x] = innerField === 3 ? EXTRA_EXEMPLAR : EXTRA_HISTOGRAM
         extras[x + 1] = at
         extras[x + 2] = innerLength
+        extras[x + 3] = rows
         if (innerField === 4) {
           if (rows === sampleCountMax) return fail(status, FAULT.TOO_MANY_SAMPLES, innerAt)
-          extras[x + 3] = rows
           columns.timestampsMs[rows] = 0
           columns.values[rows] = 0
           rows++

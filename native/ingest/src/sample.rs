@@ -1,0 +1,64 @@
+//! One sample message: the twin of packages/coordinator/src/ingest/scan-sample.ts.
+
+use crate::fault::{self, Fault};
+use crate::protobuf::{skip, tag, varint};
+
+#[derive(Default)]
+pub struct Sample {
+    pub timestamp_ms: f64,
+    pub value_bits: u64,
+    pub start_timestamp_ms: f64,
+}
+
+#[inline]
+pub fn scan(bytes: &[u8], mut at: usize, end: usize, with_start: bool) -> Result<Sample, Fault> {
+    let mut sample = Sample::default();
+    // The form that senders write: value, then timestamp, and nothing more.
+    if end - at > 10 && bytes[at] == 0x09 && bytes[at + 9] == 0x10 {
+        if let Some((timestamp, next)) = varint(bytes, at + 10, end) {
+            if next == end {
+                sample.value_bits = bits_at(bytes, at + 1);
+                sample.timestamp_ms = timestamp as i64 as f64;
+                return Ok(sample);
+            }
+        }
+    }
+    while at < end {
+        let field_at = at;
+        let (tag, next) = tag(bytes, at, end)?;
+        at = next;
+        match tag >> 3 {
+            1 => {
+                if tag & 7 != 1 {
+                    return fault::at(fault::WIRE_TYPE, field_at);
+                }
+                if at + 8 > end {
+                    return fault::at(fault::FIELD_TOO_LONG, field_at);
+                }
+                sample.value_bits = bits_at(bytes, at);
+                at += 8;
+            }
+            field if field == 2 || (field == 3 && with_start) => {
+                if tag & 7 != 0 {
+                    return fault::at(fault::WIRE_TYPE, field_at);
+                }
+                let Some((value, next)) = varint(bytes, at, end) else { return fault::at(fault::VARINT, field_at) };
+                at = next;
+                if field == 2 {
+                    sample.timestamp_ms = value as i64 as f64;
+                } else {
+                    sample.start_timestamp_ms = value as i64 as f64;
+                }
+            }
+            _ => at = skip(bytes, at, end, tag, field_at)?,
+        }
+    }
+    Ok(sample)
+}
+
+#[inline]
+fn bits_at(bytes: &[u8], at: usize) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(eight)
+}

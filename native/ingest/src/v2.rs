@@ -1,0 +1,313 @@
+//! Remote write 2.0: the twin of packages/coordinator/src/ingest/scan-write-v2.ts, where the message is drawn.
+
+use crate::columns::{
+    status, Columns, Limits, EXTRA_EXEMPLAR, EXTRA_HISTOGRAM, EXTRA_METADATA, EXTRA_STRIDE, SYMBOL_STRIDE,
+    UNKNOWN_STRIDE,
+};
+use crate::fault::{self, Fault};
+use crate::label_cache::Cache;
+use crate::protobuf::{skip, span, tag, varint};
+use crate::sample;
+
+const REFERENCE_COUNT_MAX: usize = 2048;
+
+pub fn scan(
+    scratch: &mut [u8],
+    size: usize,
+    cache: &mut Cache,
+    columns: &mut Columns,
+    limits: &Limits,
+) -> Result<(), Fault> {
+    let symbol_count = scan_symbols(scratch, size, columns, limits)?;
+    let sample_count_max = columns.sample_count_max(limits);
+    let series_count_max = columns.series_count_max(limits);
+    let extra_count_max = columns.extra_count_max(limits);
+    let mut references = [0u32; REFERENCE_COUNT_MAX];
+    let mut rows = 0;
+    let mut unknown_count = 0;
+    let mut extra_count = 0;
+    let mut series_count = 0;
+    let mut tail = size;
+    let mut first_labels = (0, 0);
+    let mut previous = (cache.last_entry as usize).checked_sub(1);
+    let mut has_start = 0;
+    let mut metadata: Option<(usize, usize)> = None;
+    let mut metadata_name: Option<u32> = None;
+    let mut at = 0;
+
+    while at < size {
+        let field_at = at;
+        let (outer_tag, next) = tag(scratch, at, size)?;
+        if outer_tag >> 3 != 5 {
+            at = skip(scratch, next, size, outer_tag, field_at)?;
+            continue;
+        }
+        let (message_at, end) = span(scratch, next, size, field_at)?;
+        at = message_at;
+        if series_count == series_count_max {
+            return fault::at(fault::TOO_MANY_SERIES, field_at);
+        }
+        series_count += 1;
+        let first_row = rows;
+        let first_extra = extra_count;
+        let mut reference_count = 0;
+        let mut has_metadata = false;
+        while at < end {
+            let inner_at = at;
+            let (inner_tag, next) = tag(scratch, at, end)?;
+            let field = inner_tag >> 3;
+            if field > 5 {
+                at = skip(scratch, next, end, inner_tag, inner_at)?;
+                continue;
+            }
+            let (from, to) = match inner_tag & 7 {
+                2 => span(scratch, next, end, inner_at)?,
+                0 if field == 1 => match varint(scratch, next, end) {
+                    Some((_, to)) => (next, to),
+                    None => return fault::at(fault::VARINT, inner_at),
+                },
+                _ => return fault::at(fault::WIRE_TYPE, inner_at),
+            };
+            at = to;
+            match field {
+                1 => {
+                    let mut reference_at = from;
+                    while reference_at < to {
+                        let Some((reference, next)) = varint(scratch, reference_at, to) else {
+                            return fault::at(fault::VARINT, inner_at);
+                        };
+                        if reference >= symbol_count as u64 {
+                            return fault::at(fault::SYMBOL_RANGE, inner_at);
+                        }
+                        if reference_count < REFERENCE_COUNT_MAX {
+                            references[reference_count] = reference as u32;
+                        }
+                        reference_count += 1;
+                        reference_at = next;
+                    }
+                }
+                2 => {
+                    if rows == sample_count_max {
+                        return fault::at(fault::TOO_MANY_SAMPLES, inner_at);
+                    }
+                    let sample = sample::scan(scratch, from, to, true)?;
+                    columns.timestamps_ms[rows] = sample.timestamp_ms;
+                    columns.values[rows] = f64::from_bits(sample.value_bits);
+                    columns.start_timestamps_ms[rows] = sample.start_timestamp_ms;
+                    if sample.start_timestamp_ms != 0.0 {
+                        has_start = 1;
+                    }
+                    rows += 1;
+                }
+                5 => {
+                    has_metadata = true;
+                    if metadata.is_none_or(|(start, stop)| scratch[start..stop] != scratch[from..to]) {
+                        metadata_name = None;
+                    }
+                    metadata = Some((from, to));
+                }
+                _ => {
+                    if extra_count == extra_count_max {
+                        return fault::at(fault::TOO_MANY_EXTRAS, inner_at);
+                    }
+                    let kind = if field == 4 { EXTRA_EXEMPLAR } else { EXTRA_HISTOGRAM };
+                    columns.extras[extra_count * EXTRA_STRIDE..][..4].copy_from_slice(&[
+                        kind,
+                        from as u32,
+                        (to - from) as u32,
+                        rows as u32,
+                    ]);
+                    extra_count += 1;
+                    if field == 3 {
+                        if rows == sample_count_max {
+                            return fault::at(fault::TOO_MANY_SAMPLES, inner_at);
+                        }
+                        columns.timestamps_ms[rows] = 0.0;
+                        columns.values[rows] = 0.0;
+                        columns.start_timestamps_ms[rows] = 0.0;
+                        rows += 1;
+                    }
+                }
+            }
+        }
+        if reference_count % 2 != 0 {
+            return fault::at(fault::ODD_LABEL_REFERENCES, field_at);
+        }
+
+        // The labels in the form of remote write 1.0, at tail..tail + labels_length.
+        let kept = &references[..reference_count.min(REFERENCE_COUNT_MAX)];
+        let labels_length = written_size(kept, reference_count, columns.symbols, limits.label_size_max);
+        let written = labels_length <= limits.label_size_max;
+        let mut name_symbol = None;
+        if written {
+            if tail + labels_length > scratch.len() {
+                return fault::at(fault::LABELS_TOO_LONG, field_at);
+            }
+            name_symbol = write_labels(scratch, tail, kept, columns.symbols);
+        }
+        if has_metadata {
+            if name_symbol.is_none() || metadata_name != name_symbol {
+                if extra_count == extra_count_max {
+                    return fault::at(fault::TOO_MANY_EXTRAS, field_at);
+                }
+                let (start, stop) = metadata.unwrap_or((0, 0));
+                columns.extras[extra_count * EXTRA_STRIDE..][..4].copy_from_slice(&[
+                    EXTRA_METADATA,
+                    start as u32,
+                    (stop - start) as u32,
+                    0,
+                ]);
+                extra_count += 1;
+            }
+            metadata_name = name_symbol;
+        }
+        let mut entry = None;
+        if written && labels_length > 0 {
+            let labels = &scratch[tail..tail + labels_length];
+            entry = cache
+                .predicted(previous)
+                .filter(|&predicted| cache.length_of(predicted) == labels_length && cache.bytes_of(predicted) == labels)
+                .or_else(|| cache.find_after(previous, labels));
+        }
+        for extra in first_extra..extra_count {
+            columns.extras[extra * EXTRA_STRIDE + 4] = tail as u32;
+            columns.extras[extra * EXTRA_STRIDE + 5] = labels_length as u32;
+        }
+        if series_count == 1 {
+            first_labels = (tail, labels_length);
+        }
+        match entry {
+            Some(known) => {
+                columns.series_refs[first_row..rows].fill(cache.ref_of(known));
+                previous = entry;
+            }
+            None => {
+                columns.unknowns[unknown_count * UNKNOWN_STRIDE..][..UNKNOWN_STRIDE].copy_from_slice(&[
+                    tail as u32,
+                    labels_length as u32,
+                    first_row as u32,
+                    (rows - first_row) as u32,
+                ]);
+                unknown_count += 1;
+            }
+        }
+        if written && (entry.is_none() || extra_count > first_extra || series_count == 1) {
+            tail += labels_length;
+        }
+    }
+    if size > 0 && series_count == 0 && symbol_count == 0 {
+        return fault::at(fault::NOTHING_KNOWN, 0);
+    }
+    columns.status[status::SAMPLE_COUNT] = rows as u32;
+    columns.status[status::UNKNOWN_COUNT] = unknown_count as u32;
+    columns.status[status::EXTRA_COUNT] = extra_count as u32;
+    columns.status[status::SERIES_COUNT] = series_count as u32;
+    columns.status[status::SCRATCH_END] = tail as u32;
+    columns.status[status::HAS_START] = has_start;
+    columns.status[status::SYMBOL_COUNT] = symbol_count as u32;
+    columns.status[status::FIRST_LABELS] = first_labels.0 as u32;
+    columns.status[status::FIRST_LABELS_LENGTH] = first_labels.1 as u32;
+    columns.status[status::LAST_ENTRY] = previous.map_or(0, |entry| entry as u32 + 1);
+    Ok(())
+}
+
+/// Checks the frame of all top-level fields and lists the symbols.
+fn scan_symbols(scratch: &[u8], size: usize, columns: &mut Columns, limits: &Limits) -> Result<usize, Fault> {
+    let symbol_count_max = limits.symbol_count_max.min(columns.symbols.len() / SYMBOL_STRIDE);
+    let mut count = 0;
+    let mut at = 0;
+    while at < size {
+        let field_at = at;
+        let (outer_tag, next) = tag(scratch, at, size)?;
+        let field = outer_tag >> 3;
+        if field != 4 && field != 5 {
+            at = skip(scratch, next, size, outer_tag, field_at)?;
+            continue;
+        }
+        if outer_tag & 7 != 2 {
+            return fault::at(fault::WIRE_TYPE, field_at);
+        }
+        let (from, to) = span(scratch, next, size, field_at)?;
+        if field == 4 {
+            if count == symbol_count_max {
+                return fault::at(fault::TOO_MANY_SYMBOLS, field_at);
+            }
+            if count == 0 && to != from {
+                return fault::at(fault::FIRST_SYMBOL, field_at);
+            }
+            columns.symbols[count * SYMBOL_STRIDE] = from as u32;
+            columns.symbols[count * SYMBOL_STRIDE + 1] = (to - from) as u32;
+            count += 1;
+        }
+        at = to;
+    }
+    Ok(count)
+}
+
+/// The size of the labels written out; more than `max` as soon as that is sure.
+fn written_size(kept: &[u32], reference_count: usize, symbols: &[u32], max: usize) -> usize {
+    let mut size = 0;
+    for pair in kept.chunks_exact(2) {
+        let inner = inner_size(symbol(symbols, pair[0]).1, symbol(symbols, pair[1]).1);
+        size += 1 + length_size(inner) + inner;
+        if size > max {
+            return size;
+        }
+    }
+    if reference_count > kept.len() {
+        return max + 1;
+    }
+    size
+}
+
+/// Writes the labels to `tail`, and returns the symbol of the metric's name.
+fn write_labels(scratch: &mut [u8], tail: usize, kept: &[u32], symbols: &[u32]) -> Option<u32> {
+    let mut name_symbol = None;
+    let mut to = tail;
+    for pair in kept.chunks_exact(2) {
+        let (name_at, name_length) = symbol(symbols, pair[0]);
+        let (value_at, value_length) = symbol(symbols, pair[1]);
+        if scratch[name_at..name_at + name_length] == *b"__name__" {
+            name_symbol = Some(pair[1]);
+        }
+        scratch[to] = 0x0a;
+        to = write_length(scratch, to + 1, inner_size(name_length, value_length));
+        scratch[to] = 0x0a;
+        to = write_length(scratch, to + 1, name_length);
+        scratch.copy_within(name_at..name_at + name_length, to);
+        to += name_length;
+        scratch[to] = 0x12;
+        to = write_length(scratch, to + 1, value_length);
+        scratch.copy_within(value_at..value_at + value_length, to);
+        to += value_length;
+    }
+    name_symbol
+}
+
+fn symbol(symbols: &[u32], reference: u32) -> (usize, usize) {
+    let at = reference as usize * SYMBOL_STRIDE;
+    (symbols[at] as usize, symbols[at + 1] as usize)
+}
+
+fn inner_size(name_length: usize, value_length: usize) -> usize {
+    2 + length_size(name_length) + name_length + length_size(value_length) + value_length
+}
+
+fn length_size(length: usize) -> usize {
+    match length {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
+    }
+}
+
+fn write_length(bytes: &mut [u8], mut at: usize, mut length: usize) -> usize {
+    while length >= 0x80 {
+        bytes[at] = (length & 0x7f) as u8 | 0x80;
+        length >>= 7;
+        at += 1;
+    }
+    bytes[at] = length as u8;
+    at + 1
+}
