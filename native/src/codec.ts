@@ -1,8 +1,119 @@
-/** The kernels of native/binding/src/codec.rs. Who calls them is packages/gorilla-codec. */
+/**
+ * The kernels of native/binding/src/codec.rs and codec_async.rs. Who calls them is packages/gorilla-codec.
+ *
+ * `ranges` holds pairs, where item i begins and ends. A kernel returns the offset behind its last item, or the failure of the
+ * first bad item as one negative number, which `codecFailure` reads; the items before it are written. Outputs may not
+ * overlap any other array: that, and a call with wrong types or offsets, throws.
+ */
 export interface CodecKernels {
   /** The CRC32C of `bytes[start, end)`, going on from `seed`. */
   crc32c(bytes: Uint8Array, start: number, end: number, seed: number): number
+  encodeSealedValuesBatch: EncodeColumns
+  encodeSealedTimestampsBatch: EncodeColumns
+  decodeSealedValuesBatch: DecodeColumns
+  decodeSealedTimestampsBatch: DecodeColumns
+  /** Returns 0, or the failure of the first column whose checksum does not match. */
+  verifySealedColumns(bytes: Uint8Array, ranges: Uint32Array): number
+  encodeGorillaBatch: EncodeChunks
+  decodeGorillaBatch: DecodeChunks
+  encodeXorChunkBatch: EncodeChunks
+  decodeXorChunkBatch: DecodeChunks
+  encodeSealedValuesAsync(values: Float64Array, ranges: Uint32Array): Promise<EncodedColumns>
+  encodeSealedTimestampsAsync(timestampsMs: Float64Array, ranges: Uint32Array): Promise<EncodedColumns>
+  /** Decodes at most `room` samples. */
+  decodeSealedValuesAsync(bytes: Uint8Array, ranges: Uint32Array, room: number): Promise<DecodedColumns>
+  decodeSealedTimestampsAsync(bytes: Uint8Array, ranges: Uint32Array, room: number): Promise<DecodedColumns>
+}
+
+export type EncodeColumns = (
+  column: Float64Array,
+  ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+) => number
+
+export type DecodeColumns = (
+  bytes: Uint8Array,
+  ranges: Uint32Array,
+  out: Float64Array,
+  outOffset: number,
+  counts: Uint32Array,
+) => number
+
+export type EncodeChunks = (
+  timestampsMs: Float64Array,
+  values: Float64Array,
+  ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+) => number
+
+export type DecodeChunks = (
+  bytes: Uint8Array,
+  ranges: Uint32Array,
+  timestampsMs: Float64Array,
+  values: Float64Array,
+  outOffset: number,
+  counts: Uint32Array,
+) => number
+
+/** What an encoding task brings: all columns one behind the other, and the offset behind each. */
+export interface EncodedColumns {
+  end: number
+  out: Uint8Array
+  ends: Uint32Array
+}
+
+/** What a decoding task brings: the samples of all columns one behind the other, and how many each had. */
+export interface DecodedColumns {
+  end: number
+  out: Float64Array
+  counts: Uint32Array
 }
 
 /** Their names, by which the loader sees that a binary was built from these sources. */
-export const CODEC_KERNELS: readonly (keyof CodecKernels)[] = ['crc32c']
+export const CODEC_KERNELS: readonly (keyof CodecKernels)[] = [
+  'crc32c',
+  'encodeSealedValuesBatch',
+  'encodeSealedTimestampsBatch',
+  'decodeSealedValuesBatch',
+  'decodeSealedTimestampsBatch',
+  'verifySealedColumns',
+  'encodeGorillaBatch',
+  'decodeGorillaBatch',
+  'encodeXorChunkBatch',
+  'decodeXorChunkBatch',
+  'encodeSealedValuesAsync',
+  'encodeSealedTimestampsAsync',
+  'decodeSealedValuesAsync',
+  'decodeSealedTimestampsAsync',
+]
+
+/** The codes of native/codec/src/error.rs, by their number. */
+const CODES = [
+  undefined,
+  'INVALID_ARGUMENT',
+  'TIMESTAMP_OUT_OF_RANGE',
+  'OUTPUT_TOO_SMALL',
+  'CHUNK_FULL',
+  'TRUNCATED',
+  'CORRUPT_CHUNK',
+  'CHECKSUM_MISMATCH',
+  'UNSUPPORTED_ENCODING',
+] as const
+
+/** Why a kernel failed: the code, and the bit of the buffer at which the wrong field begins, or -1. */
+export interface CodecFailure {
+  code: Exclude<(typeof CODES)[number], undefined>
+  bitOffset: number
+}
+
+/** Reads a kernel's result: undefined if it succeeded. */
+export function codecFailure(result: number): CodecFailure | undefined {
+  if (result >= 0) return undefined
+  const code = CODES[-result % 16]
+  if (code === undefined) throw new Error(`a codec kernel returned ${result}, which names no code`)
+  return { code, bitOffset: Math.floor(-result / 16) - 1 }
+}

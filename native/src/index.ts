@@ -1,6 +1,14 @@
 import { type LoadedNative, loadNative, type NativeKernels, type NativeStatus } from './loader.js'
 
-export type { CodecKernels } from './codec.js'
+export {
+  type CodecFailure,
+  type CodecKernels,
+  codecFailure,
+  type DecodeChunks,
+  type DecodeColumns,
+  type EncodeChunks,
+  type EncodeColumns,
+} from './codec.js'
 export type { IngestKernels } from './ingest.js'
 export { NativeError, type NativeKernels, type NativeMode, type NativeStatus } from './loader.js'
 

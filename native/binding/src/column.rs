@@ -58,7 +58,6 @@ impl<'call, T: Element> Column<'call, T> {
 
     /// # Safety
     /// No other slice from memory that overlaps this column may be alive.
-    #[allow(dead_code)] // Until the first kernel with an output.
     pub unsafe fn as_mut_slice(&mut self) -> &'call mut [T] {
         if self.length == 0 {
             return &mut [];

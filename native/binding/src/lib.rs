@@ -7,5 +7,6 @@
 //! - offsets and counts come in as `f64` and are checked: what JavaScript sends may be negative, fractional or NaN.
 
 mod codec;
+mod codec_async;
 mod column;
 mod ingest;

@@ -196,8 +196,9 @@ export function decodeGorilla(
       }
       if (delta < 0 || delta >= INTEGER_EXACT_MAX) throw misplaced(start)
     }
+    // Subtracted, since a sum beyond 2^53 may round down to it.
+    if (timestamp > 0 && delta > INTEGER_EXACT_MAX - timestamp) throw misplaced(start)
     timestamp += delta
-    if (timestamp > INTEGER_EXACT_MAX) throw misplaced(start)
     readXorValue(reader, xor)
     timestampsMs[index] = timestamp
     halves[2 * index + LOW] = xor.low

@@ -1,14 +1,18 @@
+export {
+  decodeSealedTimestampsBatch,
+  decodeSealedValuesAsync,
+  decodeSealedValuesBatch,
+  decodeXorChunkBatch,
+  encodeSealedTimestampsBatch,
+  encodeSealedValuesAsync,
+  encodeSealedValuesBatch,
+  encodeXorChunkBatch,
+} from './batch.js'
 export { crc32c } from './crc32c.js'
 export { CodecError, type CodecErrorCode } from './errors.js'
 export { decodeGorilla, GorillaEncoder } from './gorilla.js'
 export { decodeIntegerColumn, encodeIntegerColumn, integerColumnSizeMax, isIntegerColumn } from './integer-column.js'
 export { SAMPLES_PER_CHUNK_MAX } from './limits.js'
-export {
-  decodeSealedTimestampsBatch,
-  decodeSealedValuesBatch,
-  encodeSealedTimestampsBatch,
-  encodeSealedValuesBatch,
-} from './sealed-batch.js'
 export {
   decodeSealedTimestamps,
   encodeSealedTimestamps,

@@ -139,6 +139,7 @@ function stepOf(timestampsMs: Float64Array, from: number, to: number): number {
   return step * steps <= SPAN_MAX ? step : 0
 }
 
+const LAST_WANTED = 'a last timestamp in [first, 2^53]'
 const HEADER = { encoding: 0, count: 0, firstMs: 0, lastMs: 0 }
 
 function readHeader(reader: ByteReader): void {
@@ -146,10 +147,14 @@ function readHeader(reader: ByteReader): void {
   HEADER.count = readCount(reader)
   HEADER.firstMs = reader.signedVarint()
   const start = reader.at
-  HEADER.lastMs = HEADER.encoding === ENCODING_RAW ? reader.signedVarint() : HEADER.firstMs + reader.varint()
-  if (HEADER.lastMs > INTEGER_EXACT_MAX || HEADER.lastMs < HEADER.firstMs) {
-    throw corrupt(start, 'a last timestamp in [first, 2^53]')
+  if (HEADER.encoding === ENCODING_RAW) HEADER.lastMs = reader.signedVarint()
+  else {
+    const span = reader.varint()
+    // Subtracted, since a sum beyond 2^53 may round down to it.
+    if (HEADER.firstMs > 0 && span > INTEGER_EXACT_MAX - HEADER.firstMs) throw corrupt(start, LAST_WANTED)
+    HEADER.lastMs = HEADER.firstMs + span
   }
+  if (HEADER.lastMs < HEADER.firstMs) throw corrupt(start, LAST_WANTED)
   if (HEADER.encoding === ENCODING_PACKED && HEADER.lastMs - HEADER.firstMs > SPAN_MAX) {
     throw corrupt(start, 'a span of at most 2^48 ms')
   }
@@ -195,8 +200,10 @@ export function decodeSealedTimestamps(
   checkRoom(out.length, outOffset, count)
   const start = reader.at
   if (encoding === ENCODING_REGULAR) {
-    const step = count > 1 ? (lastMs - firstMs) / (count - 1) : 0
-    if (!Number.isInteger(step) || (count === 1 && lastMs !== firstMs)) throw corrupt(start, 'a span of whole steps')
+    const span = lastMs - firstMs
+    // A remainder, since a quotient may round to an integer that it is not.
+    if (count > 1 ? span % (count - 1) !== 0 : span !== 0) throw corrupt(start, 'a span of whole steps')
+    const step = count > 1 ? span / (count - 1) : 0
     for (let index = 0; index < count; index++) out[outOffset + index] = firstMs + index * step
   } else {
     if (encoding === ENCODING_PACKED) decodePacked(reader, count, firstMs, out, outOffset)

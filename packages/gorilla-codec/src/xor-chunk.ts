@@ -36,7 +36,7 @@ export function xorChunkSizeMax(count: number): number {
  * Encodes the samples [from, to) as one XOR chunk at `offset` of `out` and returns the offset behind it. Prometheus cuts its
  * chunks at about 120 samples; 65535 are the most that one can hold.
  *
- * @throws {CodecError} `TIMESTAMP_OUT_OF_RANGE` for a timestamp that is no integer within ±2^53 or falls;
+ * @throws {CodecError} `TIMESTAMP_OUT_OF_RANGE` for a timestamp that is no integer inside ±2^53 or falls, or a gap of 2^53;
  *   `INVALID_ARGUMENT`; `OUTPUT_TOO_SMALL` if `out` has not `xorChunkSizeMax(to - from)` bytes from `offset` on.
  */
 export function encodeXorChunk(
@@ -53,26 +53,26 @@ export function encodeXorChunk(
   writeBits(writer, to - from, 16)
   const halves = halvesOf(values)
   const xor = newXorEncoderState()
-  let previous = -INTEGER_EXACT_MAX
+  let previous = 1 - INTEGER_EXACT_MAX
   let delta = 0
   for (let index = from; index < to; index++) {
     const timestamp = timestampsMs[index]
-    if (!(timestamp >= previous && timestamp <= INTEGER_EXACT_MAX && Math.floor(timestamp) === timestamp)) {
-      const message = `timestamp ${index} is ${timestamp}, wanted an integer in [${previous}, 2^53]`
+    const next = timestamp - previous
+    if (!(next >= 0 && timestamp < INTEGER_EXACT_MAX && Math.floor(timestamp) === timestamp)) {
+      const message = `timestamp ${index} is ${timestamp}, wanted an integer in [${previous}, 2^53)`
       throw new CodecError('TIMESTAMP_OUT_OF_RANGE', message)
     }
     const low = halves[2 * index + LOW]
     const high = halves[2 * index + HIGH]
     if (index === from) {
-      writeVarint(writer, timestamp < 0 ? -2 * (timestamp + 1) + 1 : 2 * timestamp)
+      writeZigzagVarint(writer, timestamp)
       writeBits(writer, high, 32)
       writeBits(writer, low, 32)
       xor.low = low
       xor.high = high
     } else {
-      const next = timestamp - previous
-      if (next > INTEGER_EXACT_MAX) {
-        const message = `timestamp ${index} is ${next} ms after the one before, wanted at most 2^53`
+      if (next >= INTEGER_EXACT_MAX) {
+        const message = `timestamp ${index} is ${next} ms after the one before, wanted less than 2^53`
         throw new CodecError('TIMESTAMP_OUT_OF_RANGE', message)
       }
       if (index === from + 1) writeVarint(writer, next)
@@ -83,6 +83,17 @@ export function encodeXorChunk(
     previous = timestamp
   }
   return finishBits(writer)
+}
+
+/** By sign and magnitude, since twice a timestamp may have more bits than a float64 holds. */
+function writeZigzagVarint(writer: BitWriter, value: number): void {
+  const magnitude = value < 0 ? -value - 1 : value
+  const lowest = ((magnitude % 64) << 1) | (value < 0 ? 1 : 0)
+  if (magnitude < 64) writeBits(writer, lowest, 8)
+  else {
+    writeBits(writer, lowest | 128, 8)
+    writeVarint(writer, Math.floor(magnitude / 64))
+  }
 }
 
 function writeVarint(writer: BitWriter, value: number): void {
@@ -108,7 +119,7 @@ function writeDeltaOfDelta(writer: BitWriter, dod: number): void {
 /**
  * Decodes the XOR chunk `bytes[offset, endOffset)` into two columns from `outOffset` on and returns the sample count.
  *
- * Timestamps come as they are, ordered or not, but must be integers within ±2^53. Bytes behind the last sample are not
+ * Timestamps come as they are, ordered or not, but must be integers inside ±2^53, and so their gaps. Bytes behind the last sample are not
  * looked at, as in Prometheus.
  * @throws {CodecError} `TRUNCATED` or `CORRUPT_CHUNK` with the bit offset of the wrong field, `OUTPUT_TOO_SMALL`,
  *   `INVALID_ARGUMENT`. The decoded part of the columns is then undefined.
@@ -131,13 +142,18 @@ export function decodeXorChunk(
   for (let index = 0; index < count; index++) {
     const start = reader.position
     if (index === 0) {
-      const zigzag = readVarint(reader)
-      timestamp = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+      readVarint(reader)
+      const half = varintHigh * 134217728 + (varintLow >>> 1)
+      timestamp = varintLow & 1 ? -half - 1 : half
     } else {
-      delta = index === 1 ? readVarint(reader) : delta + readDeltaOfDelta(reader)
+      if (index === 1) {
+        readVarint(reader)
+        delta = varintHigh * 268435456 + varintLow
+      } else delta += readDeltaOfDelta(reader)
       timestamp += delta
     }
-    if (!(Math.abs(delta) <= INTEGER_EXACT_MAX && Math.abs(timestamp) <= INTEGER_EXACT_MAX)) throw outOfRange(start)
+    // Inside, not within: what lies beyond may round to 2^53 itself, but not below it.
+    if (!(Math.abs(delta) < INTEGER_EXACT_MAX && Math.abs(timestamp) < INTEGER_EXACT_MAX)) throw outOfRange(start)
     if (index === 0) {
       xor.high = reader.bits(32)
       xor.low = reader.bits(32)
@@ -149,16 +165,20 @@ export function decodeXorChunk(
   return count
 }
 
-/** Reads a varint of at most 2^54, which is twice the largest timestamp. */
-function readVarint(reader: BitReader): number {
+/** The upper and the lower 28 bits of the varint that was read last: it may have more bits than a float64 holds. */
+let varintHigh = 0
+let varintLow = 0
+
+/** Reads a varint of at most 8 bytes. */
+function readVarint(reader: BitReader): void {
   const start = reader.position
-  let value = 0
-  let unit = 1
-  for (let count = 0; count < 8; count++) {
+  varintHigh = 0
+  varintLow = 0
+  for (let index = 0; index < 8; index++) {
     const byte = reader.bits(8)
-    value += (byte & 127) * unit
-    if (byte < 128) return value
-    unit *= 128
+    if (index < 4) varintLow |= (byte & 127) << (7 * index)
+    else varintHigh |= (byte & 127) << (7 * (index - 4))
+    if (byte < 128) return
   }
   throw outOfRange(start)
 }
@@ -174,12 +194,12 @@ function readDeltaOfDelta(reader: BitReader): number {
   }
   const high = reader.bits(32) | 0
   const low = reader.bits(32)
-  // Beyond ±2^54 no two differences of timestamps within ±2^53 lie.
-  if (high >= 1 << 22 || high < -(1 << 22)) throw outOfRange(start)
+  // The second difference of rising timestamps is no larger than they are.
+  if (high >= 1 << 21 || high < -(1 << 21)) throw outOfRange(start)
   return high * 4294967296 + low
 }
 
 function outOfRange(start: number): CodecError {
-  const message = `bit ${start} of the chunk: expected a timestamp within ±2^53`
+  const message = `bit ${start} of the chunk: expected a timestamp inside ±2^53`
   return new CodecError('CORRUPT_CHUNK', message, start)
 }

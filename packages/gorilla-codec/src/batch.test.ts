@@ -4,7 +4,7 @@ import {
   decodeSealedValuesBatch,
   encodeSealedTimestampsBatch,
   encodeSealedValuesBatch,
-} from './sealed-batch.js'
+} from './batch.js'
 import { encodeSealedValues, sealedValuesSizeMax } from './sealed-values.js'
 
 const VALUES = Float64Array.of(1, 2, 4, 8, 8, 8, 0.5, Number.NaN, -0)

@@ -1,0 +1,265 @@
+//! A run of integers, as sealed columns store them: the twin of gorilla-codec/src/packed-integers.ts, which draws it.
+
+use crate::bit_packing::{pack, packed_size, unpack};
+use crate::byte_reader::ByteReader;
+use crate::byte_writer::{write_signed_varint, write_varint};
+use crate::error::{corrupt, Result};
+use crate::integer_plan::{
+    plan_integers, IntegerPlan, PATCHES_BITMAP, PATCHES_NONE, TRANSFORM_DELTA, TRANSFORM_DELTA2,
+};
+use crate::limits::{bit_width, DIFFERENCE_MAX, SCALED_MAX};
+use crate::positions::{read_positions, write_positions};
+use crate::scratch::Scratch;
+
+/// The header's fields at their longest.
+pub const PACKED_INTEGERS_HEADER_SIZE_MAX: usize = 3 + 9 + 9 + 3;
+
+const SIGNED_PATCHES: u8 = 1 << 4;
+const WIDTH_MAX: u32 = 52;
+const PATCH_WIDTH_MAX: u32 = 53;
+const PRODUCT_BITS_MAX: u32 = 60;
+
+/// A run that is planned and not yet written.
+pub struct PreparedIntegers {
+    plan: IntegerPlan,
+    pub divisor: f64,
+    first_delta: f64,
+    /// How many residuals stand in `scratch.residuals`.
+    length: usize,
+    pub size_bytes: usize,
+}
+
+/// Plans `scratch.integers[..count]`, which it turns into m.
+pub fn prepare_integers(scratch: &mut Scratch, count: usize) -> PreparedIntegers {
+    let integers = &mut scratch.integers[..count];
+    let divisor = divide_out(integers);
+    if count < 2 || divisor == 0.0 {
+        scratch.residuals[..count - 1].fill(0.0);
+        let plan = IntegerPlan { cost_bits: 0.0, ..IntegerPlan::default() };
+        return PreparedIntegers { plan, divisor: 1.0, first_delta: 0.0, length: count - 1, size_bytes: 3 };
+    }
+    let (plan, length) = plan_integers(integers, &mut scratch.residuals, &mut scratch.candidate);
+    let first_delta = if plan.transform == TRANSFORM_DELTA2 { integers[1] } else { 0.0 };
+    let size_bytes = PACKED_INTEGERS_HEADER_SIZE_MAX + (plan.cost_bits as usize).div_ceil(8);
+    PreparedIntegers { plan, divisor, first_delta, length, size_bytes }
+}
+
+/// Writes a prepared run and returns the next offset.
+pub fn pack_prepared(prepared: &PreparedIntegers, scratch: &mut Scratch, out: &mut [u8], mut at: usize) -> usize {
+    let PreparedIntegers { plan, first_delta, length, .. } = prepared;
+    let &IntegerPlan { transform, base, width, patch_form, patches_signed, patch_width, patch_count, .. } = plan;
+    out[at] = transform | patch_form << 2 | if patches_signed { SIGNED_PATCHES } else { 0 };
+    out[at + 1] = width as u8;
+    at = write_signed_varint(out, at + 2, base as i64);
+    if transform == TRANSFORM_DELTA2 {
+        at = write_signed_varint(out, at, *first_delta as i64);
+    }
+    let residuals = &scratch.residuals[..*length];
+    let base = base as i64;
+    if patch_form == PATCHES_NONE {
+        return pack(residuals.iter().map(|&residual| (residual as i64 - base) as u64), width, out, at);
+    }
+    at = write_varint(out, at, patch_count as u64);
+    out[at] = patch_width as u8;
+    at += 1;
+    let mut found = 0;
+    for (index, &residual) in residuals.iter().enumerate() {
+        // Two's complement does both at once: the shift rounds down, and packing keeps the low bits alone.
+        let above = (residual as i64 - base) >> width;
+        if above != 0 {
+            scratch.positions[found] = index as u32;
+            scratch.patches[found] = match (patches_signed, above > 0) {
+                (false, _) => above - 1,
+                (true, true) => 2 * above - 1,
+                (true, false) => -2 * above - 2,
+            } as u64;
+            found += 1;
+        }
+    }
+    debug_assert_eq!(found, patch_count, "the plan counted the patches");
+    at = pack(residuals.iter().map(|&residual| (residual as i64 - base) as u64), width, out, at);
+    at = write_positions(&scratch.positions[..found], *length, patch_form == PATCHES_BITMAP, out, at);
+    pack(scratch.patches[..found].iter().copied(), patch_width, out, at)
+}
+
+/// Reads a run of `out.len()` integers that begins with `first`; `divisor` is in [1, 2^52].
+pub fn unpack_integers(
+    reader: &mut ByteReader,
+    first: i64,
+    divisor: i64,
+    scratch: &mut Scratch,
+    out: &mut [i64],
+) -> Result<()> {
+    let count = out.len();
+    let start = reader.at;
+    let flags = reader.byte()?;
+    let transform = flags & 3;
+    let patch_form = flags >> 2 & 3;
+    let unknown = flags >= 32 || transform > TRANSFORM_DELTA2 || patch_form > PATCHES_BITMAP;
+    let skipped = if transform == TRANSFORM_DELTA2 { 2 } else { 1 };
+    if unknown || (patch_form == PATCHES_NONE && flags & SIGNED_PATCHES != 0) || count < skipped {
+        return Err(corrupt(start));
+    }
+    let length = count - skipped;
+    let width = u32::from(reader.byte()?);
+    if width > WIDTH_MAX {
+        return Err(corrupt(start + 1));
+    }
+    let divisor_bits = bit_width(divisor as u64);
+    let base = read_difference(reader, divisor_bits)?;
+    let first_delta = if transform == TRANSFORM_DELTA2 { read_difference(reader, divisor_bits)? } else { 0 };
+    let mut patch_count = 0;
+    let mut patch_width = 0;
+    if patch_form != PATCHES_NONE {
+        let at = reader.at;
+        let stored = reader.varint()?;
+        if stored < 1 || stored > length as i64 {
+            return Err(corrupt(at));
+        }
+        patch_count = stored as usize;
+        let at = reader.at;
+        patch_width = u32::from(reader.byte()?);
+        if patch_width > PATCH_WIDTH_MAX {
+            return Err(corrupt(at));
+        }
+    }
+    if divisor_bits + width + patch_width > PRODUCT_BITS_MAX {
+        return Err(corrupt(start + 1));
+    }
+
+    let lows_at = reader.skip(packed_size(length, width))?;
+    let lows = as_words(&mut out[skipped..]);
+    unpack(reader.bytes, lows_at, width, lows);
+    if patch_form != PATCHES_NONE {
+        let Scratch { words, positions, patches, .. } = scratch;
+        read_positions(reader, patch_count, length, patch_form == PATCHES_BITMAP, words, positions)?;
+        let patches_at = reader.skip(packed_size(patch_count, patch_width))?;
+        let patches = &mut patches[..patch_count];
+        unpack(reader.bytes, patches_at, patch_width, patches);
+        let signed = flags & SIGNED_PATCHES != 0;
+        for (&position, &stored) in positions[..patch_count].iter().zip(patches.iter()) {
+            let stored = stored as i64;
+            let above = match (signed, stored & 1 == 1) {
+                (false, _) => stored + 1,
+                (true, true) => stored / 2 + 1,
+                (true, false) => -(stored / 2) - 1,
+            };
+            // Below 2^60 by the check of the widths; a low has no bits in common with it.
+            let low = &mut lows[position as usize];
+            *low = low.wrapping_add((above << width) as u64);
+        }
+    }
+
+    out[0] = first;
+    if transform == TRANSFORM_DELTA2 {
+        out[1] = first + divisor * first_delta;
+    }
+    // Until the first number out of range no sum wraps, and from then on the check has seen it: see checkRange in TypeScript.
+    let mut outside = out_of_range(out[skipped - 1]);
+    let (done, lows) = out.split_at_mut(skipped);
+    let mut number = done[skipped - 1];
+    let scaled_base = base.wrapping_mul(divisor);
+    match (transform, divisor) {
+        (TRANSFORM_DELTA, 1) => {
+            for slot in lows {
+                number = number.wrapping_add(base).wrapping_add(*slot);
+                outside |= out_of_range(number);
+                *slot = number;
+            }
+        }
+        (TRANSFORM_DELTA, _) => {
+            for slot in lows {
+                number = number.wrapping_add(scaled_base).wrapping_add(slot.wrapping_mul(divisor));
+                outside |= out_of_range(number);
+                *slot = number;
+            }
+        }
+        (TRANSFORM_DELTA2, _) => {
+            let mut delta = divisor * first_delta;
+            for slot in lows {
+                delta = delta.wrapping_add(scaled_base).wrapping_add(slot.wrapping_mul(divisor));
+                number = number.wrapping_add(delta);
+                outside |= out_of_range(number);
+                *slot = number;
+            }
+        }
+        (_, 1) => {
+            let offset = first + base;
+            for slot in lows {
+                let number = offset.wrapping_add(*slot);
+                outside |= out_of_range(number);
+                *slot = number;
+            }
+        }
+        _ => {
+            let offset = first.wrapping_add(scaled_base);
+            for slot in lows {
+                let number = offset.wrapping_add(slot.wrapping_mul(divisor));
+                outside |= out_of_range(number);
+                *slot = number;
+            }
+        }
+    }
+    if outside != 0 {
+        return Err(corrupt(start));
+    }
+    Ok(())
+}
+
+/// Not zero for a number outside ±2^50; collected by `|` over a run.
+#[inline(always)]
+fn out_of_range(number: i64) -> u64 {
+    u64::from(number.wrapping_add(SCALED_MAX) as u64 > (SCALED_MAX as u64) << 1)
+}
+
+/// A base or first delta: within ±2^52, and its product with the divisor within 60 bits.
+fn read_difference(reader: &mut ByteReader, divisor_bits: u32) -> Result<i64> {
+    let at = reader.at;
+    let difference = reader.signed_varint()?;
+    if divisor_bits + bit_width(difference.unsigned_abs()) > PRODUCT_BITS_MAX || difference.abs() > DIFFERENCE_MAX {
+        return Err(corrupt(at));
+    }
+    Ok(difference)
+}
+
+fn as_words(numbers: &mut [i64]) -> &mut [u64] {
+    // SAFETY: i64 and u64 have the same size and alignment, and every bit pattern is valid for both.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) }
+}
+
+/// Subtracts the first number, divides by the greatest common divisor of the rest and returns it; 0 if all are equal.
+fn divide_out(integers: &mut [f64]) -> f64 {
+    let first = integers[0];
+    let mut divisor = 0.0;
+    for pair in integers.windows(2) {
+        let distance = (pair[1] - pair[0]).abs();
+        if distance == 0.0 {
+            continue;
+        }
+        if divisor == 0.0 {
+            divisor = distance;
+        } else if (distance / divisor).floor() * divisor != distance {
+            divisor = greatest_common_divisor(divisor as u64, distance as u64) as f64;
+        }
+        if divisor == 1.0 {
+            break;
+        }
+    }
+    if divisor > 1.0 {
+        for slot in integers {
+            *slot = (*slot - first) / divisor;
+        }
+    } else {
+        for slot in integers {
+            *slot -= first;
+        }
+    }
+    divisor
+}
+
+fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}

@@ -1,0 +1,158 @@
+/**
+ * What every batch codec must do: read and write the golden vectors, refuse the reject vectors with their code and bit
+ * offset, and on generated input do bit by bit what the reference does.
+ */
+import { describe, expect, test } from 'vitest'
+import { type BatchCodec, gorillaSizeMax, typescriptCodec } from './batch-codec.js'
+import { CodecError } from './errors.js'
+import { sealedValuesSizeMax } from './sealed-values.js'
+import { expectSameBits } from './testing/expect-bits.js'
+import { hostileChunk } from './testing/hostile-chunks.js'
+import { SeededRandom } from './testing/random.js'
+import { chunkLength, TIMESTAMP_KINDS, VALUE_KINDS } from './testing/sample-columns.js'
+import { type ChunkFormat, goldenVectors, rejectVectors } from './testing/vectors.js'
+
+/** What a call did: what it returned and wrote, or how it failed. */
+export interface Outcome {
+  error?: { code: string; bitOffset: number }
+  bytes?: Uint8Array
+  timestampsMs?: Float64Array
+  values?: Float64Array
+}
+
+/** Encodes one chunk of a format, or reports the error. */
+export function encodeOne(
+  codec: BatchCodec,
+  format: ChunkFormat,
+  timestampsMs: Float64Array,
+  values: Float64Array,
+): Outcome {
+  const count = Math.max(timestampsMs.length, values.length)
+  const out = new Uint8Array(Math.max(sealedValuesSizeMax(count), gorillaSizeMax(count)))
+  const ends = new Uint32Array(1)
+  const ranges = Uint32Array.of(0, count)
+  return attempt(() => {
+    if (format === 'sealed-values') codec.encodeSealedValuesBatch(values, ranges, out, 0, ends)
+    else if (format === 'sealed-timestamps') codec.encodeSealedTimestampsBatch(timestampsMs, ranges, out, 0, ends)
+    else if (format === 'gorilla') codec.encodeGorillaBatch(timestampsMs, values, ranges, out, 0, ends)
+    else codec.encodeXorChunkBatch(timestampsMs, values, ranges, out, 0, ends)
+    return { bytes: out.subarray(0, ends[0]) }
+  })
+}
+
+/** Decodes one chunk of a format that has room for `room` samples, or reports the error. */
+export function decodeOne(
+  codec: BatchCodec,
+  format: ChunkFormat,
+  bytes: Uint8Array,
+  room: number,
+  [offset, end]: [number, number] = [0, bytes.length],
+): Outcome {
+  const timestampsMs = new Float64Array(room)
+  const values = new Float64Array(room)
+  const counts = new Uint32Array(1)
+  const ranges = Uint32Array.of(offset, end)
+  return attempt(() => {
+    if (format === 'sealed-values') {
+      codec.decodeSealedValuesBatch(bytes, ranges, values, 0, counts)
+      return { values: values.subarray(0, counts[0]) }
+    }
+    if (format === 'sealed-timestamps') {
+      codec.decodeSealedTimestampsBatch(bytes, ranges, timestampsMs, 0, counts)
+      return { timestampsMs: timestampsMs.subarray(0, counts[0]) }
+    }
+    if (format === 'gorilla') codec.decodeGorillaBatch(bytes, ranges, timestampsMs, values, 0, counts)
+    else codec.decodeXorChunkBatch(bytes, ranges, timestampsMs, values, 0, counts)
+    return { timestampsMs: timestampsMs.subarray(0, counts[0]), values: values.subarray(0, counts[0]) }
+  })
+}
+
+function attempt(run: () => Outcome): Outcome {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error
+    return { error: { code: error.code, bitOffset: error.bitOffset } }
+  }
+}
+
+/** Fails unless both outcomes are the same, bit by bit. */
+export function expectSameOutcome(actual: Outcome, expected: Outcome, hint: string): void {
+  if (JSON.stringify(actual.error) !== JSON.stringify(expected.error)) {
+    expect(actual.error, hint).toEqual(expected.error)
+  }
+  if (expected.error !== undefined) return
+  if (expected.bytes !== undefined && Buffer.compare(actual.bytes!, expected.bytes) !== 0) {
+    expect([...actual.bytes!], hint).toEqual([...expected.bytes])
+  }
+  if (expected.values !== undefined) expectSameBits(actual.values!, expected.values, hint)
+  if (expected.timestampsMs !== undefined) expectSameBits(actual.timestampsMs!, expected.timestampsMs, hint)
+}
+
+const FORMATS: ChunkFormat[] = ['sealed-values', 'sealed-timestamps', 'gorilla', 'xor-chunk']
+
+/** Runs the suite; `hostileInputs` is how many damaged chunks are tried. */
+export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
+  describe(`${codec.name} codec`, () => {
+    test.each(goldenVectors())('golden vector: $name', ({ format, timestampsMs, values, encoded }) => {
+      expectSameOutcome(encodeOne(codec, format, timestampsMs, values), { bytes: encoded }, format)
+      const count = Math.max(timestampsMs.length, values.length)
+      const expected: Outcome = {}
+      if (format !== 'sealed-timestamps') expected.values = values
+      if (format !== 'sealed-values') expected.timestampsMs = timestampsMs
+      expectSameOutcome(decodeOne(codec, format, encoded, count), expected, format)
+    })
+
+    test.each(rejectVectors())('reject vector: $name', ({ format, bytes, code, bitOffset }) => {
+      expect(decodeOne(codec, format, bytes, 65_535).error).toEqual({ code, bitOffset })
+    })
+
+    test.each(FORMATS)('%s: generated columns give the bytes of the reference, and come back', (format) => {
+      for (const [valueKind, fillValues] of Object.entries(VALUE_KINDS)) {
+        for (const [timeKind, fillTimestamps] of Object.entries(TIMESTAMP_KINDS)) {
+          const random = new SeededRandom(valueKind.length * 31 + timeKind.length)
+          const count = chunkLength(random)
+          const values = new Float64Array(count)
+          const timestampsMs = new Float64Array(count)
+          fillValues(random, values)
+          fillTimestamps(random, timestampsMs)
+          const hint = `${valueKind}, ${timeKind}`
+          const encoded = encodeOne(codec, format, timestampsMs, values)
+          expectSameOutcome(encoded, encodeOne(typescriptCodec, format, timestampsMs, values), hint)
+          if (encoded.bytes === undefined) continue
+          const decoded = decodeOne(codec, format, encoded.bytes, count)
+          expect(decoded.error, hint).toBeUndefined()
+          if (decoded.values !== undefined) expectSameBits(decoded.values, values, hint)
+          if (decoded.timestampsMs !== undefined) expectSameBits(decoded.timestampsMs, timestampsMs, hint)
+        }
+      }
+    })
+
+    test.each(FORMATS)('%s: damaged chunks get the verdict of the reference', (format) => {
+      const seed = Number(process.env.SEED ?? 1)
+      for (let input = 0; input < hostileInputs / FORMATS.length; input++) {
+        const random = new SeededRandom(seed + input)
+        const { bytes, range, room } = hostileChunk(random, format)
+        const hint = `SEED=${seed + input} npx vitest run packages/gorilla-codec/src/batch-codec.test.ts`
+        const expected = decodeOne(typescriptCodec, format, bytes, room, range)
+        expectSameOutcome(decodeOne(codec, format, bytes, room, range), expected, hint)
+      }
+    })
+
+    test('an output that overlaps another column is refused', () => {
+      const buffer = new ArrayBuffer(1024)
+      const values = new Float64Array(buffer, 0, 8)
+      const out = new Uint8Array(buffer, 56)
+      const ranges = Uint32Array.of(0, 8)
+      const refused = expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('overlaps'),
+      })
+      expect(() => codec.encodeSealedValuesBatch(values, ranges, out, 0, new Uint32Array(1))).toThrow(refused)
+      const bytes = new Uint8Array(buffer, 0, 60)
+      expect(() => codec.decodeSealedValuesBatch(bytes, ranges, values, 0, new Uint32Array(1))).toThrow(refused)
+      const counts = new Uint32Array(buffer, 0, 1)
+      expect(() => codec.decodeSealedValuesBatch(new Uint8Array(60), ranges, values, 0, counts)).toThrow(refused)
+    })
+  })
+}

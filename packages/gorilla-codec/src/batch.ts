@@ -1,0 +1,149 @@
+/** The batch calls of the package: each goes to the native codec where it is loaded, to TypeScript otherwise. */
+import { codecFailure, nativeKernels } from '@varve/native'
+import { typescriptCodec } from './batch-codec.js'
+import { CodecError } from './errors.js'
+import { batchCodec } from './native-codec.js'
+
+/**
+ * Encodes the value columns `values[ranges[2i], ranges[2i + 1])` one behind the other and returns the offset behind the last.
+ *
+ * Shape: fills `ends[i]` with the offset behind column i; column i + 1 begins there.
+ * Memory: `out` needs `sealedValuesSizeMax` bytes for each column from where it begins; no output may overlap an input.
+ * @throws {CodecError} as `encodeSealedValues`; the columns before the bad one are written, with their ends.
+ */
+export function encodeSealedValuesBatch(
+  values: Float64Array,
+  ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+): number {
+  return batchCodec().encodeSealedValuesBatch(values, ranges, out, offset, ends)
+}
+
+/** The same for timestamp columns, with `encodeSealedTimestamps`. */
+export function encodeSealedTimestampsBatch(
+  timestampsMs: Float64Array,
+  ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+): number {
+  return batchCodec().encodeSealedTimestampsBatch(timestampsMs, ranges, out, offset, ends)
+}
+
+/**
+ * Decodes the value columns `bytes[ranges[2i], ranges[2i + 1])` one behind the other into `out` from `outOffset` on, and
+ * returns the offset behind the last value.
+ *
+ * Shape: fills `counts[i]` with the number of values of column i.
+ * @throws {CodecError} as `decodeSealedValues`, for the first bad column; the columns before it are decoded and counted.
+ */
+export function decodeSealedValuesBatch(
+  bytes: Uint8Array,
+  ranges: Uint32Array,
+  out: Float64Array,
+  outOffset: number,
+  counts: Uint32Array,
+): number {
+  return batchCodec().decodeSealedValuesBatch(bytes, ranges, out, outOffset, counts)
+}
+
+/** The same for timestamp columns, with `decodeSealedTimestamps`. */
+export function decodeSealedTimestampsBatch(
+  bytes: Uint8Array,
+  ranges: Uint32Array,
+  out: Float64Array,
+  outOffset: number,
+  counts: Uint32Array,
+): number {
+  return batchCodec().decodeSealedTimestampsBatch(bytes, ranges, out, outOffset, counts)
+}
+
+/**
+ * Decodes Prometheus XOR chunks one behind the other into two columns and returns the offset behind the last sample.
+ *
+ * Shape: fills `counts[i]` with the number of samples of chunk i.
+ * @throws {CodecError} as `decodeXorChunk`, for the first bad chunk; the chunks before it are decoded and counted.
+ */
+export function decodeXorChunkBatch(
+  bytes: Uint8Array,
+  ranges: Uint32Array,
+  timestampsMs: Float64Array,
+  values: Float64Array,
+  outOffset: number,
+  counts: Uint32Array,
+): number {
+  return batchCodec().decodeXorChunkBatch(bytes, ranges, timestampsMs, values, outOffset, counts)
+}
+
+/**
+ * Encodes samples as Prometheus XOR chunks one behind the other and returns the offset behind the last.
+ *
+ * Shape: chunk i holds the samples [ranges[2i], ranges[2i + 1]) and ends at `ends[i]`.
+ * @throws {CodecError} as `encodeXorChunk`; the chunks before the bad one are written, with their ends.
+ */
+export function encodeXorChunkBatch(
+  timestampsMs: Float64Array,
+  values: Float64Array,
+  ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+): number {
+  return batchCodec().encodeXorChunkBatch(timestampsMs, values, ranges, out, offset, ends)
+}
+
+/**
+ * Decodes value columns as `decodeSealedValuesBatch` does, off the main thread where the native codec is loaded: for inputs
+ * that would hold the event loop too long. The inputs are copied when the call is made; the outputs are written when it resolves.
+ *
+ * @throws {CodecError} the promise rejects as the synchronous call throws; then nothing is written.
+ */
+export async function decodeSealedValuesAsync(
+  bytes: Uint8Array,
+  ranges: Uint32Array,
+  out: Float64Array,
+  outOffset: number,
+  counts: Uint32Array,
+): Promise<number> {
+  const kernels = nativeKernels()
+  if (kernels === undefined) return typescriptCodec.decodeSealedValuesBatch(bytes, ranges, out, outOffset, counts)
+  const decoded = await kernels.decodeSealedValuesAsync(bytes, ranges, Math.max(0, out.length - outOffset))
+  const failure = codecFailure(decoded.end)
+  if (failure !== undefined) {
+    const message = `decoding ${ranges.length / 2} columns failed at bit ${failure.bitOffset}`
+    throw new CodecError(failure.code, message, failure.bitOffset)
+  }
+  out.set(decoded.out, outOffset)
+  counts.set(decoded.counts)
+  return outOffset + decoded.end
+}
+
+/**
+ * Encodes value columns as `encodeSealedValuesBatch` does, off the main thread where the native codec is loaded. The inputs
+ * are copied when the call is made; the outputs are written when it resolves.
+ *
+ * @throws {CodecError} the promise rejects as the synchronous call throws; then nothing is written.
+ */
+export async function encodeSealedValuesAsync(
+  values: Float64Array,
+  ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+): Promise<number> {
+  const kernels = nativeKernels()
+  if (kernels === undefined) return typescriptCodec.encodeSealedValuesBatch(values, ranges, out, offset, ends)
+  const encoded = await kernels.encodeSealedValuesAsync(values, ranges)
+  const failure = codecFailure(encoded.end)
+  if (failure !== undefined) {
+    throw new CodecError(failure.code, `encoding ${ranges.length / 2} columns failed`, failure.bitOffset)
+  }
+  if (encoded.end > out.length - offset) {
+    throw new CodecError('OUTPUT_TOO_SMALL', `${out.length} bytes from offset ${offset}: wanted ${encoded.end}`)
+  }
+  out.set(encoded.out, offset)
+  for (let index = 0; index < encoded.ends.length; index++) ends[index] = offset + encoded.ends[index]
+  return offset + encoded.end
+}
