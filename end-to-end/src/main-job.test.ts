@@ -114,7 +114,7 @@ async function lastWindowMs(selector: string): Promise<number> {
   return Math.max(0, ...outputs.map(({ values = [] }) => Math.round((values.at(-1)?.[0] ?? 0) * 1000)))
 }
 
-describe('raw samples', { timeout: 60_000 }, () => {
+describe('raw samples', () => {
   it('of a real Prometheus are queryable and equal its own', async () => {
     await waitFor('up of both jobs', 20_000, async () => (await instantQuery(coordinator.url, 'up == 1')).length === 2)
     const time = Date.now() / 1000
@@ -134,7 +134,7 @@ describe('raw samples', { timeout: 60_000 }, () => {
   })
 })
 
-describe('rules put into etcd while everything runs', { timeout: 120_000 }, () => {
+describe('rules put into etcd while everything runs', () => {
   it('a mapping rule keeps the same series at its policy', async () => {
     const rule = { match: 'load_queue_length', policies: [POLICY], aggregations: ['last', 'max'] }
     await etcd.ctl('put', '/varve/rules/mapping/queue', JSON.stringify(rule))
@@ -240,7 +240,7 @@ describe('rules put into etcd while everything runs', { timeout: 120_000 }, () =
   })
 })
 
-describe('faults', { timeout: 120_000 }, () => {
+describe('faults', () => {
   it('kill -9 under load loses no acknowledged sample and no window', async () => {
     for (let i = 0; i < 3; i++) {
       await delay(1_500 + 700 * i)

@@ -6,10 +6,13 @@
  */
 import type { Database, Namespace } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
+import type { Queryable } from '@varve/tsdb-core/query'
 import { AggregatorError, messageOf } from './errors.js'
 import type { MetadataLookup } from './matcher/metric-type.js'
+import { ResolutionPlanner } from './planner/resolution-planner.js'
+import { type RuleKnowledge, ruleKnowledge } from './planner/rule-knowledge.js'
 import type { NamespaceRule, Rule } from './rules/rule.js'
-import type { RuleBook, RuleChange } from './rules/rule-book.js'
+import { RuleBook, type RuleChange } from './rules/rule-book.js'
 import { type StoragePolicy, windowEndOf } from './rules/storage-policy.js'
 import { type AggregatorStatus, ruleStates } from './status.js'
 import { RuleFollower } from './stores/rule-follower.js'
@@ -56,6 +59,7 @@ export class Aggregator {
   #rulesChanged = true
   #error: string | null = null
   #rejectedCount = 0
+  #knowledge: { book: RuleBook | null; rules: RuleKnowledge } = { book: null, rules: ruleKnowledge(new RuleBook()) }
 
   constructor(options: AggregatorOptions) {
     this.#options = options
@@ -94,6 +98,21 @@ export class Aggregator {
     await this.#follower.stop()
     await this.#loop
     this.#unobserve?.()
+  }
+
+  /**
+   * What queries should be asked of: it picks the resolution for each part of a query, and makes rolled-up counters
+   * cumulative.
+   */
+  queryable(): Queryable {
+    return new ResolutionPlanner({
+      database: this.#options.database,
+      clock: this.#env.clock,
+      rules: () => {
+        if (this.#knowledge.book !== this.book) this.#knowledge = { book: this.book, rules: ruleKnowledge(this.book) }
+        return this.#knowledge.rules
+      },
+    })
   }
 
   /** Lists the rules now, instead of waiting for word of a change. */

@@ -122,6 +122,7 @@ export class LocalShard implements Shard {
       replaces: this.#options().resolutionMs > 0,
       ...(request.column !== undefined && { column: request.column }),
       ...(request.counts !== undefined && { counts: request.counts }),
+      ...(request.exactColumn !== undefined && { exactColumn: request.exactColumn }),
       ...(request.signal !== undefined && { signal: request.signal }),
       clock,
       warnings,

@@ -108,6 +108,8 @@ export interface NamespaceSelectRequest extends SelectRequest {
    * of rollup rules, have this one only), else `last`. Default: `value`.
    */
   readonly column?: AggregateColumn
+  /** Leave series out that do not have the column, instead of reading another one. */
+  readonly exactColumn?: boolean
   /** Fills `counts` of the batches from the column `count`; NaN where a window has none. */
   readonly counts?: boolean
 }

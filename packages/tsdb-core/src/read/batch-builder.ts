@@ -21,6 +21,8 @@ export interface ReadRange {
   /** In a namespace with a resolution: which aggregate, and whether counts stand beside. */
   readonly column?: AggregateColumn
   readonly counts?: boolean
+  /** A series without the column has no samples, instead of those of another column. */
+  readonly exactColumn?: boolean
   /** This column and no other in its stead. */
   readonly exact?: boolean
   /** Newer samples replace older ones of the same timestamp. */

@@ -29,6 +29,7 @@ export interface SelectParts {
   readonly replaces: boolean
   readonly column?: AggregateColumn
   readonly counts?: boolean
+  readonly exactColumn?: boolean
   readonly clock: Clock
   readonly signal?: AbortSignal
   readonly warnings: string[]
@@ -95,6 +96,7 @@ async function* readBatches(
       replaces: parts.replaces,
       ...(parts.column !== undefined && { column: parts.column }),
       ...(parts.counts !== undefined && { counts: parts.counts }),
+      ...(parts.exactColumn !== undefined && { exactColumn: parts.exactColumn }),
     })
     for (let first = 0; first < groups.count; ) {
       const waiting = pause()

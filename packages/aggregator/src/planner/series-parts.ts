@@ -1,0 +1,137 @@
+/**
+ * Series put together from several namespaces: for each, the runs of samples that different slices contributed.
+ *
+ * Batches are kept as they came; only the symbols of their labels are put into one table.
+ */
+import type { SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+
+const SERIES_PER_BATCH = 1000
+
+/** A run of samples of one series; columns are whole, the run is `[from, to)` of them. */
+export interface SamplePart {
+  readonly timestampsMs: Float64Array
+  readonly values: Float64Array
+  /** Null: one each. */
+  readonly counts: Float64Array | null
+}
+
+interface Entry {
+  /** Name id, value id, … in the common table. */
+  readonly pairs: readonly number[]
+  readonly parts: SamplePart[]
+  /** The slice that contributed last: a series comes from one namespace a slice. */
+  slice: number
+}
+
+export class SeriesParts {
+  readonly symbols: string[] = []
+  readonly #ids = new Map<string, number>()
+  readonly #entries = new Map<string, Entry>()
+  #slice = -1
+
+  get seriesCount(): number {
+    return this.#entries.size
+  }
+
+  /** What follows belongs to the next, newer slice. */
+  beginSlice(): void {
+    this.#slice++
+  }
+
+  /** A reader of a result's labels: the key of series i of a batch, by the common table. */
+  keys(result: SelectResult): (batch: SeriesBatch, series: number) => string {
+    const ids: number[] = []
+    return (batch, series) => {
+      const pairs: number[] = []
+      for (let i = batch.labelOffsets[series] * 2; i < batch.labelOffsets[series + 1] * 2; i++) {
+        const symbol = batch.labelPairs[i]
+        pairs.push((ids[symbol] ??= this.idOf(result.symbols[symbol])))
+      }
+      return pairs.join()
+    }
+  }
+
+  idOf(text: string): number {
+    let id = this.#ids.get(text)
+    if (id === undefined) {
+      id = this.symbols.length
+      this.symbols.push(text)
+      this.#ids.set(text, id)
+    }
+    return id
+  }
+
+  /** Whether the series has samples of the present slice already. */
+  has(key: string): boolean {
+    return this.#entries.get(key)?.slice === this.#slice
+  }
+
+  add(key: string, part: SamplePart): void {
+    const entry = this.#entries.get(key)
+    if (entry) {
+      entry.parts.push(part)
+      entry.slice = this.#slice
+    } else
+      this.#entries.set(key, { pairs: key === '' ? [] : key.split(',').map(Number), parts: [part], slice: this.#slice })
+  }
+
+  /** The last value of a series before the present slice, for a running sum that goes on; null when it has none. */
+  lastValueOf(key: string): number | null {
+    const { parts } = this.#entries.get(key) ?? { parts: [] }
+    for (let part = parts.length - 1; part >= 0; part--) {
+      const { values } = parts[part]
+      // Staleness markers are passed over, and running sums are never NaN.
+      for (let at = values.length - 1; at >= 0; at--) if (!Number.isNaN(values[at])) return values[at]
+    }
+    return null
+  }
+
+  *batches(withCounts: boolean): Generator<SeriesBatch> {
+    let entries: Entry[] = []
+    for (const entry of this.#entries.values()) {
+      entries.push(entry)
+      if (entries.length < SERIES_PER_BATCH) continue
+      yield batchOf(entries, withCounts)
+      entries = []
+    }
+    if (entries.length > 0) yield batchOf(entries, withCounts)
+  }
+}
+
+function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
+  const seriesCount = entries.length
+  const labelOffsets = new Uint32Array(seriesCount + 1)
+  const sampleOffsets = new Uint32Array(seriesCount + 1)
+  entries.forEach(({ pairs, parts }, series) => {
+    labelOffsets[series + 1] = labelOffsets[series] + pairs.length / 2
+    let length = 0
+    for (const part of parts) length += part.values.length
+    sampleOffsets[series + 1] = sampleOffsets[series] + length
+  })
+  const sampleCount = sampleOffsets[seriesCount]
+  const labelPairs = new Uint32Array(labelOffsets[seriesCount] * 2)
+  const timestampsMs = new Float64Array(sampleCount)
+  const values = new Float64Array(sampleCount)
+  const counts = withCounts ? new Float64Array(sampleCount).fill(1) : null
+  entries.forEach(({ pairs, parts }, series) => {
+    labelPairs.set(pairs, labelOffsets[series] * 2)
+    let at = sampleOffsets[series]
+    for (const part of parts) {
+      timestampsMs.set(part.timestampsMs, at)
+      values.set(part.values, at)
+      if (counts && part.counts) counts.set(part.counts, at)
+      at += part.values.length
+    }
+  })
+  return {
+    seriesCount,
+    labelOffsets,
+    labelPairs,
+    sampleOffsets,
+    values,
+    timestampColumns: Uint32Array.from({ length: seriesCount }, (_, series) => series),
+    timestampOffsets: sampleOffsets,
+    timestampsMs,
+    ...(counts && { counts }),
+  }
+}

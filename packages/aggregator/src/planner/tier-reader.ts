@@ -1,0 +1,167 @@
+/**
+ * Reads one namespace as one kind of column: whatever its series hold, samples come out as the kind says.
+ *
+ * An aggregated namespace holds three sorts of series: mapped ones with their columns, outputs of gauge rollups (`value`
+ * alone), and outputs of counter rollups (`increase` alone, whose cumulative value is made here).
+ */
+import type { Database, Namespace } from '@varve/tsdb-core'
+import type { Matcher } from '@varve/tsdb-core/model'
+import type { SelectRequest, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+import { type ColumnKind, storedColumnOf, toIncreases, toOnes, toRunningSum } from './column-kind.js'
+import type { SamplePart, SeriesParts } from './series-parts.js'
+
+/** How far back a raw slice looks for the sample before its first one, so that no growth is lost at a seam. */
+const SAMPLE_BEFORE_MS = 3_600_000
+
+export interface TierRead {
+  readonly database: Database
+  readonly namespace: string
+  readonly resolutionMs: number
+  readonly kind: ColumnKind
+  readonly matchers: readonly Matcher[]
+  /** Samples with timestamps in `(afterMs, untilMs]`. */
+  readonly afterMs: number
+  readonly untilMs: number
+  readonly request: SelectRequest
+  readonly warnings: Set<string>
+}
+
+/** Adds the namespace's samples to `parts`, of series that have none in this slice yet. Returns how many series came. */
+export async function readTier(read: TierRead, parts: SeriesParts): Promise<number> {
+  return read.resolutionMs === 0 ? readRaw(read, parts) : readAggregated(read, parts)
+}
+
+async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
+  const { kind, afterMs } = read
+  let added = 0
+  const startMs = kind === 'increase' ? afterMs - SAMPLE_BEFORE_MS : afterMs
+  await forEachSeries(read, { startMs: startMs + 1 }, parts, (key, part) => {
+    const first = firstAfter(part.timestampsMs, afterMs)
+    if (first === part.values.length) return
+    if (kind === 'increase') toIncreases(part.values, 0, part.values.length, Number.NaN)
+    if (kind === 'count') toOnes(part.values, 0, part.values.length)
+    parts.add(key, from(part, first))
+    added++
+  })
+  return added
+}
+
+async function readAggregated(read: TierRead, parts: SeriesParts): Promise<number> {
+  const { kind, afterMs } = read
+  const stored = storedColumnOf(kind)
+  let added = 0
+  await forEachSeries(read, { startMs: afterMs + 1, ...stored }, parts, (key, part) => {
+    parts.add(key, kind === 'count' ? counted(part) : withCounts(part))
+    added++
+  })
+  // What has no such column is looked for only if there is something left: most selectors find all at once.
+  const namespace = read.database.namespace(read.namespace)
+  if ((await countSeries(read, namespace)) > added) {
+    added += kind === 'increase' ? await readGrowthOfGauges(read, parts) : await readCumulative(read, parts)
+  }
+  return added
+}
+
+/** `rate` of what is no counter: the growth of its last values, as it would be of raw samples. */
+async function readGrowthOfGauges(read: TierRead, parts: SeriesParts): Promise<number> {
+  const { afterMs, resolutionMs } = read
+  let added = 0
+  const startMs = afterMs - Math.max(SAMPLE_BEFORE_MS, resolutionMs) + 1
+  await forEachSeries(read, { startMs, column: 'last' }, parts, (key, part) => {
+    const first = firstAfter(part.timestampsMs, afterMs)
+    if (first === part.values.length) return
+    toIncreases(part.values, 0, part.values.length, Number.NaN)
+    parts.add(key, from(part, first))
+    added++
+  })
+  return added
+}
+
+/** Rolled-up counters: the running sum of their growth, from the oldest window that is stored. */
+async function readCumulative(read: TierRead, parts: SeriesParts): Promise<number> {
+  const { afterMs, kind } = read
+  let added = 0
+  const options = { startMs: 0, column: 'increase' as const, exactColumn: true }
+  await forEachSeries(read, options, parts, (key, part) => {
+    const first = firstAfter(part.timestampsMs, afterMs)
+    const before = parts.lastValueOf(key)
+    if (before === null) toRunningSum(part.values, 0, part.values.length, 0)
+    else toRunningSum(part.values, first, part.values.length, before)
+    if (first === part.values.length) return
+    if (kind === 'count') toOnes(part.values, first, part.values.length)
+    parts.add(key, from(part, first))
+    added++
+  })
+  return added
+}
+
+async function countSeries(read: TierRead, namespace: Namespace): Promise<number> {
+  const { matchers, afterMs, untilMs } = read
+  const { series } = await namespace.series({ matchers, startMs: afterMs + 1, endMs: untilMs + 1 })
+  return series.length
+}
+
+/** Visits each series that is new to the slice, with columns of its own that may be changed. */
+async function forEachSeries(
+  read: TierRead,
+  options: { readonly startMs: number } & Partial<ReturnType<typeof storedColumnOf>>,
+  parts: SeriesParts,
+  visit: (key: string, part: SamplePart & { counts: Float64Array | null }) => void,
+): Promise<void> {
+  const { database, matchers, untilMs, request, warnings } = read
+  const result: SelectResult = await database.namespace(read.namespace).select({
+    ...options,
+    matchers,
+    endMs: untilMs + 1,
+    ...(request.hints && { hints: request.hints }),
+    ...(request.signal && { signal: request.signal }),
+  })
+  const keyOf = parts.keys(result)
+  for await (const batch of result.batches) {
+    for (let series = 0; series < batch.seriesCount; series++) {
+      const key = keyOf(batch, series)
+      if (!parts.has(key)) visit(key, partOf(batch, series))
+    }
+  }
+  for (const warning of result.warnings) warnings.add(warning)
+}
+
+function partOf(batch: SeriesBatch, series: number): SamplePart {
+  const start = batch.sampleOffsets[series]
+  const end = batch.sampleOffsets[series + 1]
+  const times = batch.timestampOffsets[batch.timestampColumns[series]]
+  return {
+    timestampsMs: batch.timestampsMs.subarray(times, times + end - start),
+    values: batch.values.subarray(start, end),
+    counts: batch.counts?.subarray(start, end) ?? null,
+  }
+}
+
+function from(part: SamplePart, first: number): SamplePart {
+  return {
+    timestampsMs: part.timestampsMs.subarray(first),
+    values: part.values.subarray(first),
+    counts: part.counts?.subarray(first) ?? null,
+  }
+}
+
+/** A window without a count is one sample. */
+function withCounts(part: SamplePart): SamplePart {
+  const { counts } = part
+  if (counts) for (let i = 0; i < counts.length; i++) if (Number.isNaN(counts[i])) counts[i] = 1
+  return part
+}
+
+function counted(part: SamplePart): SamplePart {
+  const { values, counts } = part
+  const ones = values.slice()
+  toOnes(ones, 0, ones.length)
+  if (counts) for (let i = 0; i < ones.length; i++) if (ones[i] === 1 && !Number.isNaN(counts[i])) ones[i] = counts[i]
+  return { timestampsMs: part.timestampsMs, values: ones, counts: null }
+}
+
+function firstAfter(timestampsMs: Float64Array, afterMs: number): number {
+  let at = 0
+  while (at < timestampsMs.length && timestampsMs[at] <= afterMs) at++
+  return at
+}
