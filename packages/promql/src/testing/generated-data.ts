@@ -15,13 +15,15 @@ export interface GeneratedDataOptions {
   readonly nativeHistograms?: boolean
   /** Default: true. */
   readonly specialValues?: boolean
+  /** Counters fall to about nothing when they are reset; otherwise to half of what they were. Default: true. */
+  readonly deepResets?: boolean
 }
 
 const SCRAPE_MS = 15_000
 const BOUNDS = ['0.1', '0.5', '2', '+Inf']
 
 export function generatedSeries(random: SeededRandom, options: GeneratedDataOptions): LoadSeries[] {
-  const { startMs, endMs, nativeHistograms = true, specialValues = true } = options
+  const { startMs, endMs, nativeHistograms = true, specialValues = true, deepResets = true } = options
   const series: LoadSeries[] = []
   for (const a of ['x', 'y', 'z']) {
     for (const b of ['1', '2']) {
@@ -44,9 +46,10 @@ export function generatedSeries(random: SeededRandom, options: GeneratedDataOpti
         return special(timeMs) ?? { timeMs, value: Math.round(1000 * Math.sin(wave + timeMs / 200_000)) / 8 }
       })
       if (random.chance(0.7)) add('other', {}, (i) => ({ timeMs: timesMs[i], value: random.below(5) }))
-      let count = random.below(100)
+      let count = 1000 + random.below(100)
       add('events_total', {}, (i) => {
-        count = random.chance(0.03) ? random.below(3) : count + random.below(20)
+        const reset = deepResets ? random.below(3) : Math.floor(count / 2)
+        count = random.chance(0.03) ? reset : count + random.below(20)
         return special(timesMs[i]) ?? { timeMs: timesMs[i], value: count }
       })
       const counts = BOUNDS.map(() => 0)
@@ -72,7 +75,8 @@ export function generatedSeries(random: SeededRandom, options: GeneratedDataOpti
 
 function scrapeTimes(random: SeededRandom, startMs: number, endMs: number): number[] {
   const times: number[] = []
-  const phaseMs = 1 + random.below(998)
+  // Eighths of a second are exact as floats, which tools that read seconds cut to milliseconds.
+  const phaseMs = 125 * (1 + random.below(7))
   for (let timeMs = startMs + phaseMs + 1000 * random.below(15); timeMs < endMs; timeMs += SCRAPE_MS) {
     if (!random.chance(0.05)) times.push(timeMs)
   }

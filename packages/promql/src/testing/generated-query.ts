@@ -94,7 +94,7 @@ export class QueryGenerator {
   }
 
   #shift(): string {
-    return this.#random.pick(['', '', '', '', ' offset 1m', ' offset -30s', ' @ 2400', ' @ 2400 offset 30s'])
+    return this.#random.pick(['', '', '', '', ' offset 1m', ' offset -30s', ' @ 2411', ' @ 2411 offset 30s'])
   }
 
   #buckets(): string {
