@@ -5,6 +5,7 @@
  *
  * It is the one file that knows everybody; nobody knows it but the command line and the tests.
  */
+import { Aggregator, FileRuleStore, type RuleStore } from '@varve/aggregator'
 import { Engine, parseSelector } from '@varve/promql'
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
 import type { Env, EtcdClient } from '@varve/tsdb-core/env'
@@ -18,6 +19,7 @@ import { labelRoutes } from './api/label-routes.js'
 import { metadataRoutes } from './api/metadata-routes.js'
 import { QueryGate } from './api/query-gate.js'
 import { type QueryEvent, queryRoutes } from './api/query-routes.js'
+import { rollupRulesRoute } from './api/rollup-rules-route.js'
 import { statusRoutes } from './api/status-routes.js'
 import { type AccessControl, accessControl } from './auth/access-control.js'
 import type { PasswordChecker } from './auth/credentials.js'
@@ -37,9 +39,10 @@ import { registerForwardMetrics } from './metrics/forward-metrics.js'
 import { Metrics } from './metrics/metrics.js'
 import { registerProcessMetrics, registerStorageMetrics } from './metrics/process-metrics.js'
 import { registerQueryMetrics } from './metrics/query-metrics.js'
+import { registerRollupMetrics } from './metrics/rollup-metrics.js'
 import { SelfScrape } from './metrics/self-scrape.js'
 import { remoteReadRoutes } from './remote-read/remote-read-handler.js'
-import { connectEtcd, etcdOptions } from './rules/etcd-rules.js'
+import { connectEtcd, etcdOptions, etcdRuleStore } from './rules/etcd-rules.js'
 import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
 import type { HttpClient } from './server/http-client.js'
 import { formatAddress } from './server/listen-address.js'
@@ -61,6 +64,8 @@ export interface CoordinatorOptions {
   readonly readText: (path: string) => Promise<string>
   /** Absolute path of the data folder. */
   readonly dataDirectory: string
+  /** Absolute path of the rules, when they do not come from etcd. */
+  readonly rulesPath: string
   /** Reads the configuration again, for a reload. @throws {CoordinatorError} `INVALID_CONFIG`: the old one stays. */
   readonly readConfig: () => Promise<Config>
 }
@@ -80,6 +85,8 @@ export class Coordinator {
   #database: Database | undefined
   #etcd: EtcdClient | undefined
   #ingest: IngestService | undefined
+  #rules: RuleStore | undefined
+  #aggregator: Aggregator | undefined
   #selfScrape: SelfScrape | undefined
   #sources: readonly RemoteSource[] = []
   #forwarders: readonly Forwarder[] = []
@@ -179,8 +186,9 @@ export class Coordinator {
     this.#etcd = await this.#connectEtcd()
     this.#database = await this.#openDatabase()
     this.#ingest = await this.#startIngest(this.#database)
+    this.#aggregator = await this.#startAggregator(this.#database, this.#ingest)
     this.#forwarders = await this.#startForwarders(this.#database)
-    pipeline.ready([...health, ...this.#routes(this.#database, this.#ingest)])
+    pipeline.ready([...health, ...this.#routes(this.#database, this.#ingest, this.#aggregator)])
     this.#startSelfScrape(this.#database)
   }
 
@@ -188,6 +196,8 @@ export class Coordinator {
     this.#pipeline?.stop()
     await this.#selfScrape?.stop()
     await this.#listener?.stop(this.#config.server.shutdown_timeout)
+    await this.#aggregator?.stop()
+    await this.#rules?.close()
     await this.#ingest?.close()
     for (const forwarder of this.#forwarders) await forwarder.stop()
     await this.#database?.close()
@@ -232,11 +242,7 @@ export class Coordinator {
       newSeriesPerSecondMax: storage.new_series_per_second,
       futureMsMax: storage.max_future,
       diskReserveBytes: storage.disk_reserve,
-      onNotice: ({ severity, message }) => {
-        if (severity === 'info') logger.info({ detail: message }, 'storage')
-        else if (severity === 'warning') logger.warn({ detail: message }, 'storage')
-        else logger.error({ detail: message }, 'storage')
-      },
+      onNotice: ({ severity, message }) => noticeTo(logger, 'storage', severity, message),
     })
   }
 
@@ -271,12 +277,13 @@ export class Coordinator {
     return ingest
   }
 
-  #routes(database: Database, ingest: IngestService): Route[] {
+  #routes(database: Database, ingest: IngestService, aggregator: Aggregator): Route[] {
     const { env, logger, runtime } = this.#options
     const { clock } = env
+    const planner = aggregator.queryable()
     const local = (tenant: string): Queryable => {
       const name = namespaceOfTenant(tenant)
-      if (name === DEFAULT_NAMESPACE) return database
+      if (name === DEFAULT_NAMESPACE) return planner
       return database.hasNamespace(name) ? database.namespace(name) : EMPTY
     }
     // Sources are of one credential, ours, so only the tenant that we are ourselves sees them.
@@ -335,6 +342,7 @@ export class Coordinator {
         lastReload: () => this.#lastReload,
         retention: () => formatDuration(this.#config.storage.retention),
       }),
+      rollupRulesRoute(() => aggregator.status()),
       ...adminRoutes({
         enabled: this.#config.server.enable_admin,
         database: () => database,
@@ -363,6 +371,28 @@ export class Coordinator {
         })
       }),
     )
+  }
+
+  /** Without etcd and without a path of its own, rules are looked for in a folder beside the data: the embedded default. */
+  async #startAggregator(database: Database, ingest: IngestService): Promise<Aggregator> {
+    const { env, logger, dataDirectory } = this.#options
+    const { etcd } = this.#config
+    this.#rules =
+      this.#etcd === undefined
+        ? new FileRuleStore({ files: env.files, path: this.#options.rulesPath })
+        : etcdRuleStore(this.#etcd, { prefix: etcd.prefix, endpoints: etcd.endpoints })
+    const metadata = ingest.metadataOf(DEFAULT_TENANT)
+    const aggregator = new Aggregator({
+      database,
+      env,
+      store: this.#rules,
+      stateDirectory: `${dataDirectory}/state`,
+      metadata: (name) => metadata.of(name)[0]?.type,
+      onNotice: (severity, message) => noticeTo(logger, 'rollup', severity, message),
+    })
+    registerRollupMetrics(this.#metrics, () => aggregator.status())
+    await aggregator.start()
+    return aggregator
   }
 
   async #startForwarders(database: Database): Promise<Forwarder[]> {
@@ -436,6 +466,12 @@ export class Coordinator {
       'slow query',
     )
   }
+}
+
+function noticeTo(logger: Logger, part: string, severity: 'info' | 'warning' | 'error', message: string): void {
+  if (severity === 'info') logger.info({ detail: message }, part)
+  else if (severity === 'warning') logger.warn({ detail: message }, part)
+  else logger.error({ detail: message }, part)
 }
 
 /** What Prometheus' clients read of its flags, with our values. */

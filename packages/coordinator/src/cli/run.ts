@@ -31,6 +31,16 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<Co
     load: async () => (await import('./commands/export.js')).exportCommand,
   },
   {
+    name: 'snapshot',
+    summary: 'make a consistent copy of the data of a running server',
+    load: async () => (await import('./commands/snapshot.js')).snapshotCommand,
+  },
+  {
+    name: 'bench',
+    summary: 'measure writes and queries on this machine, in a store that is thrown away',
+    load: async () => (await import('./commands/bench.js')).benchCommand,
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./commands/version.js')).versionCommand,

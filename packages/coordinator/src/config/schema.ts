@@ -213,9 +213,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   remote_read: z.array(remoteRead).default([]),
   remote_write: z.array(remoteWrite).default([]),
-  log: z
-    .strictObject({ level: z.enum(LOG_LEVELS).default('info'), format: z.enum(['json', 'text']).default('json') })
-    .prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
 })
 
 export type Config = z.output<typeof configSchema>

@@ -50,6 +50,7 @@ export async function startCoordinator(options: TestCoordinatorOptions = {}): Pr
     http,
     readText: (path) => Promise.resolve(options.files?.[path] ?? readFile(path, 'utf8')),
     dataDirectory: join(directory, 'data'),
+    rulesPath: join(directory, 'rules'),
     readConfig: async () => read(),
   })
   return {

@@ -56,13 +56,14 @@ async function run(given: Arguments, program: Program): Promise<number> {
     http: program.http,
     readText: (path) => program.readText(program.resolvePath(path)),
     dataDirectory,
+    rulesPath: rulesPath(config, program),
     readConfig: async () => {
       const read = await readConfig()
       logger.level = read.log.level
       return read
     },
   })
-  program.stdout.write(banner(config, coordinator.url, dataDirectory, native))
+  program.stdout.write(banner(config, coordinator.url, { dataDirectory, rules: rulesPath(config, program) }, native))
   logger.info({ url: coordinator.url, dataDirectory, version: VERSION }, 'ready')
   program.onReload(() => void coordinator.reload().catch(() => {})) // It is in the log.
   const signal = await new Promise<string>((resolve) => program.onStop(resolve))
@@ -88,17 +89,26 @@ async function readConfiguration(given: Arguments, program: Program): Promise<Co
   return parseConfig(text, path, overrides)
 }
 
-function banner(config: Config, url: string, dataDirectory: string, native: ReturnType<typeof nativeStatus>): string {
-  const rules =
+function rulesPath(config: Config, program: Program): string {
+  return program.resolvePath(config.rules ?? `${config.storage.data_dir}/rules`)
+}
+
+function banner(
+  config: Config,
+  url: string,
+  { dataDirectory, rules }: { dataDirectory: string; rules: string },
+  native: ReturnType<typeof nativeStatus>,
+): string {
+  const source =
     config.etcd.endpoints.length > 0
       ? `etcd ${config.etcd.endpoints.join(', ')} under ${config.etcd.prefix}`
-      : (config.rules ?? 'none; --etcd URL or --rules FILE names them')
+      : `${rules}${config.rules === undefined ? ' (--etcd URL or --rules PATH chooses another place)' : ''}`
   const selfScrape = config.self_scrape === 'off' ? 'off' : `every ${formatDuration(config.self_scrape)}`
   return `varve ${VERSION}
   address    ${url}
   data       ${dataDirectory}, raw samples kept ${config.storage.retention === Infinity ? 'forever' : formatDuration(config.storage.retention)}
   native     ${native.loaded ? `yes, ${native.source}` : `no, TypeScript does the work: ${native.reason?.split(':')[0]}`}
-  rules      ${rules}
+  rules      ${source}
   own data   ${selfScrape}
 
   For prometheus.yml:            For Grafana: a data source of type Prometheus

@@ -1,0 +1,21 @@
+/** `varve snapshot`: a consistent copy of a running server's data. */
+import { ApiClient, SERVER_FLAGS } from '../api-client.js'
+import type { Arguments, Command } from '../command.js'
+import { EXIT, type Program } from '../program.js'
+
+export const snapshotCommand: Command = {
+  name: 'snapshot',
+  summary: 'make a consistent copy of the data of a running server',
+  usage: [''],
+  flags: SERVER_FLAGS,
+  more: `The server must run with --enable-admin. The copy is made beside the data, as DATA-DIR/snapshots/NAME: files are linked, so it
+takes little room and time. "varve coordinator --data-dir DATA-DIR/snapshots/NAME" opens it; copy it away for a backup.`,
+  run,
+}
+
+async function run(given: Arguments, program: Program): Promise<number> {
+  const client = new ApiClient(given, program)
+  const { data } = await client.ask<{ name: string }>('/api/v1/admin/tsdb/snapshot', [])
+  program.stdout.write(`snapshots/${data.name}\n`)
+  return EXIT.done
+}

@@ -1,0 +1,98 @@
+/** What stands in docs/ and deploy/ for operators is held to what the program does. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { childrenOf, type Expression, parseExpression } from '@varve/promql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { parseWebConfig } from './auth/web-config.js'
+import { parseConfig } from './config/parse-config.js'
+import { startCoordinator, type TestCoordinator } from './testing/start-coordinator.js'
+
+const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url))
+const read = (name: string) => readFileSync(path(name), 'utf8')
+
+describe('docs/configuration.md', () => {
+  const blocks = [...read('docs/configuration.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1])
+
+  test('its example is a configuration that is taken, but for rules that come from two places', () => {
+    const [example] = blocks
+    expect(() => parseConfig(example, 'docs')).toThrow('rules come from etcd or from rules.yaml')
+    const config = parseConfig(example.replace(/^rules: .*$/m, ''), 'docs')
+    expect(config.remote_read[0].name).toBe('prometheus-a')
+  })
+
+  test('its example shows every setting of the top levels', () => {
+    const shown = parse(blocks[0]) as Record<string, Record<string, unknown>>
+    const config = parseConfig('', 'defaults') as unknown as Record<string, unknown>
+    expect(Object.keys(shown).sort()).toEqual([...new Set([...Object.keys(config), 'rules'])].sort())
+    for (const section of ['server', 'storage', 'query', 'ingest', 'tenants', 'log']) {
+      const keys = Object.keys(config[section] as object)
+      expect(Object.keys(shown[section]), section).toEqual(expect.arrayContaining(keys))
+    }
+  })
+
+  test('its example of a web.yml is taken', () => {
+    const web = blocks[1].replace('$2y$10$…', `$2y$10$${'a'.repeat(53)}`).replace('9f86d0…', 'a'.repeat(64))
+    expect(parseWebConfig(web, 'docs').access.alice.roles).toEqual(['read'])
+  })
+})
+
+describe('deploy/', () => {
+  let server: TestCoordinator
+  beforeAll(async () => {
+    server = await startCoordinator({
+      yaml: 'remote_write: [{ name: t, url: "http://127.0.0.1:9/api/v1/write" }]\nself_scrape: off\nrules: rules',
+    })
+  })
+  afterAll(() => server.stop())
+
+  const expressions = () => {
+    const alerts = parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: { expr: string }[] }[] }
+    const dashboard = JSON.parse(read('deploy/grafana/dashboards/varve.json')) as {
+      panels: { targets: { expr: string }[] }[]
+    }
+    return [
+      ...alerts.groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)),
+      ...dashboard.panels.flatMap(({ targets }) =>
+        targets.map(({ expr }) => expr.replaceAll('$__rate_interval', '1m')),
+      ),
+    ]
+  }
+
+  test('alerts and dashboard parse, and name metrics that there are', async () => {
+    // A scrape and a query, so that what counts them has children.
+    await fetch(`${server.url}/api/v1/query?query=1`)
+    const text = await (await fetch(`${server.url}/metrics`)).text()
+    const known = new Set([...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name]) => [name, `${name}_bucket`]))
+    known.add('up')
+    const names = new Set<string>()
+    const visit = (expression: Expression) => {
+      if (expression.type === 'vectorSelector') names.add(expression.name)
+      else childrenOf(expression).forEach(visit)
+    }
+    for (const text of expressions()) visit(parseExpression(text))
+    expect([...names].filter((name) => !known.has(name))).toEqual([])
+  })
+
+  test.skipIf(spawnSync('promtool', ['--version']).error !== undefined)('promtool takes the Prometheus files', () => {
+    const output = execFileSync('promtool', ['check', 'config', path('deploy/prometheus/prometheus.yml')])
+    expect(output.toString()).toContain('SUCCESS')
+  })
+
+  test('the compose file mounts files that are there and builds with the Dockerfile', () => {
+    const compose = parse(read('deploy/compose.yaml')) as {
+      services: Record<string, { volumes?: string[]; build?: { dockerfile: string } }>
+      volumes: Record<string, unknown>
+    }
+    for (const { volumes = [] } of Object.values(compose.services)) {
+      for (const volume of volumes) {
+        const [source] = volume.split(':')
+        if (source.startsWith('./')) expect(() => read(`deploy/${source.slice(2)}/.`)).toThrow(/EISDIR/)
+        else expect(Object.keys(compose.volumes)).toContain(source)
+      }
+    }
+    expect(read(compose.services.varve.build?.dockerfile ?? '')).toContain('bin/varve.mjs')
+    expect(read('deploy/varve.service')).toContain('bin/varve.mjs coordinator')
+  })
+})
