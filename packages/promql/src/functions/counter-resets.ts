@@ -5,16 +5,19 @@ import type { FloatSeries } from './range-function.js'
 export interface Resets {
   indexes: Int32Array
   count: number
+  /** Values never fall and none is NaN. */
+  rising: boolean
 }
 
 /** A scratch list for one series at a time. */
 export function newResets(): Resets {
-  return { indexes: new Int32Array(64), count: 0 }
+  return { indexes: new Int32Array(64), count: 0, rising: true }
 }
 
 export function findResets(series: FloatSeries, into: Resets): void {
   const { values, valueOffset, count, startTimesMs } = series
   into.count = 0
+  into.rising = true
   if (startTimesMs !== undefined) {
     findWithStarts(series, startTimesMs, into)
     return
@@ -22,7 +25,10 @@ export function findResets(series: FloatSeries, into: Resets): void {
   let previous = values[valueOffset]
   for (let i = 1; i < count; i++) {
     const value = values[valueOffset + i]
-    if (value < previous) push(into, i)
+    if (!(value >= previous)) {
+      if (value < previous) push(into, i)
+      into.rising = false
+    }
     previous = value
   }
 }

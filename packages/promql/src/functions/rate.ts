@@ -2,54 +2,179 @@
  * rate, increase and delta without modifiers: the growth between the first and the last sample of a window, with resets
  * of counters made good, extrapolated to the window's borders where the samples come close to them.
  *
- * One pass finds the resets of the whole column; a step then costs its resets only.
+ * One pass finds the resets of the whole column; a step then costs its resets only. How far to extrapolate depends on times alone,
+ * so it is computed once for all series that share their timestamps.
  * Source: Prometheus, promql/functions.go, extrapolatedRate. The order of operations is kept.
  */
 import { FLOAT } from '../operators/vector-batch.js'
 import type { Windows } from '../operators/windows.js'
 import { findResets, newResets, startsOverlap } from './counter-resets.js'
-import type { FloatSeries, RangeCallContext, StepOutput } from './range-function.js'
+import type { FloatSeries, FloatsKernel, RangeCallContext, StepOutput } from './range-function.js'
 
 const resets = newResets()
 
-export function rateFloats(series: FloatSeries, windows: Windows, out: StepOutput, call: RangeCallContext): void {
-  growth(series, windows, out, call, true, true)
+export const rateFloats = growthKernel(true, true)
+export const increaseFloats = growthKernel(true, false)
+export const deltaFloats = growthKernel(false, false)
+
+function growthKernel(isCounter: boolean, perSecond: boolean): FloatsKernel {
+  /** Series of one timestamp column share it. */
+  const frames = new WeakMap<Windows, Frame>()
+  return (series, windows, out, call) => {
+    if (isCounter) findResets(series, resets)
+    else resets.count = 0
+    if (isCounter && series.startTimesMs !== undefined) {
+      reportOverlap(series, windows, series.startTimesMs, call)
+      growthWithStarts(series, windows, out, series.startTimesMs, perSecond)
+      return
+    }
+    let frame = frames.get(windows)
+    if (frame === undefined) frames.set(windows, (frame = frameOf(series, windows, perSecond)))
+    if (!isCounter || startsAboveZero(series, frame)) differences(series, windows, frame, out)
+    else if (resets.count === 0) growthWithoutResets(series, windows, frame, out)
+    else growth(series, windows, frame, out)
+  }
 }
 
-export function increaseFloats(series: FloatSeries, windows: Windows, out: StepOutput, call: RangeCallContext): void {
-  growth(series, windows, out, call, true, false)
+/** What of the extrapolation depends on times alone. All columns are by step. */
+interface Frame {
+  /** FLOAT where the window has two samples. */
+  readonly presence: Uint8Array
+  /** Seconds from the first sample to the last. */
+  readonly sampled: Float64Array
+  /** Seconds that are extrapolated to the left, and to the right. */
+  readonly toStart: Float64Array
+  readonly toEnd: Float64Array
+  /** (sampled + toStart + toEnd) / sampled, over the range if the function is per second. */
+  readonly factor: Float64Array
+  readonly seconds: number
+  /** The least of sampled over toStart. */
+  reachMin: number
 }
 
-export function deltaFloats(series: FloatSeries, windows: Windows, out: StepOutput, call: RangeCallContext): void {
-  growth(series, windows, out, call, false, false)
+function frameOf(series: FloatSeries, windows: Windows, perSecond: boolean): Frame {
+  const { timesMs, timeOffset } = series
+  const { first, end, endsMs, rangeMs } = windows
+  const steps = windows.grid.count
+  const column = () => new Float64Array(steps)
+  const seconds = perSecond ? rangeMs / 1000 : 1
+  const frame: Frame = {
+    presence: new Uint8Array(steps),
+    sampled: column(),
+    toStart: column(),
+    toEnd: column(),
+    factor: column(),
+    seconds,
+    reachMin: Number.POSITIVE_INFINITY,
+  }
+  for (let s = 0; s < steps; s++) {
+    const last = end[s] - 1
+    if (last <= first[s]) continue
+    const firstMs = timesMs[timeOffset + first[s]]
+    const lastMs = timesMs[timeOffset + last]
+    const sampled = (lastMs - firstMs) / 1000
+    const between = sampled / (last - first[s])
+    const threshold = between * 1.1
+    let toStart = (firstMs - (endsMs[s] - rangeMs)) / 1000
+    let toEnd = (endsMs[s] - lastMs) / 1000
+    if (toStart >= threshold) toStart = between / 2
+    if (toEnd >= threshold) toEnd = between / 2
+    frame.presence[s] = FLOAT
+    frame.sampled[s] = sampled
+    frame.toStart[s] = toStart
+    frame.toEnd[s] = toEnd
+    frame.factor[s] = (sampled + toStart + toEnd) / sampled / seconds
+    frame.reachMin = Math.min(frame.reachMin, sampled / toStart)
+  }
+  return frame
 }
 
-function growth(
+/**
+ * True if no window of a rising counter can reach down to zero: even the least first value, against the growth of the whole
+ * column, is far enough up.
+ */
+function startsAboveZero({ values, valueOffset, count }: FloatSeries, frame: Frame): boolean {
+  if (!resets.rising) return false
+  const least = values[valueOffset]
+  return least * frame.reachMin > values[valueOffset + count - 1] - least
+}
+
+function differences(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
+  const { values, valueOffset } = series
+  const { first, end } = windows
+  const { presence, factor } = frame
+  const outValues = out.values
+  const outOffset = out.offset
+  for (let s = 0; s < presence.length; s++) {
+    if (presence[s] === 0) continue
+    outValues[outOffset + s] = (values[valueOffset + end[s] - 1] - values[valueOffset + first[s]]) * factor[s]
+  }
+  out.presence.set(presence, outOffset)
+}
+
+/** The usual case, and the hottest loop of all range functions. */
+function growthWithoutResets(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
+  const { values, valueOffset } = series
+  const { first, end } = windows
+  const { presence, sampled, toStart, toEnd, factor, seconds } = frame
+  const outValues = out.values
+  const outOffset = out.offset
+  for (let s = 0; s < presence.length; s++) {
+    if (presence[s] === 0) continue
+    const firstValue = values[valueOffset + first[s]]
+    const result = values[valueOffset + end[s] - 1] - firstValue
+    // A counter is never below 0, so it cannot have grown from further left than there.
+    if (result > 0 && firstValue >= 0 && sampled[s] * firstValue < toStart[s] * result) {
+      const toZero = sampled[s] * (firstValue / result)
+      outValues[outOffset + s] = result * ((sampled[s] + toZero + toEnd[s]) / sampled[s] / seconds)
+    } else outValues[outOffset + s] = result * factor[s]
+  }
+  out.presence.set(presence, outOffset)
+}
+
+function growth(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
+  const { values, valueOffset } = series
+  const { first, end } = windows
+  const { presence, sampled, toStart, toEnd, factor, seconds } = frame
+  const resetIndexes = resets.indexes
+  const resetCount = resets.count
+  let resetLow = 0
+  for (let s = 0; s < presence.length; s++) {
+    if (presence[s] === 0) continue
+    const last = end[s] - 1
+    const firstValue = values[valueOffset + first[s]]
+    let result = values[valueOffset + last] - firstValue
+    while (resetLow < resetCount && resetIndexes[resetLow] <= first[s]) resetLow++
+    for (let r = resetLow; r < resetCount && resetIndexes[r] <= last; r++) {
+      result += values[valueOffset + resetIndexes[r] - 1]
+    }
+    let scale = factor[s]
+    if (result > 0 && firstValue >= 0) {
+      const toZero = sampled[s] * (firstValue / result)
+      if (toZero < toStart[s]) scale = (sampled[s] + toZero + toEnd[s]) / sampled[s] / seconds
+    }
+    out.values[out.offset + s] = result * scale
+  }
+  out.presence.set(presence, out.offset)
+}
+
+/** With start timestamps a window may begin at the counter's own start, and one sample may then be enough. */
+function growthWithStarts(
   series: FloatSeries,
   windows: Windows,
   out: StepOutput,
-  call: RangeCallContext,
-  isCounter: boolean,
+  startTimesMs: Float64Array,
   perSecond: boolean,
 ): void {
-  const { values, valueOffset, timesMs, timeOffset, startTimesMs } = series
+  const { values, valueOffset, timesMs, timeOffset } = series
   const { first, end, endsMs, rangeMs } = windows
-  const outValues = out.values
-  const outPresence = out.presence
-  const stepCount = windows.grid.count
-  if (isCounter) {
-    findResets(series, resets)
-    if (startTimesMs !== undefined) reportOverlap(series, windows, startTimesMs, call)
-  } else resets.count = 0
-  const resetIndexes = resets.indexes
-  const resetCount = resets.count
   const rangeSeconds = rangeMs / 1000
   let resetLow = 0
-  for (let s = 0; s < stepCount; s++) {
+  for (let s = 0; s < windows.grid.count; s++) {
     const from = first[s]
     const last = end[s] - 1
     if (last < from) continue
-    const firstStartMs = isCounter && startTimesMs !== undefined ? startTimesMs[valueOffset + from] : 0
+    const firstStartMs = startTimesMs[valueOffset + from]
     const rangeStartMs = endsMs[s] - rangeMs
     const firstMs = timesMs[timeOffset + from]
     const startsInside = firstStartMs !== 0 && firstStartMs > rangeStartMs && firstStartMs < firstMs
@@ -57,11 +182,9 @@ function growth(
 
     const firstValue = values[valueOffset + from]
     let result = values[valueOffset + last] - firstValue
-    if (resetCount > 0) {
-      while (resetLow < resetCount && resetIndexes[resetLow] <= from) resetLow++
-      for (let r = resetLow; r < resetCount && resetIndexes[r] <= last; r++) {
-        result += values[valueOffset + resetIndexes[r] - 1]
-      }
+    while (resetLow < resets.count && resets.indexes[resetLow] <= from) resetLow++
+    for (let r = resetLow; r < resets.count && resets.indexes[r] <= last; r++) {
+      result += values[valueOffset + resets.indexes[r] - 1]
     }
 
     const lastMs = timesMs[timeOffset + last]
@@ -77,17 +200,13 @@ function growth(
       result += firstValue
     } else {
       if (toStart >= threshold) toStart = between / 2
-      if (isCounter && result > 0 && firstValue >= 0) {
-        // A counter is never below 0, so it cannot have grown from further left than there.
-        const toZero = sampled * (firstValue / result)
-        if (toZero < toStart) toStart = toZero
-      }
+      if (result > 0 && firstValue >= 0) toStart = Math.min(toStart, sampled * (firstValue / result))
     }
     if (toEnd >= threshold) toEnd = between / 2
     let factor = sampled === 0 ? 1 : (sampled + toStart + toEnd) / sampled
     if (perSecond) factor /= rangeSeconds
-    outValues[out.offset + s] = result * factor
-    outPresence[out.offset + s] = FLOAT
+    out.values[out.offset + s] = result * factor
+    out.presence[out.offset + s] = FLOAT
   }
 }
 

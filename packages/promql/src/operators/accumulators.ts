@@ -42,7 +42,7 @@ export function accumulatorOf(node: AggregationPlan, steps: number, context: Acc
     case 'stdvar':
       return new VarianceAccumulator(node, steps, context)
     case 'quantile':
-      return new QuantileAccumulator(node, steps, context)
+      return new QuantileAccumulator(node, context)
     default:
       throw new Error(`${node.operator} does not fold`)
   }
@@ -359,40 +359,49 @@ class VarianceAccumulator implements Accumulator {
   }
 }
 
+interface QuantileRow {
+  readonly values: Float64Array
+  readonly presence: Uint8Array
+}
+
 class QuantileAccumulator implements Accumulator {
   readonly #node: AggregationPlan
   readonly #context: AccumulatorContext
-  readonly #steps: number
-  /** All values of a group, one list a step. A quantile needs them all. */
-  readonly #groups: number[][][] = []
+  /** The rows of each group: a quantile needs all values. */
+  readonly #groups: QuantileRow[][] = []
+  #scratch = new Float64Array(64)
 
-  constructor(node: AggregationPlan, steps: number, context: AccumulatorContext) {
+  constructor(node: AggregationPlan, context: AccumulatorContext) {
     this.#node = node
     this.#context = context
-    this.#steps = steps
     this.#reportParameter()
   }
 
   addRow(batch: VectorBatch, row: number, group: number): void {
     const { steps, values, presence } = batch
     reportIgnored(batch, row, this.#node, this.#context.annotations)
-    while (this.#groups.length <= group) this.#groups.push(Array.from({ length: this.#steps }, () => []))
-    const lists = this.#groups[group]
-    for (let s = 0, from = row * steps; s < steps; s++, from++) {
-      if (presence[from] === FLOAT) lists[s].push(values[from])
-    }
+    while (this.#groups.length <= group) this.#groups.push([])
+    const from = row * steps
+    this.#groups[group].push({
+      values: values.slice(from, from + steps),
+      presence: presence.slice(from, from + steps),
+    })
   }
 
   finish(group: number, out: VectorBatch): void {
     const quantiles = this.#context.parameters!
+    const rows = this.#groups[group]
+    if (this.#scratch.length < rows.length) this.#scratch = new Float64Array(rows.length * 2)
+    const scratch = this.#scratch
     for (let s = 0; s < out.steps; s++) {
-      const list = this.#groups[group][s]
-      if (list.length === 0) continue
-      const sorted = Float64Array.from(list).sort()
+      let total = 0
+      for (const { values, presence } of rows) if (presence[s] === FLOAT) scratch[total++] = values[s]
+      if (total === 0) continue
+      scratch.subarray(0, total).sort()
       // sort() of a typed array puts NaN last.
-      let count = sorted.length
-      while (count > 0 && Number.isNaN(sorted[count - 1])) count--
-      out.setFloat(group, s, quantileOfSorted(quantiles[s], sorted, count, sorted.length - count))
+      let count = total
+      while (count > 0 && Number.isNaN(scratch[count - 1])) count--
+      out.setFloat(group, s, quantileOfSorted(quantiles[s], scratch, count, total - count))
     }
   }
 

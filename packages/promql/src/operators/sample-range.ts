@@ -78,13 +78,9 @@ export class BatchReader {
     into.count = to - from
     into.startTimesMs = batch.startTimestampsMs
     into.counts = batch.counts
-    const { values } = batch
-    for (let i = from; i < to; i++) {
-      // Only a NaN can be a marker, and few values are one.
-      if (Number.isNaN(values[i]) && isStaleAt(this.#halves, i)) {
-        this.#compact(from, to, into)
-        return false
-      }
+    if (!allFinite(batch.values, from, to) && this.#hasMarker(from, to)) {
+      this.#compact(from, to, into)
+      return false
     }
     return true
   }
@@ -130,6 +126,11 @@ export class BatchReader {
     }
   }
 
+  #hasMarker(from: number, to: number): boolean {
+    for (let i = from; i < to; i++) if (isStaleAt(this.#halves, i)) return true
+    return false
+  }
+
   #compact(from: number, to: number, into: FloatSeries): void {
     const { batch } = this
     if (this.#compactValues.length < to - from) {
@@ -155,6 +156,24 @@ export class BatchReader {
     into.startTimesMs = batch.startTimestampsMs === undefined ? undefined : this.#compactStarts
     into.counts = batch.counts === undefined ? undefined : this.#compactCounts
   }
+}
+
+/** No NaN, so no marker, and no infinity. Four sums at a time, without a branch: every sample of every query comes by. */
+function allFinite(values: Float64Array, from: number, to: number): boolean {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let i = from
+  // The difference of a finite number and itself is 0, that of any other is NaN and stays.
+  for (; i + 3 < to; i += 4) {
+    a += values[i] - values[i]
+    b += values[i + 1] - values[i + 1]
+    c += values[i + 2] - values[i + 2]
+    d += values[i + 3] - values[i + 3]
+  }
+  for (; i < to; i++) a += values[i] - values[i]
+  return a + b + c + d === 0
 }
 
 export function emptyFloatSeries(): FloatSeries {
