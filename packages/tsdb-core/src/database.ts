@@ -370,9 +370,13 @@ export class Database implements Queryable {
 
   async #release(): Promise<void> {
     this.#isClosed = true
-    await this.#log?.close()
-    for (const store of this.#stores.values()) await store.close()
-    await this.#folder?.close()
+    try {
+      await this.#log?.close()
+      for (const store of this.#stores.values()) await store.close()
+    } finally {
+      // A disk that fails at the end must not keep the folder locked: the next opening finds what is durable.
+      await this.#folder?.close()
+    }
   }
 
   #schedule(): void {

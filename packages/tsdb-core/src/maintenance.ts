@@ -110,20 +110,26 @@ export class Maintenance {
       if (store === undefined) continue
       for (const shard of namespace.shards) {
         const crowded = crowdedOut(shard)
-        // A block whose last try failed is in `sealing` still.
-        const blocks = shard.head.freeze((block) => isDue(block, namespace, shard) || crowded.has(block))
-        shard.sealing.push(...blocks)
+        // Blocks whose last try failed are in `sealing` still. What their window got since is sealed with them: see below.
+        const again = new Set(shard.sealing.map((block) => block.startMs))
+        const isPicked = (block: OpenBlock) =>
+          isDue(block, namespace, shard) || crowded.has(block) || again.has(block.startMs)
+        shard.sealing.push(...shard.head.freeze(isPicked))
         for (const block of shard.sealing) frozen.push({ namespace, shard, block, store })
       }
     }
     if (frozen.length === 0) return
-    // Frozen in the same turn: all samples of these blocks stand before the segment that begins now.
+    // Frozen in the same turn: all samples of these windows that stand before the segment that begins now are in them.
     const segment = await log.rotate()
-    for (const { namespace, shard, block, store } of frozen) {
+    for (const [index, { namespace, shard, block, store }] of frozen.entries()) {
       if (namespace.isDeleted) continue
       const { head } = shard
       const source = new OpenBlockSource(block, head.series, head.index, head.stride)
-      await store.seal(shard.number, block, source, segment, () => {
+      // Until the last block of a window is written, the log is still needed for it.
+      const isLast = !frozen
+        .slice(index + 1)
+        .some((other) => other.shard === shard && other.block.startMs === block.startMs)
+      await store.seal(shard.number, block, source, isLast ? segment : undefined, () => {
         shard.sealing.splice(shard.sealing.indexOf(block), 1)
       })
     }

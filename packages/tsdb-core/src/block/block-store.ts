@@ -166,13 +166,19 @@ export class BlockStore implements SealedBlocks {
   /**
    * Writes a frozen open block. `swap` is called in the turn in which readers begin to see the file.
    *
-   * `segment`: all its samples stand in earlier segments of the commit log.
+   * `segment`: all samples of its window that stand in earlier segments of the commit log are in sealed blocks with it;
+   * `undefined` when another block of the window has yet to be written.
    */
-  async seal(shard: number, block: OpenBlock, source: SampleSource, segment: number, swap: () => void): Promise<void> {
-    const windows = [
-      ...this.#sealedWindows.filter((window) => window.shard !== shard || window.startMs !== block.startMs),
-      { shard, startMs: block.startMs, segment },
-    ]
+  async seal(
+    shard: number,
+    block: OpenBlock,
+    source: SampleSource,
+    segment: number | undefined,
+    swap: () => void,
+  ): Promise<void> {
+    const others = this.#sealedWindows.filter((window) => window.shard !== shard || window.startMs !== block.startMs)
+    const windows =
+      segment === undefined ? this.#sealedWindows : [...others, { shard, startMs: block.startMs, segment }]
     const written = await this.#write(shard, block.startMs, block.endMs, [source])
     const blocks = written === undefined ? this.#blocks : [...this.#blocks, written]
     await this.#writeManifest(blocks, windows)
