@@ -110,6 +110,12 @@ export class SimulatedDisk {
 
   /** Counts the call in, and says what becomes of it. */
   admit(operation: DiskOperation, path: string): 'go' | 'crash' | FileErrorCode {
+    const verdict = this.#judge(operation, path)
+    if (verdict !== 'go' && operation !== 'read') this.lastOperations.push(`${this.lastOperations.pop()}: ${verdict}`)
+    return verdict
+  }
+
+  #judge(operation: DiskOperation, path: string): 'go' | 'crash' | FileErrorCode {
     if (operation !== 'read') {
       const index = this.operationCount++
       this.lastOperations.push(`${index} ${operation} ${path}`)

@@ -1,0 +1,46 @@
+/** What the scenarios found, each as a case of its own: docs/RELIABILITY.md has the table. */
+import type { Simulation } from '@varve/tsdb-core/env/simulated'
+import { expect, it } from 'vitest'
+import { EngineLife, type Step } from '../engine-life.js'
+import { newSimulation } from './crash-everywhere.js'
+
+type Action = Step | { readonly kind: 'do'; readonly act: (simulation: Simulation) => void }
+
+const APPEND: Step = { kind: 'append', series: [0, 1, 2], ageMs: 0, count: 1 }
+const MOMENT: Step = { kind: 'wait', forMs: 50 }
+const fails = (operation: 'sync' | 'syncDirectory', path: string): Action => ({
+  kind: 'do',
+  act: (simulation) => simulation.disk.fail({ operation, path, code: 'IO' }),
+})
+
+/** Lives through the actions; then the power goes, over all legal states of a few seeds. */
+async function survives(...actions: readonly Action[]): Promise<void> {
+  for (let seed = 0; seed < 8; seed++) {
+    const simulation = await newSimulation(seed)
+    const life = new EngineLife(simulation)
+    await simulation.run(async (env) => {
+      await life.open(env)
+      for (const action of actions) {
+        if (action.kind === 'do') action.act(simulation)
+        else await life.step(action, env)
+      }
+      expect(await life.check(), 'while it lives').toEqual([])
+    })
+    simulation.disk.clearFaults()
+    simulation.crash()
+    await simulation.run(async (env) => {
+      await life.open(env)
+      expect(await life.check({ settle: true }), 'after the power went').toEqual([])
+    })
+  }
+}
+
+it('samples that came between a seal that failed and its next try are not taken for sealed', async () => {
+  await survives(APPEND, fails('syncDirectory', 'namespaces/default'), { kind: 'flush' }, MOMENT, APPEND, {
+    kind: 'maintain',
+  })
+})
+
+it('a close that fails lets go of the folder', async () => {
+  await survives(APPEND, fails('sync', 'closed'), { kind: 'reopen' }, APPEND)
+})
