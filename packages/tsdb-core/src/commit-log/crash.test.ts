@@ -8,7 +8,7 @@ import { CommitLog } from './writer.js'
 
 const ALWAYS: LifeOptions = { syncMode: 'always' }
 /** Each state is one legal outcome of the same crash. */
-const STATE_COUNT = Number(process.env.VARVE_CRASH_STATES ?? 6)
+const STATE_COUNT = Number(process.env.VARVE_CRASH_STATES ?? 4)
 const SEED = Number(process.env.SEED ?? 1)
 
 describe('a commit log over a disk that crashes', () => {

@@ -46,7 +46,7 @@ export async function live(env: Env, ledger: Ledger, random: SeededRandom, optio
     const behind = appendSome(log, ledger, random, 2)
     const segment = await rotated.catch(() => null)
     await behind
-    if (round === 1 && segment !== null) {
+    if (round >= 1 && segment !== null) {
       ledger.removedBelow = startOfNext
       await log.removeBefore(segment).catch(() => {})
     }

@@ -184,12 +184,13 @@ export class CommitLog {
       // The last segment stays even when it is not open: it carries on the count of records and segments.
       const isLast = this.#open === null && this.#closed.length === 1
       if (oldest === undefined || oldest.segment >= segment || isLast) return
-      this.#closed.shift()
       await env.files.remove(oldest.path).catch((error) => {
         if (!isNotFound(error)) throw error
       })
       // One by one: if a crash kept an older segment and not a younger one, records would seem to be missing.
       await env.files.syncDirectory(directory)
+      // Only now: one whose removal failed is tried again before any younger one.
+      this.#closed = this.#closed.filter((each) => each !== oldest)
     }
   }
 
