@@ -12,7 +12,7 @@ export const failEveryCall: Scenario = {
   async run({ seed, scale }) {
     const sum: Record<string, number> = {}
     const length = await lengthOfLife(this.name, seed, SCRIPT)
-    const step = Math.max(1, Math.floor(4 / scale))
+    const step = Math.max(1, Math.floor(8 / scale))
     for (let index = 2 + (seed % step); index < length; index += step) {
       for (const code of ['IO', 'NO_SPACE'] as const) {
         const simulation = await newSimulation(seed + index)
