@@ -14,6 +14,9 @@ pub const PATCHES_BITMAP: u8 = 2;
 /// A spread of residuals beyond this is never planned.
 const SPREAD_MAX: f64 = (1u64 << 51) as f64;
 
+/// What a patch costs besides its bits, since putting it in its place takes longer than unpacking a number.
+const PATCH_PENALTY_BITS: usize = 6;
+
 /// One way to pack one run of residuals, and what it costs.
 #[derive(Clone, Debug)]
 pub struct IntegerPlan {
@@ -240,7 +243,7 @@ fn offer(
         };
         let list_bits = patch_count * width_of((length - 1) as f64) as usize;
         patch_form = if list_bits <= length { PATCHES_LIST } else { PATCHES_BITMAP };
-        cost_bits += (list_bits.min(length) + patch_count * patch_width as usize + 24) as f64;
+        cost_bits += (list_bits.min(length) + patch_count * (patch_width as usize + PATCH_PENALTY_BITS) + 24) as f64;
     }
     if cost_bits >= plan.cost_bits {
         return;

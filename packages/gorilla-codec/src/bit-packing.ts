@@ -4,6 +4,7 @@
  *
  * Bytes: docs/formats/chunk.md, "Packed run". Rust twin: native/codec/src/bit_packing.rs.
  */
+import { UNPACK } from './generated/unpack.js'
 import { POWERS_OF_TWO } from './limits.js'
 
 /** How many bytes `count` numbers of `width` bits take. */
@@ -128,6 +129,32 @@ export function unpackNumbers(
   }
 }
 
+/** The widest numbers that `unpackNarrow` takes. */
+export const NARROW_WIDTH_MAX = 24
+
+/** Unpacks `count` numbers of up to 24 bits into `out[0, count)`; up to 7 slots behind them may be overwritten. */
+export function unpackNarrow(bytes: Uint8Array, at: number, count: number, width: number, out: Int32Array): void {
+  if (width === 0) {
+    out.fill(0, 0, count)
+    return
+  }
+  const groups = count >>> 3
+  UNPACK[width](bytes, at, groups, out)
+  at += groups * width
+  const mask = (1 << width) - 1
+  let held = 0
+  let heldBits = 0
+  for (let index = groups << 3; index < count; index++) {
+    while (heldBits < width) {
+      held |= bytes[at++] << heldBits
+      heldBits += 8
+    }
+    out[index] = held & mask
+    held >>>= width
+    heldBits -= width
+  }
+}
+
 /** Unpacks 64-bit numbers into halves, `low[0, count)` and `high[0, count)`. */
 export function unpackHalves(
   bytes: Uint8Array,
@@ -137,22 +164,43 @@ export function unpackHalves(
   low: Uint32Array,
   high: Uint32Array,
 ): void {
-  let held = 0
-  let heldBits = 0
-  for (let index = 0; index < count; index++) {
-    low[index] = 0
-    high[index] = 0
-    for (let have = 0; have < width; have += 16) {
-      const want = width - have < 16 ? width - have : 16
-      while (heldBits < want) {
-        held |= bytes[at++] << heldBits
-        heldBits += 8
-      }
-      const part = held & ((1 << want) - 1)
-      if (have < 32) low[index] |= part << have
-      else high[index] |= part << (have - 32)
-      held >>>= want
-      heldBits -= want
-    }
+  if (width === 0) {
+    low.fill(0, 0, count)
+    high.fill(0, 0, count)
+    return
   }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const lowMask = width < 32 ? (1 << width) - 1 : -1
+  const highMask = width <= 32 ? 0 : width < 64 ? (1 << (width - 32)) - 1 : -1
+  // A number is cut out of 9 bytes; near the end of the buffer they are put together one by one.
+  const wholeMax = bytes.length - 9
+  for (let index = 0, bit = 0; index < count; index++, bit += width) {
+    const start = at + (bit >>> 3)
+    const shift = bit & 7
+    let lower: number
+    let upper: number
+    let above: number
+    if (start <= wholeMax) {
+      lower = view.getInt32(start, true)
+      upper = view.getInt32(start + 4, true)
+      above = bytes[start + 8]
+    } else {
+      lower = wordNearEnd(bytes, start)
+      upper = wordNearEnd(bytes, start + 4)
+      above = start + 8 < bytes.length ? bytes[start + 8] : 0
+    }
+    if (shift !== 0) {
+      lower = (lower >>> shift) | (upper << (32 - shift))
+      upper = (upper >>> shift) | (above << (32 - shift))
+    }
+    low[index] = lower & lowMask
+    high[index] = upper & highMask
+  }
+}
+
+/** Four bytes, lowest first; those beyond the end are zero. */
+function wordNearEnd(bytes: Uint8Array, at: number): number {
+  let word = 0
+  for (let index = 0; index < 4 && at + index < bytes.length; index++) word |= bytes[at + index] << (8 * index)
+  return word
 }

@@ -80,6 +80,6 @@ export function decodeIntegerColumn(
   const divisor = reader.varint()
   if (divisor < 1 || divisor > DIFFERENCE_MAX) throw corrupt(divisorAt, 'a divisor in [1, 2^52]')
   if (count === 1) out[outOffset] = first
-  else unpackIntegers(reader, first, divisor, count, out, outOffset)
+  else unpackIntegers(reader, first, divisor, 1, count, out, outOffset)
   return reader.at
 }

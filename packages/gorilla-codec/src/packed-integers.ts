@@ -14,7 +14,7 @@
  *
  * Bytes: docs/formats/chunk.md, "Packed integers". Rust twin: native/codec/src/packed_integers.rs.
  */
-import { packedSize, packNumbers, unpackNumbers } from './bit-packing.js'
+import { NARROW_WIDTH_MAX, packedSize, packNumbers, unpackNarrow, unpackNumbers } from './bit-packing.js'
 import { bitWidth } from './bit-width.js'
 import { type ByteReader, corrupt } from './byte-reader.js'
 import { writeSignedVarint, writeVarint } from './byte-writer.js'
@@ -30,7 +30,7 @@ import {
 import { invariant } from './invariant.js'
 import { POWERS_OF_TWO, SCALED_MAX } from './limits.js'
 import { readPositions, writePositions } from './positions.js'
-import { scratchNumbers } from './scratch.js'
+import { scratchNarrow, scratchNumbers } from './scratch.js'
 
 /** The header's fields at their longest: flags, widths, base, first delta, patch count. */
 export const PACKED_INTEGERS_HEADER_SIZE_MAX = 3 + 9 + 9 + 3
@@ -40,6 +40,8 @@ const WIDTH_MAX = 52
 const PATCH_WIDTH_MAX = 53
 /** Divisor, width and patch width together, in bits: products of a hostile header then stay below 2^62. */
 const PRODUCT_BITS_MAX = 60
+/** Sums that stay below this fit into signed 32 bits. */
+const NARROW_REACH = 2 ** 31
 /** Differences of scaled values stay below this, and so does their greatest common divisor. */
 export const DIFFERENCE_MAX = 2 ** 52
 
@@ -124,15 +126,18 @@ export function packPrepared(out: Uint8Array, at: number): number {
 }
 
 /**
- * Reads a run of `count` integers that begins with `first` into `out[outOffset, outOffset + count)`.
+ * Reads a run of `count` integers that begins with `first`, divides them by `power` and writes them to
+ * `out[outOffset, outOffset + count)`.
  *
- * The caller has checked that `divisor` is in [1, 2^52].
+ * The caller has checked that `divisor` is in [1, 2^52]; `power` is a power of ten.
+ *
  * @throws {CodecError} `TRUNCATED` or `CORRUPT_CHUNK`, at the field that is wrong; the column is then undefined.
  */
 export function unpackIntegers(
   reader: ByteReader,
   first: number,
   divisor: number,
+  power: number,
   count: number,
   out: Float64Array,
   outOffset: number,
@@ -173,25 +178,125 @@ export function unpackIntegers(
   if (divisorBits + width + patchWidth > PRODUCT_BITS_MAX) throw corrupt(start + 1, 'widths that fit into 60 bits')
 
   const lowsAt = reader.skip(packedSize(length, width))
+  const { bytes } = reader
+  const step = Math.abs(base) + POWERS_OF_TWO[width + patchWidth]
+  const reach = transform === TRANSFORM_DELTA2 ? (Math.abs(firstDelta) + step * length) * count : step * count
+  if (reach < NARROW_REACH && width <= NARROW_WIDTH_MAX && Math.abs(first) + divisor * reach <= SCALED_MAX) {
+    // All sums fit into 32 bits and no number can leave the range: integer arithmetic, and no check of each number.
+    const lows = scratchNarrow()
+    unpackNarrow(bytes, lowsAt, length, width, lows)
+    if (patchForm !== PATCHES_NONE) {
+      const positions = readPositions(reader, patchCount, length, patchForm === PATCHES_BITMAP)
+      const patchesAt = reader.skip(packedSize(patchCount, patchWidth))
+      patchNarrow(bytes, patchesAt, patchCount, patchWidth, flags, width, positions, lows)
+    }
+    if (transform === TRANSFORM_DELTA2) {
+      narrowDeltas2(lows, length, base, first, firstDelta, divisor, power, out, outOffset)
+    } else if (transform === TRANSFORM_DELTA) narrowDeltas(lows, length, base, first, divisor, power, out, outOffset)
+    else narrowBase(lows, length, base, first, divisor, power, out, outOffset)
+    return
+  }
   const lowsOffset = outOffset + count - length
-  unpackNumbers(reader.bytes, lowsAt, length, width, out, lowsOffset)
+  unpackNumbers(bytes, lowsAt, length, width, out, lowsOffset)
   if (patchForm !== PATCHES_NONE) {
     const positions = readPositions(reader, patchCount, length, patchForm === PATCHES_BITMAP)
     const patchesAt = reader.skip(packedSize(patchCount, patchWidth))
-    applyPatches(reader.bytes, patchesAt, patchCount, patchWidth, flags, width, positions, out, lowsOffset)
+    applyPatches(bytes, patchesAt, patchCount, patchWidth, flags, width, positions, out, lowsOffset)
   }
-
   out[outOffset] = first
   if (transform === TRANSFORM_DELTA2) out[outOffset + 1] = first + divisor * firstDelta
-  // What no header can exceed needs no check of each number.
-  const step = Math.abs(base) + POWERS_OF_TWO[width + patchWidth]
-  const reach =
-    divisor * (transform === TRANSFORM_DELTA2 ? (Math.abs(firstDelta) + step * length) * count : step * count)
-  const checked = Math.abs(first) + reach > SCALED_MAX
   if (transform === TRANSFORM_DELTA) sumDeltas(out, outOffset, length, base, divisor)
   else if (transform === TRANSFORM_DELTA2) sumDeltas2(out, outOffset, length, base, divisor, divisor * firstDelta)
   else addBase(out, outOffset, length, base, divisor)
-  if (checked) checkRange(out, outOffset, count, start)
+  checkRange(out, outOffset, count, start)
+  if (power !== 1) for (let index = outOffset; index < outOffset + count; index++) out[index] /= power
+}
+
+function patchNarrow(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  patchWidth: number,
+  flags: number,
+  width: number,
+  positions: Float64Array,
+  lows: Int32Array,
+): void {
+  const patches = scratchNumbers(2)
+  unpackNumbers(bytes, at, count, patchWidth, patches, 0)
+  if (flags & SIGNED_PATCHES) {
+    for (let index = 0; index < count; index++) {
+      const stored = patches[index] | 0
+      const above = stored & 1 ? (stored + 1) >> 1 : -(stored >> 1) - 1
+      lows[positions[index]] += above << width
+    }
+  } else for (let index = 0; index < count; index++) lows[positions[index]] += (patches[index] + 1) << width
+}
+
+function narrowBase(
+  lows: Int32Array,
+  length: number,
+  base: number,
+  first: number,
+  divisor: number,
+  power: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  out[outOffset++] = first / power
+  if (divisor === 1 && power === 1) {
+    const offset = first + base
+    for (let index = 0; index < length; index++) out[outOffset + index] = offset + lows[index]
+    return
+  }
+  for (let index = 0; index < length; index++) out[outOffset + index] = (first + divisor * (base + lows[index])) / power
+}
+
+function narrowDeltas(
+  lows: Int32Array,
+  length: number,
+  base: number,
+  first: number,
+  divisor: number,
+  power: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  out[outOffset++] = first / power
+  let number = 0
+  if (divisor === 1 && power === 1) {
+    for (let index = 0; index < length; index++) {
+      number = (number + base + lows[index]) | 0
+      out[outOffset + index] = first + number
+    }
+    return
+  }
+  for (let index = 0; index < length; index++) {
+    number = (number + base + lows[index]) | 0
+    out[outOffset + index] = (first + divisor * number) / power
+  }
+}
+
+function narrowDeltas2(
+  lows: Int32Array,
+  length: number,
+  base: number,
+  first: number,
+  firstDelta: number,
+  divisor: number,
+  power: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  out[outOffset++] = first / power
+  out[outOffset++] = (first + divisor * firstDelta) / power
+  let delta = firstDelta | 0
+  let number = delta
+  for (let index = 0; index < length; index++) {
+    delta = (delta + base + lows[index]) | 0
+    number = (number + delta) | 0
+    out[outOffset + index] = (first + divisor * number) / power
+  }
 }
 
 function applyPatches(

@@ -221,7 +221,7 @@ function decodePacked(reader: ByteReader, count: number, first: number, out: Flo
   start = reader.at
   const divisor = reader.varint()
   if (divisor < 1 || divisor > DIFFERENCE_MAX) throw corrupt(start, 'a divisor in [1, 2^52]')
-  unpackIntegers(reader, 0, divisor, count, out, outOffset)
+  unpackIntegers(reader, 0, divisor, 1, count, out, outOffset)
   for (let index = 0; index < count; index++) out[outOffset + index] += first + index * step
 }
 

@@ -398,12 +398,7 @@ function decodeDecimals(reader: ByteReader, count: number, out: Float64Array, ou
   readDecimalsStart(reader)
   const { scale, exceptions, divisor, first } = DECIMALS
   reader.skip(8)
-  unpackIntegers(reader, first, divisor, count, out, outOffset)
-  if (scale > 0) {
-    const power = POWERS_OF_TEN[scale]
-    const end = outOffset + count
-    for (let index = outOffset; index < end; index++) out[index] /= power
-  }
+  unpackIntegers(reader, first, divisor, POWERS_OF_TEN[scale], count, out, outOffset)
   if (!exceptions) return
   const start = reader.at
   const exceptionCount = reader.varint()
