@@ -1,0 +1,18 @@
+import { parseArgs } from 'node:util'
+import { runStorageBenchmark } from './storage-benchmark.js'
+
+const { values } = parseArgs({
+  options: {
+    small: { type: 'boolean', default: false },
+    hosts: { type: 'string' },
+    steps: { type: 'string' },
+    jitter: { type: 'string' },
+  },
+})
+const hosts = Number(values.hosts ?? (values.small ? 2 : 20))
+const steps = Number(values.steps ?? (values.small ? 60 : 480))
+console.log(`${hosts} hosts, ${steps} scrapes, jitter on ${values.jitter ?? '5 %'} of hosts`)
+await runStorageBenchmark(
+  { hosts, steps, ...(values.jitter !== undefined && { jitterShare: Number(values.jitter) }) },
+  (line) => console.log(line),
+)
