@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Database, type Namespace } from '@varve/tsdb-core'
 import { Labels } from '@varve/tsdb-core/model'
-import { recordFleet, type RecordedFleet } from './recorded-fleet.js'
+import { type RecordedFleet, recordFleet } from './recorded-fleet.js'
 
 const BATCH = 2000
 
@@ -101,7 +101,9 @@ async function measure(
   const flushStart = performance.now()
   await database.flush()
   figures.flushNsPerSample = (cpuSeconds(cpu) * 1e9) / sampleCount
-  print(`flush               ${figures.flushNsPerSample.toFixed(1)} ns/sample CPU, ${(performance.now() - flushStart).toFixed(0)} ms`)
+  print(
+    `flush               ${figures.flushNsPerSample.toFixed(1)} ns/sample CPU, ${(performance.now() - flushStart).toFixed(0)} ms`,
+  )
   figures.diskBytesPerSample = (await sizeOf(join(folder, 'namespaces'))) / sampleCount
   print(`disk                ${figures.diskBytesPerSample.toFixed(3)} B/sample`)
   await checkCount(namespace, sampleCount)

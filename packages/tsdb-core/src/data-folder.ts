@@ -58,25 +58,30 @@ export class DataFolder {
   }
 
   async readWatermarks(): Promise<Watermark[]> {
-    const content = await readDocument(this.#files, this.#watermarksPath, 'watermarks', WATERMARKS_VERSION)
-    return (content as Watermark[] | undefined) ?? []
+    return readWatermarks(this.#files, this.directory)
   }
 
   async writeWatermarks(watermarks: readonly Watermark[]): Promise<void> {
-    await writeDocument(this.#files, this.#watermarksPath, 'watermarks', WATERMARKS_VERSION, watermarks)
+    await writeDocument(this.#files, watermarksPath(this.directory), 'watermarks', WATERMARKS_VERSION, watermarks)
   }
 
   async close(): Promise<void> {
     await this.#lock.release()
   }
 
-  get #watermarksPath(): string {
-    return `${this.directory}/state/watermarks`
-  }
-
   async #checkIdentity(): Promise<void> {
     await writeIdentity(this.#files, this.directory)
   }
+}
+
+/** Watermarks as they were when the log was last truncated. @throws {StorageError} `CORRUPT` when they cannot be read. */
+export async function readWatermarks(files: FileSystem, directory: string): Promise<Watermark[]> {
+  const content = await readDocument(files, watermarksPath(directory), 'watermarks', WATERMARKS_VERSION)
+  return (content as Watermark[] | undefined) ?? []
+}
+
+function watermarksPath(directory: string): string {
+  return `${directory}/state/watermarks`
 }
 
 /** Writes `identity.json`, or checks the one that is there. */

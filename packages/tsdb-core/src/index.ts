@@ -1,6 +1,8 @@
 export { Database, type DatabaseStats } from './database.js'
 export type { StorageErrorCode } from './errors.js'
 export { StorageError } from './errors.js'
+export type { BlockInspection, MetricSize } from './inspect.js'
+export { inspectBlock } from './inspect.js'
 export type {
   AppendOptions,
   Cardinality,
@@ -15,3 +17,5 @@ export type {
 export type { DatabaseOptions, NamespaceOptions, Notice, SyncMode } from './options.js'
 export { BLOCK_SIZE_MS_MAX, DEFAULT_NAMESPACE } from './options.js'
 export type { AppendResult, Rejection, RejectionReason, SampleBatch, Shard } from './shard.js'
+export type { VerifyReport } from './verify.js'
+export { verifyDatabase } from './verify.js'

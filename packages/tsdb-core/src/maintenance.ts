@@ -5,7 +5,7 @@
  * backfill of old data fills its blocks in peace; a clock that jumps ahead seals early, which costs a merge and nothing else.
  */
 
-import type { BlockStore } from './block/block-store.js'
+import type { BlockStore, FrozenBlock } from './block/block-store.js'
 import type { DatabaseLog } from './database-log.js'
 import type { Clock } from './env/clock.js'
 import type { OpenBlock } from './head/open-block.js'
@@ -104,33 +104,34 @@ export class Maintenance {
 
   async #seal(isDue: (block: OpenBlock, namespace: LocalNamespace, shard: LocalShard) => boolean): Promise<void> {
     const { log } = this.#parts
-    const frozen: { namespace: LocalNamespace; shard: LocalShard; block: OpenBlock; store: BlockStore }[] = []
+    const frozen: { namespace: LocalNamespace; store: BlockStore; blocks: FrozenBlock[] }[] = []
     for (const namespace of this.#parts.namespaces()) {
       const store = this.#parts.storeOf(namespace)
       if (store === undefined) continue
+      const blocks: FrozenBlock[] = []
       for (const shard of namespace.shards) {
+        const { head } = shard
         const crowded = crowdedOut(shard)
-        // Blocks whose last try failed are in `sealing` still. What their window got since is sealed with them: see below.
+        // Blocks whose last try failed are in `sealing` still. What their window got since is sealed with them.
         const again = new Set(shard.sealing.map((block) => block.startMs))
         const isPicked = (block: OpenBlock) =>
           isDue(block, namespace, shard) || crowded.has(block) || again.has(block.startMs)
-        shard.sealing.push(...shard.head.freeze(isPicked))
-        for (const block of shard.sealing) frozen.push({ namespace, shard, block, store })
+        shard.sealing.push(...head.freeze(isPicked))
+        for (const block of shard.sealing) {
+          const source = new OpenBlockSource(block, head.series, head.index, head.stride)
+          blocks.push({ shard: shard.number, block, source })
+        }
       }
+      if (blocks.length > 0) frozen.push({ namespace, store, blocks })
     }
     if (frozen.length === 0) return
     // Frozen in the same turn: all samples of these windows that stand before the segment that begins now are in them.
     const segment = await log.rotate()
-    for (const [index, { namespace, shard, block, store }] of frozen.entries()) {
+    for (const { namespace, store, blocks } of frozen) {
       if (namespace.isDeleted) continue
-      const { head } = shard
-      const source = new OpenBlockSource(block, head.series, head.index, head.stride)
-      // Until the last block of a window is written, the log is still needed for it.
-      const isLast = !frozen
-        .slice(index + 1)
-        .some((other) => other.shard === shard && other.block.startMs === block.startMs)
-      await store.seal(shard.number, block, source, isLast ? segment : undefined, () => {
-        shard.sealing.splice(shard.sealing.indexOf(block), 1)
+      await store.seal(blocks, segment, ({ shard, block }) => {
+        const { sealing } = namespace.shards[shard]
+        sealing.splice(sealing.indexOf(block), 1)
       })
     }
     this.#evictIdle()

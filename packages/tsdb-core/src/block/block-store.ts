@@ -36,6 +36,16 @@ export interface BlockStoreParts {
   readonly notice: (severity: Notice['severity'], message: string) => void
 }
 
+/** An open block that was taken out of its head, and how it is read. */
+export interface FrozenBlock {
+  readonly shard: number
+  readonly block: OpenBlock
+  readonly source: SampleSource
+}
+
+/** A backfill has hundreds of open blocks: each manifest costs two syncs. */
+const SEALS_PER_MANIFEST = 64
+
 export class BlockStore implements SealedBlocks {
   readonly #parts: BlockStoreParts
   #blocks: SealedBlock[] = []
@@ -164,28 +174,30 @@ export class BlockStore implements SealedBlocks {
   }
 
   /**
-   * Writes a frozen open block. `swap` is called in the turn in which readers begin to see the file.
+   * Writes frozen open blocks. `swap` is called with each block in the turn in which readers begin to see its file.
    *
-   * `segment`: all samples of its window that stand in earlier segments of the commit log are in sealed blocks with it;
-   * `undefined` when another block of the window has yet to be written.
+   * `segment`: all samples of their windows that stand in earlier segments of the commit log are in sealed blocks with them.
    */
-  async seal(
-    shard: number,
-    block: OpenBlock,
-    source: SampleSource,
-    segment: number | undefined,
-    swap: () => void,
-  ): Promise<void> {
-    const others = this.#sealedWindows.filter((window) => window.shard !== shard || window.startMs !== block.startMs)
-    const windows =
-      segment === undefined ? this.#sealedWindows : [...others, { shard, startMs: block.startMs, segment }]
-    const written = await this.#write(shard, block.startMs, block.endMs, [source])
-    const blocks = written === undefined ? this.#blocks : [...this.#blocks, written]
-    await this.#writeManifest(blocks, windows)
-    this.#blocks = blocks
-    this.#sealedWindows = windows
-    this.#sort()
-    swap()
+  async seal(frozen: readonly FrozenBlock[], segment: number, swap: (one: FrozenBlock) => void): Promise<void> {
+    for (let from = 0; from < frozen.length; from += SEALS_PER_MANIFEST) {
+      const some = frozen.slice(from, from + SEALS_PER_MANIFEST)
+      const blocks = [...this.#blocks]
+      let windows = this.#sealedWindows
+      for (const [index, { shard, block, source }] of some.entries()) {
+        const written = await this.#write(shard, block.startMs, block.endMs, [source], true)
+        if (written !== undefined) blocks.push(written)
+        // Until the last block of a window is written, the log is still needed for it.
+        const isSame = (other: FrozenBlock) => other.shard === shard && other.block.startMs === block.startMs
+        if (frozen.slice(from + index + 1).some(isSame)) continue
+        windows = windows.filter((window) => window.shard !== shard || window.startMs !== block.startMs)
+        windows.push({ shard, startMs: block.startMs, segment })
+      }
+      await this.#writeManifest(blocks, windows)
+      this.#blocks = blocks
+      this.#sealedWindows = windows
+      this.#sort()
+      for (const one of some) swap(one)
+    }
   }
 
   /** Does the next merge that is worth doing in a shard; false when there is none. */
@@ -200,6 +212,7 @@ export class BlockStore implements SealedBlocks {
         endMs: block.entry.endMs,
         createdMs: block.createdMs,
         hasDeletions: block.entry.deletions.length > 0,
+        seriesCount: block.entry.seriesCount,
       }))
     const plan = planMerge(candidates, { blockSizeMs, retentionMs, nowMs: clock.monotonicMs(), ...options })
     if (plan === undefined) return false
@@ -307,7 +320,7 @@ export class BlockStore implements SealedBlocks {
       for (const block of [...plan.blocks].sort((a, b) => a.entry.generation - b.entry.generation)) {
         sources.push(await block.source(pause, (message) => problems.push(message)))
       }
-      const written = await this.#write(shard, plan.startMs, plan.endMs, sources)
+      const written = await this.#write(shard, plan.startMs, plan.endMs, sources, false)
       if (problems.length > 0) {
         // What cannot be read stays where it is, for a repair; merging would make the loss final.
         if (written !== undefined) await this.#parts.files.remove(written.path)
@@ -344,6 +357,7 @@ export class BlockStore implements SealedBlocks {
     startMs: number,
     endMs: number,
     sources: readonly SampleSource[],
+    keepsAbsent: boolean,
   ): Promise<SealedBlock | undefined> {
     const { files, clock, directory, name, options } = this.#parts
     const { resolutionMs } = options()
@@ -355,6 +369,7 @@ export class BlockStore implements SealedBlocks {
       identity,
       sources,
       aggregated: resolutionMs > 0,
+      keepsAbsent,
       pause: pauser(clock),
     })
     if (written === undefined) return undefined

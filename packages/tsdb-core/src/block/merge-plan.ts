@@ -10,6 +10,8 @@ const LEVEL_MS_MAX = 32 * 24 * 3_600_000
 /** Generations of one window are merged when there are so many, or when nothing came for `LATE_QUIET_MS`. */
 const GENERATIONS_MAX = 4
 const LATE_QUIET_MS = 10 * 60_000
+/** A merge holds the indexes of its blocks in memory: some 100 bytes a series and block. */
+const SERIES_PER_MERGE_MAX = 2_000_000
 
 export interface PlannedBlock {
   readonly startMs: number
@@ -17,6 +19,7 @@ export interface PlannedBlock {
   /** On the monotonic clock; for blocks found on disk when the database was opened. */
   readonly createdMs: number
   readonly hasDeletions: boolean
+  readonly seriesCount: number
 }
 
 export interface MergePlan<T> {
@@ -58,28 +61,45 @@ function planGenerations<T extends PlannedBlock>(
 
 function planLevels<T extends PlannedBlock>(blocks: readonly T[], options: MergeOptions): MergePlan<T> | undefined {
   const sizeMsMax = Math.min(LEVEL_MS_MAX, options.retentionMs / 10)
-  let sizeMs = options.blockSizeMs
-  for (let level = 1; level < LEVEL_COUNT; level++) {
-    sizeMs *= LEVEL_FACTOR
-    if (sizeMs > sizeMsMax) return undefined
-    const windows = new Map<number, T[]>()
-    for (const block of blocks) {
-      if (block.endMs - block.startMs >= sizeMs) continue
-      const startMs = Math.floor(block.startMs / sizeMs) * sizeMs
-      const window = windows.get(startMs)
-      if (window === undefined) windows.set(startMs, [block])
-      else window.push(block)
-    }
-    for (const [startMs, window] of windows) {
-      const endMs = startMs + sizeMs
-      if (window.length < 2 || endMs > options.completeBeforeMs) continue
-      // A larger block over the same time takes part too, so that what is hidden by newer samples is dropped.
-      const all = blocks.filter((block) => block.startMs < endMs && block.endMs > startMs)
-      return {
-        startMs: Math.min(startMs, ...all.map((block) => block.startMs)),
-        endMs: Math.max(endMs, ...all.map((block) => block.endMs)),
-        blocks: all,
-      }
+  // The largest first, so that a backfill is not written again level by level; in daily life only one is complete at a time.
+  for (let level = LEVEL_COUNT - 1; level > 0; level--) {
+    const sizeMs = options.blockSizeMs * LEVEL_FACTOR ** level
+    if (sizeMs > sizeMsMax) continue
+    const plan = planLevel(
+      blocks,
+      sizeMs,
+      options.completeBeforeMs,
+      level > 1 ? SERIES_PER_MERGE_MAX : Number.POSITIVE_INFINITY,
+    )
+    if (plan !== undefined) return plan
+  }
+  return undefined
+}
+
+function planLevel<T extends PlannedBlock>(
+  blocks: readonly T[],
+  sizeMs: number,
+  completeBeforeMs: number,
+  seriesCountMax: number,
+): MergePlan<T> | undefined {
+  const windows = new Map<number, T[]>()
+  for (const block of blocks) {
+    if (block.endMs - block.startMs >= sizeMs) continue
+    const startMs = Math.floor(block.startMs / sizeMs) * sizeMs
+    const window = windows.get(startMs)
+    if (window === undefined) windows.set(startMs, [block])
+    else window.push(block)
+  }
+  for (const [startMs, window] of windows) {
+    const endMs = startMs + sizeMs
+    if (window.length < 2 || endMs > completeBeforeMs) continue
+    // A larger block over the same time takes part too, so that what is hidden by newer samples is dropped.
+    const all = blocks.filter((block) => block.startMs < endMs && block.endMs > startMs)
+    if (all.reduce((sum, block) => sum + block.seriesCount, 0) > seriesCountMax) continue
+    return {
+      startMs: Math.min(startMs, ...all.map((block) => block.startMs)),
+      endMs: Math.max(endMs, ...all.map((block) => block.endMs)),
+      blocks: all,
     }
   }
   return undefined

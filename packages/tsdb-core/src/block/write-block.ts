@@ -11,6 +11,7 @@ import { COLUMNS, VALUE_COLUMN } from '../model/columns.js'
 import { compareUtf8 } from '../model/utf8.js'
 import type { SeriesBatch } from '../query/series-batch.js'
 import { BatchBuilder } from '../read/batch-builder.js'
+import { hasAbsent } from '../read/merge-samples.js'
 import type { SampleSource } from '../read/sample-source.js'
 import { SeriesGroups, type SourceFamily } from '../read/series-groups.js'
 import { SymbolCollector } from '../read/symbol-collector.js'
@@ -23,10 +24,12 @@ export interface WriteBlockOptions {
   readonly files: FileSystem
   readonly directory: string
   readonly identity: BlockIdentity
-  /** Older data first. All that exists for the range: what hides older samples is dropped with them. */
+  /** Older data first. */
   readonly sources: readonly SampleSource[]
   /** The namespace has a resolution: series have columns, newer samples replace older ones. */
   readonly aggregated: boolean
+  /** Older samples than those of `sources` may exist: what hides them stays. */
+  readonly keepsAbsent: boolean
   readonly pause: () => Promise<void> | undefined
 }
 
@@ -55,13 +58,14 @@ export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlo
           replaces: options.aggregated,
           column: COLUMNS[column],
           exact: true,
+          keepsAbsent: options.keepsAbsent,
         }),
     )
     for (let first = 0; first < order.length; first += SERIES_PER_LOAD) {
       const last = Math.min(order.length, first + SERIES_PER_LOAD)
       await load(options, groups, order, first, last)
       for (let i = first; i < last; i++) {
-        await writeSeries(writer, groups, order[i], pairs, ids, builders)
+        await writeSeries(writer, groups, order[i], pairs, ids, builders, options.keepsAbsent)
         await pause()
       }
     }
@@ -174,6 +178,7 @@ async function writeSeries(
   { pairs, offsets }: GroupPairs,
   ids: readonly number[],
   builders: readonly BatchBuilder[],
+  keepsAbsent: boolean,
 ): Promise<void> {
   const own = new Uint32Array(offsets[group + 1] - offsets[group])
   for (let i = 0; i < own.length; i++) own[i] = ids[pairs[offsets[group] + i]]
@@ -184,15 +189,21 @@ async function writeSeries(
     const count = builder.sampleCountOf(groups, from, to)
     if (count === 0) return
     builder.begin(count)
-    if (builder.add(groups, from, to)) addColumn(writer, column, builder.finish())
+    if (builder.add(groups, from, to)) addColumn(writer, column, builder.finish(), keepsAbsent)
   })
   await writer.endSeries()
 }
 
-function addColumn(writer: BlockWriter, column: number, batch: Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'>): void {
+function addColumn(
+  writer: BlockWriter,
+  column: number,
+  batch: Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'>,
+  mayBeAbsent: boolean,
+): void {
   const { histograms, timestampsMs, values, startTimestampsMs } = batch
   if (histograms === undefined) {
-    writer.addSamples(column, timestampsMs, values, startTimestampsMs, values.length, false)
+    const absent = mayBeAbsent && hasAbsent(values, 0, values.length)
+    writer.addSamples(column, timestampsMs, values, startTimestampsMs, values.length, absent)
     return
   }
   // Histograms stand in a section of their own; the float columns hold what is left.
@@ -214,6 +225,6 @@ function addColumn(writer: BlockWriter, column: number, batch: Omit<SeriesBatch,
     starts[count] = startTimestampsMs?.[i] ?? 0
     count++
   }
-  writer.addSamples(column, times, floats, starts, count, false)
+  writer.addSamples(column, times, floats, starts, count, mayBeAbsent && hasAbsent(floats, 0, count))
   writer.addHistograms(column, run)
 }

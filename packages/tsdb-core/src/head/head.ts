@@ -7,7 +7,7 @@
 import { StorageError } from '../errors.js'
 import { HeadIndex } from '../index/head-index.js'
 import { checkCanonicalLabels, hashBytes } from '../model/canonical-labels.js'
-import { COLUMN_STRIDE } from '../model/columns.js'
+import { COLUMN_STRIDE, isAbsent } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import type { Rejection, RejectionReason, SampleBatch } from '../shard.js'
 import { HistogramStore } from './histogram-store.js'
@@ -122,6 +122,7 @@ export class Head {
         slot = block.addSlot(keys[k])
       }
       const startMs = startTimestampsMs === undefined ? 0 : startTimestampsMs[k]
+      if (this.#aggregated && isAbsent(halves, k)) block.hasAbsent = true
       if (isHistogram) {
         if (!this.#appendHistogram(block, slot, batch, k, nextHistogram - 1, startMs)) reject(k, 'DUPLICATE')
       } else if (block.histograms?.has(slot, timestampMs)) {

@@ -31,6 +31,7 @@ const SLOTS_PER_PAGE = 1 << SLOTS_PER_PAGE_BITS
 const KEYS_PER_PAGE_BITS = 10
 const KEYS_PER_PAGE = 1 << KEYS_PER_PAGE_BITS
 const NONE = 0xffffffff
+const RECENT_COLUMNS = 4
 
 /** What became of one sample. */
 export const STORED = 0
@@ -92,6 +93,9 @@ export class OpenBlock {
   #columnHashes: Uint32Array = new Uint32Array(64)
   #columnTable: Uint32Array = new Uint32Array(64).fill(NONE)
   readonly #bytes = new ByteArena()
+  readonly #recentColumns: Uint32Array = new Uint32Array(RECENT_COLUMNS).fill(NONE)
+  readonly #recentOffsets: Uint32Array = new Uint32Array(RECENT_COLUMNS * ROW_SAMPLES)
+  #nextRecent = 0
 
   constructor(startMs: number, endMs: number, replaces: boolean) {
     this.startMs = startMs
@@ -459,6 +463,20 @@ export class OpenBlock {
 
   /** The time column with these offsets, made if there is none yet. Equal offsets have equal bytes, which are compared. */
   #internColumn(offsets: Uint32Array, from: number, count: number): number {
+    // Series of one scrape come one after the other: mostly it is one of the last few.
+    for (let k = 0; k < this.#recentColumns.length; k++) {
+      if (this.#recentColumns[k] !== NONE && sameOffsets(this.#recentOffsets, k * ROW_SAMPLES, offsets, from, count)) {
+        if (this.#columnCounts[this.#recentColumns[k]] === count) return this.#recentColumns[k]
+      }
+    }
+    const column = this.#findColumn(offsets, from, count)
+    this.#recentColumns[this.#nextRecent] = column
+    this.#recentOffsets.set(offsets.subarray(from, from + count), this.#nextRecent * ROW_SAMPLES)
+    this.#nextRecent = (this.#nextRecent + 1) % RECENT_COLUMNS
+    return column
+  }
+
+  #findColumn(offsets: Uint32Array, from: number, count: number): number {
     let hash = count
     for (let i = 0; i < count; i++) {
       const offset = offsets[from + i]
@@ -516,6 +534,11 @@ export class OpenBlock {
     }
     this.#columnTable = table
   }
+}
+
+function sameOffsets(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (a[aAt + i] !== b[bAt + i]) return false
+  return true
 }
 
 function hasAny(column: Float64Array, from: number, to: number): boolean {

@@ -34,3 +34,8 @@ export function writeAbsentAt(halves: Uint32Array, index: number): void {
   halves[2 * index + HIGH_HALF] = ABSENT_HIGH
   halves[2 * index + LOW_HALF] = ABSENT_LOW
 }
+
+/** Whether a value is the marker; `halves` is `halvesOf` the column. */
+export function isAbsent(halves: Uint32Array, index: number): boolean {
+  return halves[2 * index + HIGH_HALF] === ABSENT_HIGH && halves[2 * index + LOW_HALF] === ABSENT_LOW
+}

@@ -6,7 +6,7 @@ export {
   hashBytes,
   LABEL_SIZE_BYTES_MAX,
 } from './canonical-labels.js'
-export { writeAbsentAt } from './columns.js'
+export { isAbsent, writeAbsentAt } from './columns.js'
 export type { CounterResetHint, Histogram, Span } from './histogram.js'
 export { CUSTOM_BUCKETS_SCHEMA } from './histogram.js'
 export type { LabelPairs } from './labels.js'

@@ -25,6 +25,8 @@ export interface ReadRange {
   readonly exactColumn?: boolean
   /** This column and no other in its stead. */
   readonly exact?: boolean
+  /** Markers of removed windows stay, for a block beside older ones. */
+  readonly keepsAbsent?: boolean
   /** Newer samples replace older ones of the same timestamp. */
   readonly replaces: boolean
 }
@@ -50,14 +52,14 @@ export class BatchBuilder {
   readonly #merge = new SampleMerge()
   readonly #countMerge = new SampleMerge()
   readonly #pieces = new PieceList()
-  #scratch: Float64Array = new Float64Array(1024)
+  #scratch: Float64Array = new Float64Array(0)
 
   readonly #plans = new Map<number, Plan[]>()
   #lastPlan: Plan | undefined
   #values: Float64Array = new Float64Array(0)
   #starts: Float64Array | undefined
   #counts: Float64Array | undefined
-  #times: Float64Array = new Float64Array(1024)
+  #times: Float64Array = new Float64Array(0)
   #timeOffsets: Uint32Array = new Uint32Array(64)
   #timeColumnCount = 0
   #sampleCount = 0
@@ -332,7 +334,7 @@ export class BatchBuilder {
         }
       }
     }
-    merge.settle(replaces)
+    merge.settle(replaces, this.#range.keepsAbsent === true)
   }
 
   /** Fills `counts` of the series just added, by time; NaN where a window has no count. */

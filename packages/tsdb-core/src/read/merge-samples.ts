@@ -6,7 +6,7 @@
  */
 
 import { grownF64 } from '../index/growable.js'
-import { ABSENT_HIGH, ABSENT_LOW, HIGH_HALF, LOW_HALF } from '../model/columns.js'
+import { isAbsent } from '../model/columns.js'
 import type { Histogram } from '../model/histogram.js'
 import { compareHistograms } from '../model/histogram-order.js'
 import { halvesOf } from '../model/sample.js'
@@ -15,9 +15,9 @@ import { compareValueBits } from '../model/sample-order.js'
 /** Samples of one series in the order in which they were added, later ones are newer; then, after `settle`, sorted. */
 export class SampleMerge {
   count = 0
-  times: Float64Array = new Float64Array(1024)
-  values: Float64Array = new Float64Array(1024)
-  starts: Float64Array = new Float64Array(1024)
+  times: Float64Array = new Float64Array(0)
+  values: Float64Array = new Float64Array(0)
+  starts: Float64Array = new Float64Array(0)
   /** By place; most series have none. */
   histograms: (Histogram | undefined)[] = []
   hasHistograms = false
@@ -52,8 +52,8 @@ export class SampleMerge {
   }
 
   /** Sorts by time and leaves one sample a timestamp: the larger in the total order, or with `replaces` the newest. */
-  settle(replaces: boolean): void {
-    if (this.#isSettled()) return
+  settle(replaces: boolean, keepsAbsent: boolean): void {
+    if (this.#isSettled(replaces && !keepsAbsent)) return
     const { times, values, starts, histograms, count } = this
     const order = new Uint32Array(count)
     for (let i = 0; i < count; i++) order[i] = i
@@ -71,7 +71,7 @@ export class SampleMerge {
       for (i++; i < count && times[order[i]] === time; i++) {
         if (replaces || this.#isLess(halves, winner, order[i])) winner = order[i]
       }
-      if (replaces && isAbsent(halves, winner)) continue
+      if (replaces && !keepsAbsent && isAbsent(halves, winner)) continue
       outTimes[kept] = time
       outHalves[kept * 2] = halves[winner * 2]
       outHalves[kept * 2 + 1] = halves[winner * 2 + 1]
@@ -86,9 +86,9 @@ export class SampleMerge {
     this.count = kept
   }
 
-  #isSettled(): boolean {
+  #isSettled(dropsAbsent: boolean): boolean {
     for (let i = 1; i < this.count; i++) if (this.times[i] <= this.times[i - 1]) return false
-    return !hasAbsent(this.values, 0, this.count)
+    return !dropsAbsent || !hasAbsent(this.values, 0, this.count)
   }
 
   #isLess(halves: Uint32Array, a: number, b: number): boolean {
@@ -105,10 +105,6 @@ export class SampleMerge {
     // The same value with a start timestamp beats the one without, so that this too does not depend on the order.
     return order < 0 || (order === 0 && this.starts[a] < this.starts[b])
   }
-}
-
-export function isAbsent(halves: Uint32Array, index: number): boolean {
-  return halves[2 * index + HIGH_HALF] === ABSENT_HIGH && halves[2 * index + LOW_HALF] === ABSENT_LOW
 }
 
 export function hasAbsent(values: Float64Array, from: number, to: number): boolean {

@@ -3,12 +3,12 @@
  */
 export class PieceList {
   length = 0
-  sources: Uint16Array = new Uint16Array(256)
-  timeColumns: Float64Array = new Float64Array(256)
-  handles: Float64Array = new Float64Array(256)
-  counts: Uint32Array = new Uint32Array(256)
-  firstMs: Float64Array = new Float64Array(256)
-  lastMs: Float64Array = new Float64Array(256)
+  sources: Uint16Array = new Uint16Array(32)
+  timeColumns: Float64Array = new Float64Array(32)
+  handles: Float64Array = new Float64Array(32)
+  counts: Uint32Array = new Uint32Array(32)
+  firstMs: Float64Array = new Float64Array(32)
+  lastMs: Float64Array = new Float64Array(32)
   /** Stamped on each piece that is added. */
   source = 0
 

@@ -1,2 +1,6 @@
 export type { MemoryQueryableOptions, MemoryValue } from './memory-queryable.js'
 export { MemoryQueryable, STALE } from './memory-queryable.js'
+export type { ReadSample } from './read-samples.js'
+export { readSamples } from './read-samples.js'
+export type { TemporaryDatabase } from './temporary-database.js'
+export { FakeClock, openTemporaryDatabase } from './temporary-database.js'
