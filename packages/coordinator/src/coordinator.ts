@@ -337,6 +337,7 @@ export class Coordinator {
         hostName: runtime.hostName,
         startedMs: this.#startedMs,
         database: () => database,
+        namespaceFor: namespaceOfTenant,
         configText: () => configText(this.#config),
         flags: () => flagsOf(this.#config, this.#options.dataDirectory),
         lastReload: () => this.#lastReload,

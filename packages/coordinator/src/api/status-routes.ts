@@ -2,10 +2,10 @@
  * `/api/v1/status/*` and the lists that a store without scraping and alerting has nothing to put into. Grafana, Thanos and
  * Prometheus' own pages ask for them and take an empty list as an answer, but not an error.
  */
-import type { Database } from '@varve/tsdb-core'
-import { GET, type Route } from '../server/http.js'
-import { getRoute } from './api-handler.js'
-import { invalidParameter, JSON_HEADERS, successResponse } from './envelope.js'
+import type { Database, Namespace } from '@varve/tsdb-core'
+import { DEFAULT_TENANT, GET, type Route } from '../server/http.js'
+import { type ApiFunction, getRoute } from './api-handler.js'
+import { ApiError, invalidParameter, JSON_HEADERS, successResponse } from './envelope.js'
 
 /**
  * Grafana reads `version` as Prometheus' own and switches features by it, so it names the Prometheus whose API this is.
@@ -20,6 +20,7 @@ export interface StatusRoutesOptions {
   readonly startedMs: number
   readonly hostName: string
   readonly database: () => Database
+  readonly namespaceFor: (tenant: string) => string
   /** The configuration in force, as YAML without secrets. */
   readonly configText: () => string
   /** Flags as they were given or defaulted. */
@@ -43,21 +44,25 @@ export function statusRoutes(options: StatusRoutesOptions): Route[] {
       goVersion: `node ${options.nodeVersion}`,
       implementation: `Varve ${options.version}`,
     }),
-    getRoute('/api/v1/status/config', async () => successResponse(JSON.stringify({ yaml: options.configText() }))),
-    getRoute('/api/v1/status/flags', async () => successResponse(JSON.stringify(options.flags()))),
-    getRoute('/api/v1/status/runtimeinfo', async () => successResponse(JSON.stringify(runtimeInfo(options)))),
+    ours('/api/v1/status/config', async () => successResponse(JSON.stringify({ yaml: options.configText() }))),
+    ours('/api/v1/status/flags', async () => successResponse(JSON.stringify(options.flags()))),
+    ours('/api/v1/status/runtimeinfo', async () => successResponse(JSON.stringify(runtimeInfo(options)))),
     getRoute('/api/v1/status/walreplay', async () =>
       successResponse(JSON.stringify({ min: 0, max: 0, current: 0, state: 'done' })),
     ),
-    getRoute('/api/v1/status/tsdb', async (parameters) => {
+    getRoute('/api/v1/status/tsdb', async (parameters, request) => {
       const text = parameters.get('limit')
       const limit = text === '' ? LIST_LENGTH_DEFAULT : parameters.limit()
       if (limit < 1 || limit > LIST_LENGTH_MAX) {
         throw invalidParameter('limit', `limit must be between 1 and ${LIST_LENGTH_MAX}`)
       }
-      return successResponse(JSON.stringify(storeStatus(options.database(), limit)))
+      const name = options.namespaceFor(request.tenant)
+      const database = options.database()
+      return successResponse(
+        JSON.stringify(database.hasNamespace(name) ? storeStatus(database.namespace(name), limit) : NO_STATUS),
+      )
     }),
-    getRoute('/api/v1/status/namespaces', async () => successResponse(JSON.stringify(namespaces(options.database())))),
+    ours('/api/v1/status/namespaces', async () => successResponse(JSON.stringify(namespaces(options.database())))),
     fixed('/api/v1/rules', { groups: [] }),
     fixed('/api/v1/alerts', { alerts: [] }),
     fixed('/api/v1/targets', { activeTargets: [], droppedTargets: [], droppedTargetCounts: {} }),
@@ -71,6 +76,14 @@ export function statusRoutes(options: StatusRoutesOptions): Route[] {
       handle: async () => ({ status: 200, headers: JSON_HEADERS, body: '{"status":"success","data":[]}' }),
     },
   ]
+}
+
+/** What concerns the whole server is shown to its own tenant only. */
+function ours(path: string, run: ApiFunction): Route {
+  return getRoute(path, (parameters, request) => {
+    if (request.tenant !== DEFAULT_TENANT) throw new ApiError('not_found', 'this page is of the whole server')
+    return run(parameters, request)
+  })
 }
 
 function runtimeInfo(options: StatusRoutesOptions) {
@@ -96,8 +109,16 @@ function runtimeInfo(options: StatusRoutesOptions) {
   }
 }
 
-function storeStatus(database: Database, limit: number) {
-  const namespace = database.namespace('default')
+/** For a tenant that has never written. */
+const NO_STATUS = {
+  headStats: { numSeries: 0, numLabelPairs: 0, chunkCount: 0, minTime: 0, maxTime: 0 },
+  seriesCountByMetricName: [],
+  labelValueCountByLabelName: [],
+  memoryInBytesByLabelName: [],
+  seriesCountByLabelValuePair: [],
+}
+
+function storeStatus(namespace: Namespace, limit: number) {
   const stats = namespace.stats()
   const cardinality = namespace.cardinality(limit)
   const list = (entries: readonly { name: string; count: number }[]) =>
