@@ -169,19 +169,25 @@ class LastFold implements Fold {
   }
 }
 
-/** Population standard deviation, as PromQL's `stddev` (Welford). */
+/**
+ * Population standard deviation, as PromQL's `stddev` (Welford), of the distances from the first value: large values that
+ * differ little would lose their differences in the mean.
+ */
 class DeviationFold implements Fold {
+  #firsts = new Float64Array(0)
   #counts = new Float64Array(0)
   #means = new Float64Array(0)
   #squares = new Float64Array(0)
 
   reset(cellCount: number): void {
+    this.#firsts = cleared(this.#firsts, cellCount)
     this.#counts = cleared(this.#counts, cellCount)
     this.#means = cleared(this.#means, cellCount)
     this.#squares = cleared(this.#squares, cellCount)
   }
 
   reserve(cellCount: number): void {
+    this.#firsts = reserved(this.#firsts, cellCount)
     this.#counts = reserved(this.#counts, cellCount)
     this.#means = reserved(this.#means, cellCount)
     this.#squares = reserved(this.#squares, cellCount)
@@ -189,9 +195,11 @@ class DeviationFold implements Fold {
 
   add(cell: number, value: number): void {
     const count = ++this.#counts[cell]
-    const distance = value - this.#means[cell]
+    if (count === 1) this.#firsts[cell] = value
+    const shifted = value - this.#firsts[cell]
+    const distance = shifted - this.#means[cell]
     this.#means[cell] += distance / count
-    this.#squares[cell] += distance * (value - this.#means[cell])
+    this.#squares[cell] += distance * (shifted - this.#means[cell])
   }
 
   result(cell: number): number {

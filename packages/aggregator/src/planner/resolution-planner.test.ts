@@ -16,7 +16,7 @@ const end = start + days * DAY
 const counter = (instance: string) => Labels.from({ __name__: 'c_total', job: 'x', instance })
 const gauge = (instance: string) => Labels.from({ __name__: 'g', job: 'x', instance })
 
-/** Minute samples of two counters with resets and two gauges, rolled up to 5m and 1h; then most of the raw ones expire. */
+/** Minute samples of two counters with resets and two gauges, rolled up to 5m and 1h; then most of the raw ones expire: whole blocks, as they do. */
 async function makeWorld(expire: boolean): Promise<RollupWorld> {
   const world = await RollupWorld.open({ startMs: start, graceMs: 1000 })
   await world.putRule('mapping', 'all', { match: '{__name__!=""}', policies: ['5m:30d', '1h:1y'] })
@@ -52,7 +52,7 @@ async function makeWorld(expire: boolean): Promise<RollupWorld> {
   if (expire) {
     const matchers = [{ name: '__name__', operator: '!=' as const, value: '' }]
     await world.database.namespace('default').deleteSamples({ matchers, startMs: 0, endMs: end - 2 * DAY })
-    await world.database.namespace('5m_30d').deleteSamples({ matchers, startMs: 0, endMs: end - 5 * DAY })
+    await world.database.namespace('5m_30d').deleteSamples({ matchers, startMs: 0, endMs: end - 4 * DAY })
   }
   return world
 }
@@ -130,7 +130,7 @@ describe('queries over several resolutions', () => {
 
   it('reads 5m where 1h is too coarse, and 1h where nothing else is left', async () => {
     const query = 'increase(c_total[30m])'
-    const recent = { ...aligned, startMs: end - 4 * DAY }
+    const recent = { ...aligned, startMs: end - 3 * DAY }
     const raw = await range(whole.database, 'increase(c_total[30m] anchored)', recent)
     const got = await range(plannerOf(expired), query, recent)
     expectClose(got.rows, raw.rows, 1e-12)

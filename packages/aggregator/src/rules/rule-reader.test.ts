@@ -129,6 +129,7 @@ describe('reading a rule document', () => {
     ['the name among the labels', { by: ['__name__'] }, /by\[0\]: the output's name is given by `name`/],
     ['no input at all', { match: undefined }, /needs `match`, or `input`/],
     ['itself as input', { input: 'r' }, /input: a rule cannot read its own outputs/],
+    ['counters and gauges in one', { match: '{job="x"}' }, /match: `match` may select counters and gauges/],
     ['an unknown placeholder', { name: '{job}:sum' }, /name: \{job\} is unknown/],
     ['a fixed label that is grouped by', { labels: { a: 'x' } }, /labels\.a: label a is among/],
   ])('refuses a rollup with %s', (_what, change, wanted) => {

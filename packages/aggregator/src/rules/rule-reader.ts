@@ -2,7 +2,9 @@
  * Reads a rule document: text → value → schema → rule, with every problem at its line and column.
  */
 import { type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import { compileMatcher } from '@varve/tsdb-core/query'
 import type { z } from 'zod'
+import { metricTypeOf } from '../matcher/metric-type.js'
 import { DocumentText, pathText, type RuleProblem } from './document-text.js'
 import { parseDuration } from './duration.js'
 import type { Aggregation, MappingRule, RollupOutput, Rule, RuleKind } from './rule.js'
@@ -125,6 +127,11 @@ class Reader {
     if (value.by === undefined && value.without === undefined) {
       this.problem([], 'a rollup rule needs `by` (the labels to keep; [] for none) or `without`')
     }
+    if (!isTyped(value)) {
+      const message =
+        '`match` may select counters and gauges, whose windows are made in different ways: say which by `type`'
+      this.problem(value.match === undefined ? [] : ['match'], message)
+    }
     const groupingField = value.without === undefined ? 'by' : 'without'
     const labels = value.by ?? value.without ?? []
     labels.forEach((label, index) => {
@@ -224,6 +231,22 @@ class Reader {
     })
     return policies
   }
+}
+
+/** Whether each output is made of counters alone or of gauges alone, whatever comes. */
+function isTyped(value: z.output<typeof rollupDocument>): boolean {
+  if (value.type !== undefined || value.each !== undefined || value.input !== undefined) return true
+  if (value.match === undefined || value.name.includes('{metric}')) return true
+  const operators = typeof value.aggregate === 'string' ? [value.aggregate] : value.aggregate
+  if (operators.every((operator) => operator === 'count' || operator === 'last')) return true
+  const onName = parseSelectorText(value.match)
+    .filter(({ name }) => name === METRIC_NAME)
+    .map(compileMatcher)
+  return onName.some(({ negated, literals }) => {
+    if (negated || literals === undefined) return false
+    const types = new Set(literals.map((name) => metricTypeOf(name, null, () => undefined)))
+    return types.size === 1
+  })
 }
 
 function depth(issues: readonly z.core.$ZodIssue[]): number {

@@ -344,7 +344,10 @@ class Run {
     if (!known) {
       Object.assign(state, NO_STATE)
       // Samples before the windows come with those in them, unless only the windows were read.
-      const hasBefore = timestampsMs[timesStart] <= firstEndMs - this.#options.resolutionMs
+      const startMs = firstEndMs - this.#options.resolutionMs
+      let at = start
+      while (at < end && isStaleAt(halves, at)) at++
+      const hasBefore = at < end && timestampsMs[timesStart + at - start] <= startMs
       if (this.#forgotten.has(member) || (!hasBefore && this.#plan.needsIncrease(member))) return false
     }
     this.#scan.scan(timestampsMs, timesStart, values, halves, start, end, state, LOOKBACK_MS)

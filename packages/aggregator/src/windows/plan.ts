@@ -202,7 +202,8 @@ export class WindowPlan {
     for (const [name, value] of rule.labels) kept = kept.with(name, value)
     const { metricName } = labels
     const templated = outputs.some((output) => rule.outputs[output].nameTemplate.includes('{metric}'))
-    const key = `${rule.name}\n${each}\n${isCounter}\n${templated ? metricName : ''}\n${kept.key}`
+    // What the type decides is `each`: with it given, counters and gauges are taken alike.
+    const key = `${rule.name}\n${each}\n${rule.each === null && isCounter}\n${templated ? metricName : ''}\n${kept.key}`
     const known = this.#groupsByKey.get(key)
     if (known !== undefined) return known
     const index = this.groups.length

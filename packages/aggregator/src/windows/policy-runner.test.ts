@@ -201,6 +201,25 @@ describe('late samples', () => {
     await world.expectExact()
   })
 
+  it('look past a staleness marker for the sample before', async () => {
+    const world = await open()
+    await world.putRule('mapping', 'all', mapping('c_total'))
+    const counter = labels('c_total')
+    await world.append([at(counter, 0.5, 100)])
+    await world.advanceTo(start + 20 * MINUTE)
+    await world.append([at(counter, 17.5, STALE), at(counter, 21.5, 107)])
+    await world.advanceTo(start + 25 * MINUTE)
+    await world.append([at(counter, 20.5, 105)])
+    await world.advanceTo(start + 26 * MINUTE)
+    await world.expectExact()
+    expect((await stored(world, counter, 'increase')).slice(0, 4)).toEqual([
+      [1, 0],
+      [6, STALE],
+      [21, 5],
+      [22, 2],
+    ])
+  })
+
   it('take back a marker that was written too early', async () => {
     const world = await open()
     await world.putRule('mapping', 'all', mapping('g'))

@@ -110,11 +110,10 @@ function livesIn(series: RawSeries, endMs: number, resolutionMs: number): boolea
 function increaseOf(values: readonly Value[], inWindow: readonly Value[], startMs: number): number {
   const before = values.filter((s) => s.timestampMs <= startMs && s.timestampMs >= startMs - 86_400_000).at(-1)
   const chain = before ? [before, ...inWindow] : inWindow
-  let increase = 0
-  for (let i = 1; i < chain.length; i++) {
-    const [previous, current] = [chain[i - 1].value, chain[i].value]
-    increase += current < previous ? current : current - previous
-  }
+  if (chain.length === 0) return 0
+  // In Prometheus' order: the difference of the ends, then what each reset took away.
+  let increase = chain[chain.length - 1].value - chain[0].value
+  for (let i = 1; i < chain.length; i++) if (chain[i].value < chain[i - 1].value) increase += chain[i - 1].value
   return increase
 }
 
@@ -216,6 +215,7 @@ function outputsOf(
 
 function aggregate(aggregation: RollupRule['outputs'][number]['aggregation'], contributions: readonly Value[]): number {
   const values = contributions.map(({ value }) => value)
+  const comparable = values.filter((value) => !Number.isNaN(value))
   const sum = values.reduce((a, b) => a + b, 0)
   switch (aggregation.operator) {
     case 'sum':
@@ -225,19 +225,24 @@ function aggregate(aggregation: RollupRule['outputs'][number]['aggregation'], co
     case 'count':
       return values.length
     case 'min':
-      return Math.min(...values)
+      return comparable.length > 0 ? Math.min(...comparable) : Number.NaN
     case 'max':
-      return Math.max(...values)
+      return comparable.length > 0 ? Math.max(...comparable) : Number.NaN
     case 'stddev': {
-      const mean = sum / values.length
-      return Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
+      // Around the first value, or the mean of large ones would carry too large a rounding error for a judge.
+      const shifted = values.map((value) => value - values[0])
+      const mean = shifted.reduce((a, b) => a + b, 0) / values.length
+      return Math.sqrt(shifted.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
     }
     case 'last': {
       const newest = Math.max(...contributions.map(({ timestampMs }) => timestampMs))
-      return Math.max(...contributions.filter((c) => c.timestampMs === newest).map(({ value }) => value))
+      const all = contributions.filter((c) => c.timestampMs === newest).map(({ value }) => value)
+      const numbers = all.filter((value) => !Number.isNaN(value))
+      return numbers.length > 0 ? Math.max(...numbers) : Number.NaN
     }
     case 'quantile': {
-      const sorted = [...values].sort((a, b) => a - b)
+      // NaN stands before all numbers.
+      const sorted = [...values].sort((a, b) => (Number.isNaN(a) ? -1 : Number.isNaN(b) ? 1 : a - b))
       const rank = aggregation.quantile * (sorted.length - 1)
       const [low, high] = [sorted[Math.floor(rank)], sorted[Math.ceil(rank)]]
       return low + (high - low) * (rank - Math.floor(rank))
