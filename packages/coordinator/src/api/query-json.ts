@@ -4,7 +4,7 @@
  *
  * `resultType` stands before `result`: Grafana reads the stream in that order.
  */
-import type { QueryResult, QueryStats } from '@varve/promql'
+import type { QueryResult, QueryStats, ResultSeries } from '@varve/promql'
 import { type Notices, noticesJson } from './envelope.js'
 import { goNumber, goTimestamp, histogramJson, labelsJson } from './go-json.js'
 
@@ -34,8 +34,9 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
   } else {
     text += '['
     let first = true
+    const heads = sampleHeads(series)
     for (let i = 0; i < count; i++) {
-      const row = result.type === 'vector' ? vectorRow(result, i) : matrixRow(result, i)
+      const row = result.type === 'vector' ? vectorRow(result, i) : matrixRow(result, i, heads)
       if (row === null) continue
       text += first ? row : `,${row}`
       first = false
@@ -65,13 +66,28 @@ function vectorRow(result: QueryResult, index: number): string | null {
   return sample === null ? null : `{"metric":${labelsJson(result.series.labels(index))},${sample}}`
 }
 
-function matrixRow(result: QueryResult, index: number): string | null {
+/** `[1700000000,"` for each step of a grid: all series share them. `null` where samples have times of their own. */
+function sampleHeads({ grid, count }: ResultSeries): readonly string[] | null {
+  if (grid === undefined || count < 2) return null
+  return Array.from({ length: grid.stepCount }, (_, step) => `[${goTimestamp(grid.startMs + step * grid.stepMs)},"`)
+}
+
+function matrixRow(result: QueryResult, index: number, heads: readonly string[] | null): string | null {
+  const { grid } = result.series
   let values = ''
   let histograms = ''
-  result.series.forEachSample(index, (timeMs, value, histogram) => {
-    if (histogram === undefined) values += `${values === '' ? '' : ','}[${goTimestamp(timeMs)},"${goNumber(value)}"]`
-    else histograms += `${histograms === '' ? '' : ','}[${goTimestamp(timeMs)},${histogramJson(histogram)}]`
-  })
+  if (grid !== undefined && heads !== null && grid.histograms === undefined) {
+    const from = grid.rows[index] * grid.stepCount
+    for (let step = 0; step < grid.stepCount; step++) {
+      if (grid.presence[from + step] === 0) continue
+      values += `${values === '' ? '' : ','}${heads[step]}${goNumber(grid.values[from + step])}"]`
+    }
+  } else {
+    result.series.forEachSample(index, (timeMs, value, histogram) => {
+      if (histogram === undefined) values += `${values === '' ? '' : ','}[${goTimestamp(timeMs)},"${goNumber(value)}"]`
+      else histograms += `${histograms === '' ? '' : ','}[${goTimestamp(timeMs)},${histogramJson(histogram)}]`
+    })
+  }
   if (values === '' && histograms === '') return null
   let row = `{"metric":${labelsJson(result.series.labels(index))}`
   if (values !== '') row += `,"values":[${values}]`
