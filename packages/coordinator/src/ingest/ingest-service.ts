@@ -16,11 +16,14 @@ import { DEFAULT_TENANT, type HttpResponse, type Route, textResponse } from '../
 import type { Door } from './door/door.js'
 import { HaTracker } from './door/ha-tracker.js'
 import { Relabeller } from './door/relabel.js'
+import { importRoutes } from './import-routes.js'
 import { registerIngestMetrics } from './ingest-metrics.js'
 import { LabelCache } from './label-cache.js'
 import { bestScanner } from './native-scanner.js'
+import { otlpRoutes } from './otlp/otlp-routes.js'
 import { RemoteWriteCounters, remoteWriteRoutes } from './remote-write-handler.js'
 import { RowWriter } from './row-writer.js'
+import type { TenantIngest } from './tenant-ingest.js'
 import { TokenBucket } from './token-bucket.js'
 import { WRITE_LIMITS, type WriteLimits } from './write-columns.js'
 import { WriteMemory, WritePipeline } from './write-pipeline.js'
@@ -45,16 +48,6 @@ export interface IngestOptions {
   readonly stateDirectory?: string
   /** Default: native where it is there, else TypeScript. */
   readonly scanner?: WriteScanner
-}
-
-/** One tenant's way in. */
-export interface TenantIngest {
-  readonly pipeline: WritePipeline
-  readonly rows: RowWriter
-  readonly bucket: TokenBucket
-  readonly metadata: MetadataStore
-  readonly exemplars: ExemplarStore
-  readonly replicas: HaTracker | undefined
 }
 
 type Limits = Config['ingest']['limits']
@@ -97,13 +90,25 @@ export class IngestService {
   }
 
   routes(): Route[] {
-    return remoteWriteRoutes({
-      pipelineOf: async (tenant) => (await this.tenant(tenant)).pipeline,
-      admit: (tenant) => this.#admit(tenant),
-      took: (tenant, count) => this.#took(tenant, count),
-      bodySizeBytesMax: this.#options.config.body_size,
+    const { config, clock } = this.#options
+    const open = (tenant: string) => this.tenant(tenant)
+    const shared = {
+      open,
       counters: this.counters,
-    })
+      bodySizeBytesMax: config.body_size,
+      decodedSizeBytesMax: config.decoded_size,
+    }
+    return [
+      ...remoteWriteRoutes({
+        pipelineOf: async (tenant) => (await open(tenant)).pipeline,
+        admit: (tenant) => this.#admit(tenant),
+        took: (tenant, count) => this.#took(tenant, count),
+        bodySizeBytesMax: config.body_size,
+        counters: this.counters,
+      }),
+      ...otlpRoutes({ ...shared, deltas: config.otlp_delta }),
+      ...importRoutes({ ...shared, clock }),
+    ]
   }
 
   metadataOf(tenant: string): MetadataStore {

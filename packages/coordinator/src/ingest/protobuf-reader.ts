@@ -37,6 +37,11 @@ export class ProtobufReader {
     return true
   }
 
+  /** Whether the field has a length: a message, text, bytes or a packed list. */
+  get isSpan(): boolean {
+    return (this.#tag & 7) === 2
+  }
+
   skip(): void {
     const to = skipField(this.bytes, this.at, this.end, this.#tag)
     if (to < 0) throw this.#fault(skipFault(this.#tag))

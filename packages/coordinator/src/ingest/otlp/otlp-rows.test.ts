@@ -1,0 +1,177 @@
+import type { Labels } from '@varve/tsdb-core/model'
+import { describe, expect, it } from 'vitest'
+import { DeltaSums } from './delta-sums.js'
+import { decodeOtlpProtobuf, otlpRequestCodec, parseOtlpJson } from './otlp-message.js'
+import { prometheusMetricName } from './otlp-names.js'
+import { translateOtlp } from './otlp-rows.js'
+
+const T = '1700000000123456789'
+const MS = 1_700_000_000_123
+const text = (key: string, stringValue: string) => ({ key, value: { stringValue } })
+
+function translated(request: object) {
+  const rows: string[] = []
+  const refused: string[] = []
+  const families: string[] = []
+  const exemplars: string[] = []
+  const histograms: unknown[] = []
+  translateOtlp(request, {
+    row: ({ labels, timestampMs, value, histogram, stale }, delta) => {
+      rows.push(
+        `${labels} ${stale ? 'stale' : value}${timestampMs === MS ? '' : ` at ${timestampMs}`}${delta ? ' delta' : ''}`,
+      )
+      if (histogram) histograms.push(histogram)
+    },
+    exemplar: (labels: Labels, exemplar) => exemplars.push(`${labels} ${exemplar.labels} ${exemplar.value}`),
+    metadata: (family, { type, unit }) => families.push(`${family} ${type} ${unit}`.trim()),
+    refuse: (reason, metric) => refused.push(`${metric}: ${reason}`),
+  })
+  return { rows, refused, families, exemplars, histograms }
+}
+
+const of = (metric: object, attributes: object[] = []) => ({
+  resourceMetrics: [{ resource: { attributes }, scopeMetrics: [{ metrics: [metric] }] }],
+})
+const point = { timeUnixNano: T, asInt: '5' }
+
+describe('OTLP names', () => {
+  it.each([
+    ['http.server.duration', { unit: 'ms' }, 'http_server_duration_milliseconds'],
+    ['requests', { unit: '{request}', counter: true }, 'requests_total'],
+    ['requests.total', { unit: '', counter: true }, 'requests_total'],
+    ['network.io', { unit: 'By', counter: true }, 'network_io_bytes_total'],
+    ['speed', { unit: 'm/s' }, 'speed_meters_per_second'],
+    ['cpu.utilization', { unit: '1', gauge: true }, 'cpu_utilization_ratio'],
+    ['memory.bytes', { unit: 'By' }, 'memory_bytes'],
+    ['5xx', { unit: '' }, '_5xx'],
+    ['a--b::c', { unit: '' }, 'a_b::c'],
+  ])('%s in %o is %s', (name, shape, wanted) => {
+    expect(prometheusMetricName(name, { counter: false, gauge: false, ...shape })).toBe(wanted)
+  })
+})
+
+describe('OTLP metrics', () => {
+  it('makes job, instance and target_info of the resource', () => {
+    const attributes = [
+      text('service.name', 'api'),
+      text('service.namespace', 'shop'),
+      text('service.instance.id', 'i-1'),
+      text('host.name', 'h'),
+    ]
+    const metric = {
+      name: 'up.time',
+      unit: 's',
+      gauge: { dataPoints: [{ ...point, attributes: [text('a.b', 'x'), text('a_b', 'y')] }] },
+    }
+    expect(translated(of(metric, attributes)).rows).toEqual([
+      'up_time_seconds{a_b="x;y", instance="i-1", job="shop/api"} 5',
+      'target_info{host_name="h", instance="i-1", job="shop/api"} 1',
+    ])
+  })
+
+  it('takes sums by their temporality', () => {
+    const sum = (aggregationTemporality: number | string, isMonotonic: boolean) =>
+      translated(of({ name: 'n', sum: { aggregationTemporality, isMonotonic, dataPoints: [point] } }))
+    expect(sum(2, true).rows).toEqual(['n_total 5'])
+    expect(sum('AGGREGATION_TEMPORALITY_CUMULATIVE', false).rows).toEqual(['n 5'])
+    expect(sum(1, true).rows).toEqual(['n_total 5 delta'])
+    expect(sum(0, true).refused).toEqual(['n_total: aggregation temporality is not given'])
+  })
+
+  it('lays histograms out in buckets, with exemplars', () => {
+    const dataPoints = [
+      {
+        timeUnixNano: T,
+        count: '6',
+        sum: 12.5,
+        bucketCounts: ['1', '2', '3'],
+        explicitBounds: [0.5, 10],
+        exemplars: [{ asDouble: 3, timeUnixNano: T, traceId: 'ab12' }],
+      },
+    ]
+    const { rows, exemplars } = translated(
+      of({ name: 'h', unit: 's', histogram: { aggregationTemporality: 2, dataPoints } }),
+    )
+    expect(rows).toEqual([
+      'h_seconds_bucket{le="0.5"} 1',
+      'h_seconds_bucket{le="10"} 3',
+      'h_seconds_bucket{le="+Inf"} 6',
+      'h_seconds_count 6',
+      'h_seconds_sum 12.5',
+    ])
+    expect(exemplars).toEqual(['h_seconds_bucket{le="+Inf"} {trace_id="ab12"} 3'])
+  })
+
+  it('makes native histograms of exponential ones', () => {
+    const dataPoints = [
+      {
+        timeUnixNano: T,
+        count: '7',
+        sum: 9,
+        scale: 3,
+        zeroCount: '1',
+        positive: { offset: -2, bucketCounts: ['0', '4', '0', '2', '0'] },
+        negative: { offset: 0, bucketCounts: [] },
+      },
+    ]
+    const { histograms } = translated(
+      of({ name: 'e', exponentialHistogram: { aggregationTemporality: 2, dataPoints } }),
+    )
+    expect(histograms).toMatchObject([
+      {
+        schema: 3,
+        count: 7,
+        zeroCount: 1,
+        integer: true,
+        positiveSpans: [{ offset: 0, length: 3 }],
+        positiveBuckets: Float64Array.of(4, 0, 2),
+        negativeSpans: [],
+      },
+    ])
+  })
+
+  it('marks points without a value as stale', () => {
+    expect(translated(of({ name: 'g', gauge: { dataPoints: [{ ...point, flags: 1 }] } })).rows).toEqual(['g stale'])
+  })
+
+  it('reads protobuf and JSON alike', () => {
+    const request = of(
+      {
+        name: 's',
+        summary: { dataPoints: [{ timeUnixNano: T, count: 3, sum: 6, quantileValues: [{ quantile: 0.5, value: 2 }] }] },
+      },
+      [text('service.name', 'x')],
+    )
+    const wanted = ['s{job="x", quantile="0.5"} 2', 's_sum{job="x"} 6', 's_count{job="x"} 3']
+    const bytes = otlpRequestCodec.encode(request).finish()
+    expect(translated(decodeOtlpProtobuf(bytes)).rows.map((row) => row.replace(/ at \d+$/, ''))).toEqual(wanted)
+    expect(translated(parseOtlpJson(JSON.stringify(request))).rows).toEqual(wanted)
+  })
+
+  it('refuses what would fill the memory, and what is nested without end', () => {
+    const bomb = new Uint8Array(4_000_000).map((_, i) => (i % 2 === 0 ? 0x0a : 0))
+    expect(() => decodeOtlpProtobuf(bomb)).toThrowError(expect.objectContaining({ code: 'TOO_LARGE' }))
+    let value: Uint8Array = new Uint8Array(0)
+    const wrap = (tag: number, inner: Uint8Array) => Uint8Array.from([tag, ...varint(inner.length), ...inner])
+    for (let i = 0; i < 100; i++) value = wrap(0x2a, wrap(0x0a, value))
+    const request = wrap(0x0a, wrap(0x0a, wrap(0x0a, wrap(0x12, value))))
+    expect(() => decodeOtlpProtobuf(request)).toThrowError(/nested too deep/)
+    expect(() => parseOtlpJson('[1]')).toThrowError(/JSON object/)
+  })
+})
+
+describe('DeltaSums', () => {
+  it('adds up, keeps the first start, and refuses what comes again', () => {
+    const sums = new DeltaSums()
+    const { rows } = translated(of({ name: 'd', sum: { aggregationTemporality: 1, dataPoints: [point] } }))
+    expect(rows).toHaveLength(1)
+    const labels = { key: 'd' } as Labels
+    expect(sums.add(labels, { value: 2, timestampMs: 10, startMs: 5 })).toEqual({ total: 2, startMs: 5 })
+    expect(sums.add(labels, { value: 3, timestampMs: 20, startMs: 10 })).toEqual({ total: 5, startMs: 5 })
+    expect(sums.add(labels, { value: 3, timestampMs: 20, startMs: 10 })).toBeNull()
+  })
+})
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]
+}
