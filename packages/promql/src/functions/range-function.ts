@@ -8,6 +8,7 @@ import type { Histogram } from '@varve/tsdb-core/model'
 import type { PositionRange } from '../ast.js'
 import type { Annotations } from '../engine/annotations.js'
 import type { Windows } from '../operators/windows.js'
+import type { HistogramsKernel } from './histogram-steps.js'
 
 /** The float samples of one series, without staleness markers. Sample i: `values[valueOffset + i]`, `timesMs[timeOffset + i]`. */
 export interface FloatSeries {
@@ -68,6 +69,8 @@ export type WindowFunction = (window: SampleWindow, call: RangeCallContext) => n
 export interface RangeFunction {
   readonly floats: FloatsKernel
   readonly window: WindowFunction
+  /** All steps of a series of histograms alone, where they allow it. */
+  readonly histograms?: HistogramsKernel
   /** last_over_time and first_over_time pick a sample and keep its name. */
   readonly keepsName?: boolean
   /** Checks the scalar arguments of one step. @throws {PromqlError} `execution` */

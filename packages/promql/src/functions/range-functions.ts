@@ -2,6 +2,7 @@
 import { changesFloats, resetsFloats } from './counts.js'
 import { maxFloats, minFloats, timeOfMaxFloats, timeOfMinFloats } from './extremes-over-time.js'
 import { instantRate } from './histogram-rate.js'
+import { growthOfHistograms } from './histogram-steps.js'
 import { ideltaFloats, irateFloats } from './instant-rate.js'
 import { smoothingFloats, stddevFloats, stdvarFloats } from './moments-over-time.js'
 import {
@@ -30,7 +31,14 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
   ['double_exponential_smoothing', floatsOnly(smoothingFloats)],
   ['first_over_time', { floats: firstFloats, window: pickSample(false), keepsName: true }],
   ['idelta', { floats: ideltaFloats, window: (window, call) => instantRate(window, call, false) }],
-  ['increase', { floats: increaseFloats, window: rateOf(increaseFloats, { isCounter: true, perSecond: false }) }],
+  [
+    'increase',
+    {
+      floats: increaseFloats,
+      window: rateOf(increaseFloats, { isCounter: true, perSecond: false }),
+      histograms: growthOfHistograms(false),
+    },
+  ],
   ['irate', { floats: irateFloats, window: (window, call) => instantRate(window, call, true) }],
   ['last_over_time', { floats: lastFloats, window: pickSample(true), keepsName: true }],
   ['mad_over_time', floatsOnly(madFloats)],
@@ -39,7 +47,14 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
   ['predict_linear', floatsOnly(predictFloats)],
   ['present_over_time', anySample(presentFloats, () => 1)],
   ['quantile_over_time', floatsOnly(quantileFloats)],
-  ['rate', { floats: rateFloats, window: rateOf(rateFloats, { isCounter: true, perSecond: true }) }],
+  [
+    'rate',
+    {
+      floats: rateFloats,
+      window: rateOf(rateFloats, { isCounter: true, perSecond: true }),
+      histograms: growthOfHistograms(true),
+    },
+  ],
   ['resets', { floats: resetsFloats, window: resetsOf }],
   ['stddev_over_time', floatsOnly(stddevFloats)],
   ['stdvar_over_time', floatsOnly(stdvarFloats)],

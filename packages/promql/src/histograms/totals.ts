@@ -7,6 +7,7 @@
 import type { CounterResetHint, Histogram } from '@varve/tsdb-core/model'
 import { combinedHint, HistogramTotal } from './arithmetic.js'
 import { usesCustomBuckets } from './buckets.js'
+import { DenseTotal } from './dense-total.js'
 
 /** What users are told of a total. */
 class TotalNotes {
@@ -37,18 +38,27 @@ class TotalNotes {
 }
 
 export class HistogramSummer {
-  readonly #total: HistogramTotal
+  readonly #first: Histogram
   readonly #notes: TotalNotes
+  /** While all have one layout; then `#total`. Neither while there is only the first. */
+  #dense: DenseTotal | undefined
+  #total: HistogramTotal | undefined
 
   constructor(first: Histogram) {
-    this.#total = new HistogramTotal(first, true)
+    this.#first = first
     this.#notes = new TotalNotes(first)
   }
 
   /** @returns false if one is exponential and the other has custom buckets: there is no sum then. */
   add(histogram: Histogram): boolean {
-    if (usesCustomBuckets(histogram) !== this.#total.usesCustomBuckets) return false
+    if (usesCustomBuckets(histogram) !== usesCustomBuckets(this.#first)) return false
     this.#notes.add(histogram.counterResetHint)
+    if (this.#total === undefined) {
+      this.#dense ??= DenseTotal.of(this.#first)
+      if (this.#dense?.add(histogram)) return true
+      this.#total = new HistogramTotal(this.#dense?.histogram('unknown') ?? this.#first, true)
+      this.#dense = undefined
+    }
     if (this.#total.add(histogram)) this.#notes.boundsReconciled = true
     return true
   }
@@ -62,7 +72,7 @@ export class HistogramSummer {
   }
 
   result(): Histogram {
-    return this.#total.histogram(this.#notes.hint)
+    return (this.#total ?? this.#dense)?.histogram(this.#notes.hint) ?? this.#first
   }
 }
 

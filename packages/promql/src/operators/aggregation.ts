@@ -31,7 +31,9 @@ export async function aggregate(
       if (group === dropName.length) dropName.push(0)
       dropName[group] |= batch.dropName[row]
       accumulator.addRow(batch, row, group)
-      if ((row & 63) === 63 && context.shouldYield()) await context.yield()
+      // Rows of histograms take their time.
+      const pace = batch.histograms === undefined ? 63 : 3
+      if ((row & pace) === pace && context.shouldYield()) await context.yield()
     }
     if (grouping.count > heldGroups) {
       budget.holdSamples((grouping.count - heldGroups) * grid.count)

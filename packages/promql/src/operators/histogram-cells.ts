@@ -22,7 +22,8 @@ export class HistogramCells {
   readonly #position: PositionRange
   readonly #context: HistogramCellsContext
   readonly #mean: boolean
-  readonly #cells = new Map<number, HistogramSummer | HistogramAverage | typeof INCOMPATIBLE>()
+  /** By group · steps + step. */
+  readonly #cells: (HistogramSummer | HistogramAverage | typeof INCOMPATIBLE | undefined)[] = []
 
   constructor(steps: number, position: PositionRange, context: HistogramCellsContext, mean: boolean) {
     this.#steps = steps
@@ -37,11 +38,11 @@ export class HistogramCells {
       if (presence[at] !== HISTOGRAM) continue
       const histogram = histograms![at]!
       const cell = group * steps + s
-      const held = this.#cells.get(cell)
+      const held = this.#cells[cell]
       if (held === undefined) {
-        this.#cells.set(cell, this.#mean ? new HistogramAverage(histogram) : new HistogramSummer(histogram))
+        this.#cells[cell] = this.#mean ? new HistogramAverage(histogram) : new HistogramSummer(histogram)
       } else if (held !== INCOMPATIBLE && !held.add(histogram)) {
-        this.#cells.set(cell, INCOMPATIBLE)
+        this.#cells[cell] = INCOMPATIBLE
         const { annotations, labels } = this.#context
         annotations.mixedExponentialCustom(labels.metricName(batch.labelSets[row]), this.#position)
       }
@@ -50,7 +51,7 @@ export class HistogramCells {
 
   /** Puts the result of a group at a step; true if the group held histograms there, whether they have a result or not. */
   finish(group: number, step: number, hasFloat: boolean, out: VectorBatch): boolean {
-    const held = this.#cells.get(group * this.#steps + step)
+    const held = this.#cells[group * this.#steps + step]
     if (held === undefined) return false
     const { annotations } = this.#context
     if (hasFloat) {

@@ -27,6 +27,7 @@ import type { SelectOrder, SeriesSource } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
 import { findWindows, type WindowShape, type Windows, windowEnds } from './windows.js'
 
+const HISTOGRAMS_PER_BATCH = 8192
 const ANCHORED_FUNCTIONS = ['changes', 'delta', 'increase', 'rate', 'resets']
 const SMOOTHED_FUNCTIONS = ['delta', 'increase', 'rate']
 
@@ -145,7 +146,7 @@ async function* fromSamples(
       run.checkCounterName(labels())
       if (run.full) {
         yield run.out
-        run.out.clear()
+        run.clear()
       }
       if (context.shouldYield()) await context.yield()
     }
@@ -179,7 +180,7 @@ async function* fromSubquery(
       run.checkCounterName(labelSet)
       if (run.full) {
         yield run.out
-        run.out.clear()
+        run.clear()
       }
       if (context.shouldYield()) await context.yield()
     }
@@ -267,6 +268,7 @@ class RangeCallRun implements RangeCallContext {
   #function: RangeFunction
   readonly #output: StepOutput
   readonly #checkedNames = new Set<number>()
+  #heldHistograms = 0
 
   constructor(evaluator: Evaluator, node: RangeCallPlan, grid: Grid, scalars: readonly Float64Array[]) {
     this.#evaluator = evaluator
@@ -297,8 +299,15 @@ class RangeCallRun implements RangeCallContext {
 
   readonly metricName = () => this.#evaluator.context.labels.metricName(this.labelSet())
 
+  /** A histogram weighs as much as many floats, so few of them fill a batch. */
   get full(): boolean {
-    return this.out.seriesCount === this.#rows
+    return this.out.seriesCount === this.#rows || this.#heldHistograms >= HISTOGRAMS_PER_BATCH
+  }
+
+  /** Forgets the rows, which somebody else has by now. */
+  clear(): void {
+    this.out.clear()
+    this.#heldHistograms = 0
   }
 
   /** Downsampled samples may need another function than the call's, see `ResolutionSlice`. */
@@ -325,6 +334,17 @@ class RangeCallRun implements RangeCallContext {
     const floatWindows = findWindows(shape, floats.timesMs, floats.timeOffset, floats.timeOffset + floats.count)
     const histogramWindows = findWindows(shape, histogramTimesMs, 0, histogramTimesMs.length)
     let found = false
+    const put = (step: number, histogram: Histogram) => {
+      found = true
+      this.#heldHistograms++
+      out.presence[offset + step] = HISTOGRAM
+      ;(out.histograms ??= [])[offset + step] = histogram
+    }
+    // Start timestamps may let a window begin before its first sample: they go window by window.
+    if (!this.windowed && floats.count === 0 && histogramStartTimesMs === undefined) {
+      const series = { histograms, timesMs: histogramTimesMs }
+      if (this.#function.histograms?.(series, histogramWindows, put)) return found
+    }
     for (let s = 0; s < grid.count; s++) {
       const from = floatWindows.first[s]
       const to = floatWindows.end[s]
@@ -348,14 +368,11 @@ class RangeCallRun implements RangeCallContext {
       }
       const result = this.#function.window(window, this)
       if (result === undefined) continue
-      found = true
       if (typeof result === 'number') {
+        found = true
         out.values[offset + s] = result
         out.presence[offset + s] = FLOAT
-      } else {
-        out.presence[offset + s] = HISTOGRAM
-        ;(out.histograms ??= [])[offset + s] = result
-      }
+      } else put(s, result)
     }
     return found
   }
