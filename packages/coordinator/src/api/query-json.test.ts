@@ -1,6 +1,7 @@
 import { Engine } from '@varve/promql'
 import { Database } from '@varve/tsdb-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { goNumber } from './go-json.js'
 import { queryJson } from './query-json.js'
 
 let database: Database
@@ -36,7 +37,7 @@ test('rows written from the grid are those written sample by sample', async () =
     const expected: [number, string][][] = []
     for (let i = 0; i < result.series.count; i++) {
       const values: [number, string][] = []
-      result.series.forEachSample(i, (timeMs, value) => values.push([timeMs / 1000, String(value)]))
+      result.series.forEachSample(i, (timeMs, value) => values.push([timeMs / 1000, goNumber(value)]))
       if (values.length > 0) expected.push(values)
     }
     expect(rows.map(({ values }) => values)).toEqual(expected)
