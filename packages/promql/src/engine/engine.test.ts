@@ -1,6 +1,7 @@
 import { Labels } from '@varve/tsdb-core/model'
 import { MemoryQueryable } from '@varve/tsdb-core/testing'
 import { describe, expect, it } from 'vitest'
+import { parseSeriesLine } from '../scripts/series-notation.js'
 import { Engine } from './engine.js'
 import type { QueryResult } from './result.js'
 
@@ -86,5 +87,15 @@ describe('Engine', () => {
     expect(result.infos).toEqual([
       'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "temperature" (2:8)',
     ])
+  })
+
+  it('finds from the samples before a window that a counter histogram goes on, then starts anew', async () => {
+    const queryable = new MemoryQueryable()
+    const { labels, values } = parseSeriesLine('latency {{count:5}}+{{count:3}}x2 {{count:4}}')
+    for (const [i, { histogram }] of values.entries()) queryable.append(labels, i * 60_000, histogram!)
+    const query = 'histogram_count(sum_over_time(latency[2m]))'
+    const result = await engine.instantQuery({ queryable, query, timeMs: 180_000 })
+    expect(rows(result)).toEqual({ '{}': [15] })
+    expect(result.warnings).toEqual(['PromQL warning: conflicting counter resets during histogram aggregation (1:31)'])
   })
 })

@@ -9,6 +9,7 @@ import { nodeClock } from '../env/node/clock.js'
 import { PromqlError } from '../errors.js'
 import { PlanEvaluator } from '../operators/evaluate.js'
 import type { Grid } from '../operators/grid.js'
+import { innerGrid, windowShape } from '../operators/range-call.js'
 import { rawSamples } from '../operators/raw-samples.js'
 import { typeName } from '../parser/check.js'
 import type { ParserOptions } from '../parser/options.js'
@@ -173,9 +174,13 @@ async function evaluatePlan(
     }
     case 'matrix': {
       const inner = plan.kind === 'invariant' ? plan.child : plan
-      if (inner.kind !== 'window' && inner.kind !== 'subquery') {
-        throw new PromqlError('execution', `a ${inner.kind} is no range vector`)
+      if (inner.kind === 'subquery') {
+        const steps = innerGrid(inner, windowShape(inner, grid, context.options.lookbackMs))
+        if (steps.count === 0) return { type: 'matrix', series: NO_SERIES }
+        const rows = await evaluator.vector(inner.child, steps, trace)
+        return { type: 'matrix', series: finishVector(context, rows, steps, true) }
       }
+      if (inner.kind !== 'window') throw new PromqlError('execution', `a ${inner.kind} is no range vector`)
       return {
         type: 'matrix',
         series: windowSeries(context, await rawSamples(evaluator, evaluator.source, inner, grid, trace)),

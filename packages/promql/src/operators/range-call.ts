@@ -41,6 +41,7 @@ export function windowShape(node: WindowPlan | SubqueryPlan, grid: Grid, lookbac
     rangeMs: node.rangeMs,
     beforeMs: anchored || smoothed ? lookbackMs : 0,
     afterMs: smoothed ? lookbackMs : 0,
+    historyMs: node.kind === 'window' && node.statsOnly ? lookbackMs : 0,
   }
 }
 
@@ -50,11 +51,11 @@ export function windowOrder(
   functionName: string,
   queryStepMs: number,
 ): SelectOrder {
-  const { endsMs, rangeMs, beforeMs, afterMs } = shape
+  const { endsMs, rangeMs, beforeMs, afterMs, historyMs } = shape
   const last = endsMs[endsMs.length - 1]
   return {
     matchers: node.matchers,
-    afterMs: endsMs[0] - rangeMs - beforeMs,
+    afterMs: endsMs[0] - rangeMs - Math.max(beforeMs, historyMs),
     untilMs: last + afterMs,
     hints: {
       function: functionName,

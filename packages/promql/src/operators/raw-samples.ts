@@ -1,13 +1,12 @@
 /** A range vector as it is: what an instant query for `x[5m]` answers. */
 import type { Histogram } from '@varve/tsdb-core/model'
 import type { TraceNode } from '../engine/stats.js'
-import type { SubqueryPlan, WindowPlan } from '../plan/plan.js'
+import type { WindowPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
-import { type Grid, timeAt } from './grid.js'
-import { innerGrid, windowOrder, windowShape } from './range-call.js'
+import type { Grid } from './grid.js'
+import { windowOrder, windowShape } from './range-call.js'
 import { BatchReader } from './sample-range.js'
 import type { SeriesSource } from './series-source.js'
-import { ABSENT, FLOAT } from './vector-batch.js'
 
 export interface RawSeries {
   readonly labelSet: number
@@ -18,18 +17,6 @@ export interface RawSeries {
 }
 
 export async function rawSamples(
-  evaluator: Evaluator,
-  source: SeriesSource,
-  node: WindowPlan | SubqueryPlan,
-  grid: Grid,
-  trace: TraceNode,
-): Promise<RawSeries[]> {
-  return node.kind === 'window'
-    ? windowSamples(evaluator, source, node, grid, trace)
-    : subquerySamples(evaluator, node, grid, trace)
-}
-
-async function windowSamples(
   evaluator: Evaluator,
   source: SeriesSource,
   node: WindowPlan,
@@ -66,31 +53,6 @@ async function windowSamples(
       })
     }
     if (context.shouldYield()) await context.yield()
-  }
-  return all
-}
-
-async function subquerySamples(
-  evaluator: Evaluator,
-  node: SubqueryPlan,
-  grid: Grid,
-  trace: TraceNode,
-): Promise<RawSeries[]> {
-  const shape = windowShape(node, grid, evaluator.context.options.lookbackMs)
-  const inner = innerGrid(node, shape)
-  const rows = await evaluator.vector(node.child, inner, trace)
-  const all: RawSeries[] = []
-  for (let row = 0; row < rows.seriesCount; row++) {
-    const timesMs: number[] = []
-    const values: number[] = []
-    const histograms: (Histogram | undefined)[] = []
-    for (let s = 0, at = row * rows.steps; s < rows.steps; s++, at++) {
-      if (rows.presence[at] === ABSENT) continue
-      timesMs.push(timeAt(inner, s))
-      values.push(rows.presence[at] === FLOAT ? rows.values[at] : 0)
-      histograms.push(rows.presence[at] === FLOAT ? undefined : rows.histograms![at])
-    }
-    all.push({ labelSet: rows.labelSets[row], timesMs, values, histograms })
   }
   return all
 }

@@ -19,7 +19,8 @@ export type SampleAspect = 'value' | 'timestamp' | 'startTimestamp'
 
 export function selectShape(node: SelectPlan, grid: Grid, lookbackMs: number): WindowShape {
   const endsMs = windowEnds(grid, node.atMs, node.offsetMs)
-  return { grid, endsMs, rangeMs: lookbackMs, beforeMs: 0, afterMs: node.smoothed ? lookbackMs : 0 }
+  const afterMs = node.smoothed ? lookbackMs : 0
+  return { grid, endsMs, rangeMs: lookbackMs, beforeMs: 0, afterMs, historyMs: 0 }
 }
 
 export function selectOrder(node: SelectPlan, shape: WindowShape, queryStepMs: number): SelectOrder {

@@ -24,6 +24,8 @@ export interface WindowShape {
   /** Samples so much before the window's start and after its end are looked at too (anchored, smoothed). */
   readonly beforeMs: number
   readonly afterMs: number
+  /** Samples so much before the window's start are read, but not looked at: reset hints are found from them. */
+  readonly historyMs: number
 }
 
 /** Ends of the windows: the evaluation time or that of `@`, less the offset. */
