@@ -348,6 +348,7 @@ export class Coordinator {
         enabled: this.#config.server.enable_admin,
         database: () => database,
         namespaceFor: namespaceOfTenant,
+        snapshot: () => this.#snapshot(database),
         logger,
       }),
       this.#reloadRoute(),
@@ -443,6 +444,15 @@ export class Coordinator {
         }
       },
     }
+  }
+
+  async #snapshot(database: Database): Promise<string> {
+    const { env, dataDirectory } = this.#options
+    const stamp = new Date(env.clock.wallMs()).toISOString().replace(/[-:]/g, '').replace('.', '-')
+    const name = `${stamp}-${env.random.u32().toString(16).padStart(8, '0')}`
+    await env.files.makeDirectory(`${dataDirectory}/snapshots`)
+    await database.snapshot(`${dataDirectory}/snapshots/${name}`)
+    return name
   }
 
   #startSelfScrape(database: Database): void {

@@ -46,6 +46,7 @@ export function adminRoutes(options: AdminRoutesOptions): Route[] {
     }),
     route('clean_tombstones', async () => {
       await options.database().flush()
+      await options.database().maintain()
       return { status: 204 }
     }),
     route('delete_series', async (parameters, request) => {

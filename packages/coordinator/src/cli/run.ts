@@ -36,6 +36,16 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<Co
     load: async () => (await import('./commands/snapshot.js')).snapshotCommand,
   },
   {
+    name: 'verify',
+    summary: 'check every byte of a data directory against its checksums',
+    load: async () => (await import('./commands/verify.js')).verifyCommand,
+  },
+  {
+    name: 'inspect',
+    summary: 'show what lies in a data directory or a block file',
+    load: async () => (await import('./commands/inspect.js')).inspectCommand,
+  },
+  {
     name: 'bench',
     summary: 'measure writes and queries on this machine, in a store that is thrown away',
     load: async () => (await import('./commands/bench.js')).benchCommand,
