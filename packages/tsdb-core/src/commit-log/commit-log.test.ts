@@ -217,6 +217,22 @@ describe('a damaged commit log', () => {
     expect(report.damages).toMatchObject([{ path: firstPath(), sequenceFirst: 1, sequenceEnd: 2 }])
   })
 
+  it('whose close mark is damaged says so, and loses nothing', async () => {
+    await (await written('one')).close()
+    const path = `${directory}/closed`
+    const whole = await readFile(path)
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = Uint8Array.from(whole)
+      damaged[at] ^= 1
+      await writeFile(path, damaged)
+      expect((await verifyCommitLog(env.files, directory)).damages).toMatchObject([{ path }])
+    }
+    await truncate(path, 5)
+    const { records, report } = await replayed()
+    expect(records).toEqual(['one'])
+    expect(report.damages).toMatchObject([{ path, sequenceFirst: 0, sequenceEnd: 0 }])
+  })
+
   it('is read by the other copy when one copy of a segment header is damaged', async () => {
     await (await written('one')).close()
     const whole = await readFile(firstPath())

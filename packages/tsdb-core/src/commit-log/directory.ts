@@ -1,6 +1,7 @@
 /** The folder of a log: which segments it holds, and what the last clean close left behind. */
 import { crc32c } from '@varve/gorilla-codec'
 import type { FileSystem } from '../env/file-system.js'
+import type { LogDamage } from './commit-log.js'
 import { segmentOfFileName } from './format.js'
 import type { CloseMark, FoundSegment } from './replay.js'
 
@@ -60,10 +61,31 @@ export async function writeCloseMark(files: FileSystem, directory: string, mark:
   await file.close()
 }
 
-/** Null when there is none, or when it cannot be believed: it can only show that something is missing. */
-export async function readCloseMark(files: FileSystem, directory: string): Promise<CloseMark | null> {
+export interface FoundCloseMark {
+  /** Null when there is none, or when it cannot be believed: it can only show that something is missing. */
+  readonly mark: CloseMark | null
+  readonly damage: LogDamage | null
+}
+
+export async function readCloseMark(files: FileSystem, directory: string): Promise<FoundCloseMark> {
   const path = `${directory}/${CLOSE_MARK_NAME}`
-  if ((await files.stat(path))?.sizeBytes !== CLOSE_MARK_SIZE_BYTES) return null
+  const stat = await files.stat(path)
+  if (stat === null) return { mark: null, damage: null }
+  const damaged = (problem: string): FoundCloseMark => ({
+    mark: null,
+    damage: {
+      path,
+      offset: 0,
+      sizeBytes: stat.sizeBytes,
+      quarantinePath: null,
+      sequenceFirst: 0,
+      sequenceEnd: 0,
+      message: `${path} at byte 0: ${problem}; nothing is lost with it`,
+    },
+  })
+  if (stat.sizeBytes !== CLOSE_MARK_SIZE_BYTES) {
+    return damaged(`close mark of ${stat.sizeBytes} bytes, expected ${CLOSE_MARK_SIZE_BYTES}`)
+  }
   const bytes = new Uint8Array(CLOSE_MARK_SIZE_BYTES)
   const file = await files.open(path, 'read')
   try {
@@ -72,12 +94,14 @@ export async function readCloseMark(files: FileSystem, directory: string): Promi
     await file.close()
   }
   const view = new DataView(bytes.buffer)
-  const isMark = new TextDecoder().decode(bytes.subarray(0, 8)) === CLOSE_MARK_MAGIC
-  if (!isMark || view.getUint32(20, true) !== crc32c(bytes, 0, 20)) return null
-  return {
-    segment: view.getUint32(8, true),
-    sequenceEnd: view.getUint32(12, true) + view.getUint32(16, true) * 2 ** 32,
+  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== CLOSE_MARK_MAGIC) {
+    return damaged('close mark without its magic number')
   }
+  const expected = view.getUint32(20, true)
+  const crc = crc32c(bytes, 0, 20)
+  if (crc !== expected) return damaged(`close mark: checksum is ${crc}, expected ${expected}`)
+  const sequenceEnd = view.getUint32(12, true) + view.getUint32(16, true) * 2 ** 32
+  return { mark: { segment: view.getUint32(8, true), sequenceEnd }, damage: null }
 }
 
 /** For what is done on the way out of a failure that is itself reported. */

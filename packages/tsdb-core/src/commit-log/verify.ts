@@ -29,10 +29,11 @@ const DECODERS: Record<RecordType, (payload: Uint8Array) => unknown> = {
  */
 export async function verifyCommitLog(files: FileSystem, directory: string): Promise<ReplayReport> {
   const undecodable: LogDamage[] = []
+  const { mark, damage } = await readCloseMark(files, directory)
   const { report } = await replaySegments({
     files,
     segments: await findSegments(files, directory),
-    closeMark: await readCloseMark(files, directory),
+    closeMark: mark,
     quarantineDirectory: null,
     apply(record) {
       const problem = decodingProblem(record)
@@ -49,7 +50,7 @@ export async function verifyCommitLog(files: FileSystem, directory: string): Pro
       })
     },
   })
-  return { ...report, damages: [...report.damages, ...undecodable] }
+  return { ...report, damages: [...(damage === null ? [] : [damage]), ...report.damages, ...undecodable] }
 }
 
 function decodingProblem(record: LogRecord): string | null {

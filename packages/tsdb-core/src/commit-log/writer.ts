@@ -22,7 +22,14 @@ import {
   type SegmentInfo,
   SYNC_INTERVAL_MS_DEFAULT,
 } from './commit-log.js'
-import { createWhole, findSegments, readCloseMark, removeUnfinished, writeCloseMark } from './directory.js'
+import {
+  createWhole,
+  type FoundCloseMark,
+  findSegments,
+  readCloseMark,
+  removeUnfinished,
+  writeCloseMark,
+} from './directory.js'
 import {
   RECORD_PAYLOAD_SIZE_BYTES_MAX,
   type RecordType,
@@ -32,7 +39,7 @@ import {
   writeSegmentHeader,
 } from './format.js'
 import { RecordGroup } from './record-group.js'
-import { type CloseMark, type FoundSegment, replaySegments } from './replay.js'
+import { type FoundSegment, replaySegments } from './replay.js'
 
 /** A group that is larger does not take more: its callers wait long enough. */
 const GROUP_SIZE_BYTES_MAX = 16 * 1024 * 1024
@@ -60,7 +67,7 @@ type Task = RecordGroup | (() => Promise<void>)
 
 export class CommitLog {
   readonly #options: Required<CommitLogOptions>
-  readonly #closeMark: CloseMark | null
+  readonly #closeMark: FoundCloseMark
   #state: State = 'opened'
   /** Segments that take no more writes, oldest first. */
   #closed: SegmentInfo[]
@@ -79,11 +86,7 @@ export class CommitLog {
   #failureCount = 0
   #refusalCount = 0
 
-  private constructor(
-    options: Required<CommitLogOptions>,
-    found: readonly FoundSegment[],
-    closeMark: CloseMark | null,
-  ) {
+  private constructor(options: Required<CommitLogOptions>, found: readonly FoundSegment[], closeMark: FoundCloseMark) {
     this.#options = options
     this.#closed = [...found]
     this.#segmentLast = found.at(-1)?.segment ?? 0
@@ -121,7 +124,7 @@ export class CommitLog {
     const { report, sequenceNext } = await replaySegments({
       files: env.files,
       segments: this.#closed.map(({ segment, path, sizeBytes }) => ({ segment, path, sizeBytes })),
-      closeMark: this.#closeMark,
+      closeMark: this.#closeMark.mark,
       quarantineDirectory: `${directory}/quarantine`,
       apply,
       ...options,
@@ -129,7 +132,8 @@ export class CommitLog {
     this.#sequenceNext = sequenceNext
     this.#durableSequence = sequenceNext
     this.#state = 'ready'
-    return report
+    const { damage } = this.#closeMark
+    return damage === null ? report : { ...report, damages: [damage, ...report.damages] }
   }
 
   /**
