@@ -16,7 +16,7 @@ import { StorageError } from './errors.js'
 import { LocalNamespace, type NamespaceHost } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
 import { Maintenance } from './maintenance.js'
-import { readManifest } from './manifest.js'
+import { readManifest, writeManifest } from './manifest.js'
 import { MemoryBudget } from './memory-budget.js'
 import type { LabelledSample, Namespace, NamespaceStats, Watermark } from './namespace.js'
 import { NewSeriesLimit } from './new-series-limit.js'
@@ -270,9 +270,9 @@ export class Database implements Queryable {
 
   async #loadNamespace(name: string, folder: DataFolder): Promise<void> {
     const directory = folder.namespaceDirectory(name)
-    let manifest: Awaited<ReturnType<typeof readManifest>>
+    let found: Awaited<ReturnType<typeof readManifest>>
     try {
-      manifest = await readManifest(this.#env.files, directory)
+      found = await readManifest(this.#env.files, directory)
     } catch (error) {
       if (!(error instanceof StorageError && error.code === 'CORRUPT')) throw error
       this.#notice(
@@ -284,8 +284,14 @@ export class Database implements Queryable {
       return
     }
     // A namespace whose manifest was never written was not acknowledged.
-    if (manifest === undefined) await this.#env.files.removeTree(directory)
-    else await this.#addNamespace(name, manifest.id, manifest.options, (store) => store.load(manifest))
+    if (found === undefined) {
+      await this.#env.files.removeTree(directory)
+      return
+    }
+    const { manifest, damage, isWhole } = found
+    if (damage !== undefined) this.#notice('error', `${damage}; it is written again from the other file of the two`)
+    if (!isWhole) await writeManifest(this.#env.files, directory, manifest)
+    await this.#addNamespace(name, manifest.id, manifest.options, (store) => store.load(manifest))
   }
 
   async #ensureNamespace(name: string, options: Partial<NamespaceOptions>): Promise<void> {

@@ -10,7 +10,6 @@ import { StorageError } from './errors.js'
 import type { Matcher } from './model/matcher.js'
 import type { NamespaceOptions } from './options.js'
 
-const KIND = 'manifest'
 const VERSION = 1
 
 export interface Manifest {
@@ -56,18 +55,62 @@ export function manifestPath(directory: string): string {
   return `${directory}/manifest`
 }
 
-export async function writeManifest(files: FileSystem, directory: string, manifest: Manifest): Promise<void> {
-  await writeDocument(files, manifestPath(directory), KIND, VERSION, manifest)
+/** A second file with the same content: a damaged manifest must not bring deleted samples back. */
+export function manifestCopyPath(directory: string): string {
+  return `${directory}/manifest.copy`
 }
 
-/** @throws {StorageError} `CORRUPT` when it cannot be read. */
-export async function readManifest(files: FileSystem, directory: string): Promise<Manifest | undefined> {
-  const path = manifestPath(directory)
-  const content = await readDocument(files, path, KIND, VERSION)
-  if (content === undefined) return undefined
-  const manifest = content as Manifest
-  if (!Number.isInteger(manifest?.id) || !Array.isArray(manifest.blocks) || !Array.isArray(manifest.sealedWindows)) {
-    throw new StorageError('CORRUPT', `${path}: the manifest has not the fields of version ${VERSION}`)
+/** The manifest counts; its copy follows. */
+export async function writeManifest(files: FileSystem, directory: string, manifest: Manifest): Promise<void> {
+  await writeDocument(files, manifestPath(directory), kindIn(directory), VERSION, manifest)
+  await writeDocument(files, manifestCopyPath(directory), kindIn(directory), VERSION, manifest)
+}
+
+export interface FoundManifest {
+  readonly manifest: Manifest
+  /** What is wrong with one of the two files; the other one is good. */
+  readonly damage: string | undefined
+  /** Both files say the same. */
+  readonly isWhole: boolean
+}
+
+/**
+ * `undefined` when neither file is there.
+ *
+ * @throws {StorageError} `CORRUPT` when neither can be read.
+ */
+export async function readManifest(files: FileSystem, directory: string): Promise<FoundManifest | undefined> {
+  const first = await readOne(files, directory, manifestPath(directory))
+  const copy = await readOne(files, directory, manifestCopyPath(directory))
+  const damage = first.damage ?? copy.damage
+  const manifest = first.manifest ?? copy.manifest
+  if (manifest === undefined) {
+    if (damage !== undefined) throw damage
+    return undefined
   }
-  return manifest
+  const isWhole = damage === undefined && JSON.stringify(first.manifest) === JSON.stringify(copy.manifest)
+  return { manifest, damage: damage?.message, isWhole }
+}
+
+async function readOne(
+  files: FileSystem,
+  directory: string,
+  path: string,
+): Promise<{ manifest?: Manifest; damage?: StorageError }> {
+  try {
+    const manifest = (await readDocument(files, path, kindIn(directory), VERSION)) as Manifest | undefined
+    if (manifest === undefined) return {}
+    if (!Number.isInteger(manifest?.id) || !Array.isArray(manifest.blocks) || !Array.isArray(manifest.sealedWindows)) {
+      throw new StorageError('CORRUPT', `${path}: the manifest has not the fields of version ${VERSION}`)
+    }
+    return { manifest }
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'CORRUPT') return { damage: error }
+    throw error
+  }
+}
+
+/** With the namespace's name, which the checksum covers: another namespace's manifest does not pass for this one's. */
+function kindIn(directory: string): string {
+  return `manifest of ${directory.slice(directory.lastIndexOf('/') + 1)}`
 }

@@ -7,7 +7,7 @@ import type { Env } from './env/env.js'
 import { FileError, type FileSystem } from './env/file-system.js'
 import { nodeEnv } from './env/node/index.js'
 import { StorageError } from './errors.js'
-import { type Manifest, readManifest } from './manifest.js'
+import { type Manifest, manifestCopyPath, manifestPath, readManifest } from './manifest.js'
 
 export interface VerifyReport {
   /** One line for each damaged place: file, offset, what was found and what was expected. Empty: all is well. */
@@ -74,10 +74,14 @@ class Verification implements VerifyReport {
 
   async namespace(name: string): Promise<void> {
     const directory = `${this.#directory}/namespaces/${name}`
-    await this.#count(`${directory}/manifest`)
+    await this.#count(manifestPath(directory))
+    await this.#count(manifestCopyPath(directory))
     let manifest: Manifest | undefined
     await this.#check(async () => {
-      manifest = await readManifest(this.#files, directory)
+      const found = await readManifest(this.#files, directory)
+      manifest = found?.manifest
+      if (found?.damage !== undefined) this.problems.push(found.damage)
+      else if (found?.isWhole === false) this.remarks.push(`${manifestCopyPath(directory)}: older than the manifest`)
       if (manifest === undefined) this.remarks.push(`${directory}: no manifest: the namespace was never complete`)
     })
     if (manifest === undefined) return
