@@ -44,3 +44,22 @@ it('samples that came between a seal that failed and its next try are not taken 
 it('a close that fails lets go of the folder', async () => {
   await survives(APPEND, fails('sync', 'closed'), { kind: 'reopen' }, APPEND)
 })
+
+it('deleted samples stay deleted when the manifest that says so is damaged', async () => {
+  const simulation = await newSimulation(1)
+  const life = new EngineLife(simulation)
+  await simulation.run(async (env) => {
+    await life.open(env)
+    await life.step(APPEND, env)
+    await life.step({ kind: 'flush' }, env)
+    await life.step({ kind: 'delete', code: '500', fromAgeMs: 60_000, toAgeMs: -1 }, env)
+    await life.database.close()
+  })
+  const path = simulation.disk.paths().find((each) => each.endsWith('/default/manifest'))!
+  simulation.disk.flipBit(path, 700)
+  await simulation.run(async (env) => {
+    await life.open(env)
+    expect(life.notices.join('\n')).toContain(path)
+    expect(await life.check()).toEqual([])
+  })
+})

@@ -1,5 +1,6 @@
 import { clockJumps } from './clock-jumps.js'
 import { crashEverywhere, crashTwice } from './crash-everywhere.js'
+import { everyBit } from './every-bit.js'
 import { failEveryCall, fullDisk } from './failing-disk.js'
 import { randomLife } from './random-life.js'
 import type { Scenario } from './scenario.js'
@@ -14,5 +15,6 @@ export const SCENARIOS: readonly Scenario[] = [
   failEveryCall,
   fullDisk,
   clockJumps,
+  everyBit,
   randomLife,
 ]

@@ -33,7 +33,7 @@ async function liveOn(scenario: string, seed: number) {
         const problems = await life.check({ settle: true })
         if (problems.length > 0) throw fail(['after opening:', ...problems])
       })
-      if (random.chance(0.7)) disk.crashAt(disk.operationCount + random.below(120))
+      if (random.chance(0.7)) disk.crashAt(disk.operationCount + random.below(300))
       if (random.chance(0.3)) {
         const operation = random.pick(FAILING)
         const code = random.pick(['IO', 'NO_SPACE'] as const)
