@@ -1,7 +1,7 @@
 import { Database } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
 import { Simulation } from '@varve/tsdb-core/env/simulated'
-import { METRIC_NAME } from '@varve/tsdb-core/model'
+import { Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import { describe, expect, it } from 'vitest'
 import { Aggregator } from './aggregator.js'
 import { SimulatedEtcd } from './etcd/simulated-etcd.js'
@@ -106,6 +106,66 @@ describe('the aggregator', () => {
       await sleep(env.clock, 2000)
       expect(database.namespace('default').options.retentionMs).toBe(7 * 86_400_000)
       expect(database.hasNamespace('1h_2y')).toBe(true)
+    }))
+
+  it('applies a rule to stored history: by its own `from`, and when it is asked to', () =>
+    withAggregator(async (running) => {
+      const { env, etcd, aggregator } = running
+      const startMs = env.clock.wallMs()
+      for (let minute = 0; minute < 10; minute++) {
+        await append(running, 'g', minute)
+        await sleep(env.clock, MINUTE)
+      }
+      const key = '/varve/rules/rollup/r'
+      const rule = { match: 'g', name: 'out', by: [], aggregate: 'sum', policies: ['1m:90d'] }
+      etcd.put(key, JSON.stringify(rule))
+      await sleep(env.clock, 2 * MINUTE)
+      expect(await valuesIn(running, '1m_90d', 'out')).toEqual([])
+      await aggregator.backfill({ kind: 'rollup', name: 'r' }, startMs - MINUTE)
+      await sleep(env.clock, 5000)
+      expect(aggregator.status().backfills).toEqual([])
+      expect((await valuesIn(running, '1m_90d', 'out')).slice(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+      // Another version, with a `from` of its own: what the first one wrote goes.
+      etcd.put(
+        key,
+        JSON.stringify({ ...rule, name: 'doubled', each: 'count', from: new Date(startMs - MINUTE).toISOString() }),
+      )
+      await sleep(env.clock, 5000)
+      expect((await valuesIn(running, '1m_90d', 'doubled')).slice(0, 10)).toEqual(Array(10).fill(1))
+      expect(await valuesIn(running, '1m_90d', 'out')).toEqual([])
+      await expect(aggregator.backfill({ kind: 'rollup', name: 'none' }, 0)).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+      })
+    }))
+
+  it('explains a series, and runs a rule dry', () =>
+    withAggregator(async (running) => {
+      const { env, etcd, aggregator } = running
+      etcd.put(
+        '/varve/rules/mapping/m',
+        '{"match": "{job=\\"x\\"}", "policies": ["1m:1d"], "aggregations": ["last", "max"]}',
+      )
+      etcd.put('/varve/rules/drop/d', '{"match": "g"}')
+      await sleep(env.clock, 1000)
+      for (let minute = 0; minute < 20; minute++) {
+        await append(running, 'g', minute)
+        await sleep(env.clock, 30_000)
+      }
+      const { rules, isDropped } = aggregator.explain(Labels.from({ __name__: 'g', job: 'x' }))
+      expect(rules).toMatchObject([
+        { id: 'mapping/m', matches: true, writes: [{ namespace: '1m_1d', what: 'last, max' }] },
+        { id: 'drop/d', matches: true, reason: null },
+      ])
+      expect(isDropped).toBe(true)
+      const other = aggregator.explain(Labels.from({ __name__: 'g' }))
+      expect(other.rules[0]).toMatchObject({ matches: false, reason: 'job="x": the series has no such label' })
+      expect(other.isDropped).toBe(false)
+      const document = JSON.stringify({ match: 'g', name: 'out', by: [], aggregate: 'sum', policies: ['5m:30d'] })
+      const { policies, matchedSeriesCount } = await aggregator.dryRun('rollup', 'r', document)
+      expect(matchedSeriesCount).toBe(1)
+      expect(policies).toMatchObject([{ policy: '5m:30d', windowCount: 12, outputSeriesCount: 1 }])
+      expect(policies[0].savedSampleCount).toBeGreaterThan(10)
+      await expect(aggregator.dryRun('rollup', 'r', '{')).rejects.toMatchObject({ code: 'INVALID_RULE' })
     }))
 
   it('goes on when its clock jumps', () =>

@@ -6,17 +6,23 @@
  */
 import type { Database, Namespace } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
+import type { Labels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { AggregatorError, messageOf } from './errors.js'
 import type { MetadataLookup } from './matcher/metric-type.js'
 import { ResolutionPlanner } from './planner/resolution-planner.js'
 import { type RuleKnowledge, ruleKnowledge } from './planner/rule-knowledge.js'
-import type { NamespaceRule, Rule } from './rules/rule.js'
-import { RuleBook, type RuleChange } from './rules/rule-book.js'
+import { problemText } from './rules/document-text.js'
+import type { NamespaceRule, Rule, RuleKind } from './rules/rule.js'
+import { RuleBook, type RuleChange, type RuleVersion } from './rules/rule-book.js'
+import { readRule } from './rules/rule-reader.js'
 import { type StoragePolicy, windowEndOf } from './rules/storage-policy.js'
 import { type AggregatorStatus, ruleStates } from './status.js'
 import { RuleFollower } from './stores/rule-follower.js'
-import type { RuleStore } from './stores/rule-store.js'
+import { type RuleId, type RuleStore, ruleIdText } from './stores/rule-store.js'
+import { type DryRun, dryRun } from './tools/dry-run.js'
+import { type Explanation, explainSeries } from './tools/explain.js'
+import { BackfillQueue } from './windows/backfill-queue.js'
 import { PolicyRunner } from './windows/policy-runner.js'
 
 export interface AggregatorOptions {
@@ -58,6 +64,7 @@ export class Aggregator {
   #wake: (() => void) | null = null
   #rulesChanged = true
   #error: string | null = null
+  readonly #backfills: BackfillQueue
   #rejectedCount = 0
   #knowledge: { book: RuleBook | null; rules: RuleKnowledge } = { book: null, rules: ruleKnowledge(new RuleBook()) }
 
@@ -72,6 +79,11 @@ export class Aggregator {
       onChange: (changes) => this.#rulesDidChange(changes),
       onNotice: (severity, message) => this.#notice(severity, message),
     })
+    const { stateDirectory } = options
+    this.#backfills = new BackfillQueue(
+      options.env.files,
+      stateDirectory === undefined ? null : `${stateDirectory}/backfills.msgpack`,
+    )
   }
 
   /** The rules as they are known now. */
@@ -87,6 +99,11 @@ export class Aggregator {
         for (const runner of this.#runners.values()) runner.seriesEvicted(refs)
       },
     })
+    try {
+      await this.#backfills.load()
+    } catch (error) {
+      this.#notice('error', `backfills that were under way are forgotten: ${messageOf(error)}`)
+    }
     await this.#follower.start()
     this.#loop = this.#run()
   }
@@ -138,8 +155,62 @@ export class Aggregator {
       rejectedRuleCount:
         this.book.entries().filter(({ problems }) => problems.length > 0).length + this.book.strays.length,
       rejectionCount: this.#rejectedCount,
+      backfills: this.#backfills.jobs,
       error: this.#error,
     }
+  }
+
+  /** Which rules a series meets, what is written for it and where. */
+  explain(labels: Labels): Explanation {
+    return explainSeries(this.book.currentRules(), labels, this.#options.metadata)
+  }
+
+  /**
+   * Applies a document to the stored samples of `(fromMs, untilMs]` (default: the last hour) and keeps nothing of it.
+   *
+   * @throws {AggregatorError} `INVALID_RULE` with its problems, `INVALID_ARGUMENT` for kinds that make no windows.
+   */
+  async dryRun(
+    kind: RuleKind,
+    name: string,
+    text: string,
+    options: { readonly fromMs?: number; readonly untilMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<DryRun> {
+    const { rule, problems } = readRule(kind, name, text)
+    if (rule === null) throw new AggregatorError('INVALID_RULE', problems.map(problemText).join('; '))
+    if (rule.kind !== 'mapping' && rule.kind !== 'rollup') {
+      throw new AggregatorError('INVALID_ARGUMENT', `a ${kind} rule makes no windows: there is nothing to run dry`)
+    }
+    const untilMs = options.untilMs ?? this.#env.clock.wallMs()
+    return dryRun({
+      raw: this.#raw,
+      env: this.#env,
+      rule,
+      rules: this.book.currentRules(),
+      ...(this.#options.metadata && { metadata: this.#options.metadata }),
+      fromMs: options.fromMs ?? untilMs - 3_600_000,
+      untilMs,
+      ...(options.signal && { signal: options.signal }),
+    })
+  }
+
+  /**
+   * Applies a rule to stored history: it then holds for all windows that end after `fromMs`. Resolves when the work is
+   * noted; `status().backfills` tells how far it is, and it goes on after a restart.
+   *
+   * @throws {AggregatorError} `NOT_FOUND` when no such rule is in force, `INVALID_ARGUMENT` for a time that is not past.
+   */
+  async backfill(id: RuleId, fromMs: number): Promise<void> {
+    const text = ruleIdText(id)
+    const rule = this.book.entry(text)?.versions.at(-1)?.rule
+    if (!rule || (rule.kind !== 'mapping' && rule.kind !== 'rollup')) {
+      throw new AggregatorError('NOT_FOUND', `no mapping or rollup rule ${text} is in force`)
+    }
+    if (!(fromMs >= 0 && fromMs < this.#env.clock.wallMs())) {
+      throw new AggregatorError('INVALID_ARGUMENT', `a backfill begins in the past, got ${fromMs}`)
+    }
+    const replaced = await this.#follower.change((book) => book.backdate(text, fromMs))
+    await this.#queueBackfill(text, rule, fromMs, replaced)
   }
 
   /** Resolves when all windows that are due now, late ones included, are computed. For tests and orderly stops. */
@@ -161,6 +232,7 @@ export class Aggregator {
         if (this.#rulesChanged) await this.#applyRules()
         await this.#computeDue()
         await this.#computeLate()
+        await this.#computeBackfill()
         if (this.#error !== null) this.#notice('info', 'windows are computed again')
         this.#error = null
         await this.#wait()
@@ -254,12 +326,36 @@ export class Aggregator {
     for (const runner of this.#runners.values()) if (runner.isDirty) await runner.computeDirty()
   }
 
+  async #queueBackfill(id: string, rule: Rule, fromMs: number, replaced: readonly RuleVersion[]): Promise<void> {
+    if (rule.kind !== 'mapping' && rule.kind !== 'rollup') return
+    const replacedNames = replaced.flatMap(({ rule: old }) =>
+      old?.kind === 'rollup' ? old.outputs.map(({ nameTemplate }) => nameTemplate) : [],
+    )
+    const untilMs = this.#env.clock.wallMs()
+    for (const { namespace } of rule.policies) {
+      await this.#backfills.add({ rule: id, namespace, fromMs, untilMs, doneMs: fromMs, replacedNames })
+    }
+    this.#wake?.()
+  }
+
+  /** One part of the oldest backfill, so that windows that are due meanwhile do not wait for all of it. */
+  async #computeBackfill(): Promise<void> {
+    const job = this.#backfills.jobs[0]
+    if (job === undefined) return
+    const runner = this.#runners.get(job.namespace)
+    if (runner === undefined) return
+    const doneMs = await runner.backfill(job.doneMs, job.untilMs, job.replacedNames)
+    await this.#backfills.progress(job, doneMs)
+    if (doneMs >= job.untilMs) this.#notice('info', `backfill of ${job.rule} into ${job.namespace} is done`)
+  }
+
   async #wait(): Promise<void> {
     const { clock } = this.#env
     let untilMs = WAIT_MS_MAX
     for (const runner of this.#runners.values()) untilMs = Math.min(untilMs, runner.nextDueMs - clock.wallMs())
     untilMs = Math.min(untilMs, this.#lateSinceMs + LATE_DELAY_MS - clock.monotonicMs())
-    if (this.#rulesChanged || this.#stop.signal.aborted || untilMs <= 0) {
+    const hasBackfill = this.#backfills.jobs.some(({ namespace }) => this.#runners.has(namespace))
+    if (this.#rulesChanged || hasBackfill || this.#stop.signal.aborted || untilMs <= 0) {
       await clock.yield()
       return
     }
@@ -292,8 +388,14 @@ export class Aggregator {
     this.#wake?.()
   }
 
-  #rulesDidChange(changes: readonly RuleChange[]): void {
-    for (const { kind, id, problems } of changes) {
+  async #rulesDidChange(changes: readonly RuleChange[]): Promise<void> {
+    for (const { kind, id, problems, backfillFromMs } of changes) {
+      const rule = this.book.entry(id)?.versions.at(-1)?.rule
+      // The document itself asks for it, by a `from` that is past.
+      if (rule && backfillFromMs !== null) {
+        const replaced = (this.book.entry(id)?.versions ?? []).filter((version) => version.rule !== rule)
+        await this.#queueBackfill(id, rule, backfillFromMs, replaced)
+      }
       if (kind === 'rejected') {
         this.#rejectedCount++
         const lines = problems.map(

@@ -4,6 +4,7 @@ import type { RuleKind } from './rules/rule.js'
 import type { RuleBook } from './rules/rule-book.js'
 import type { RuleStoreStatus } from './stores/rule-follower.js'
 import type { RuleListing } from './stores/rule-store.js'
+import type { Backfill } from './windows/backfill-queue.js'
 import type { PolicyRunner, RunnerCounters } from './windows/policy-runner.js'
 
 /**
@@ -49,6 +50,8 @@ export interface AggregatorStatus {
   readonly rejectedRuleCount: number
   /** Bad documents seen since the start. */
   readonly rejectionCount: number
+  /** Under way, oldest first: windows in `(doneMs, untilMs]` are still to be computed. */
+  readonly backfills: readonly Backfill[]
   /** Why windows are not computed at the moment; null: they are. */
   readonly error: string | null
 }

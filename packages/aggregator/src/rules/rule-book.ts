@@ -129,6 +129,23 @@ export class RuleBook {
     return changes
   }
 
+  /**
+   * Lets the version in force hold for windows that end after `fromMs` already; earlier versions that began since then never
+   * held. Returns those. For a backfill: with a clone, which is then written.
+   */
+  backdate(id: string, fromMs: number): readonly RuleVersion[] {
+    const entry = this.#entries.get(id)
+    const last = entry?.versions.at(-1)
+    if (!entry || !last || last.rule === null || last.fromMs <= fromMs) return []
+    const replaced = entry.versions
+      .slice(0, -1)
+      .filter((_, index, all) => (all[index + 1]?.fromMs ?? last.fromMs) > fromMs)
+    const kept = entry.versions.slice(0, -1).filter((version) => version.fromMs < fromMs)
+    this.#entries.set(id, { ...entry, versions: [...kept, { ...last, fromMs }] })
+    this.generation++
+    return replaced
+  }
+
   /** A copy that changes by itself: it becomes the book in force once it is on disk. */
   clone(): RuleBook {
     const copy = new RuleBook()

@@ -97,6 +97,22 @@ export class RuleFollower {
     await this.#listing
   }
 
+  /** Changes the book by hand, as a backfill does: on disk first, then in force. Waits for a listing that is under way. */
+  async change<T>(change: (book: RuleBook) => T): Promise<T> {
+    while (this.#listing) await this.#listing
+    const { statePath } = this.#options
+    const book = this.#book.clone()
+    const result = change(book)
+    // Nothing is awaited between the clone and here but the write, and listings wait for it.
+    this.#listing = (statePath === undefined ? Promise.resolve() : this.#write(statePath, book)).finally(() => {
+      this.#listing = null
+    })
+    await this.#listing
+    this.#book = book
+    if (this.#wanted) void this.refresh()
+    return result
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the rule follower was stopped'))
     this.#timer?.cancel()

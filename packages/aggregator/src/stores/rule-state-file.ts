@@ -3,22 +3,16 @@
  *
  * Layout: docs/formats/rule-state.md. A msgpackr map with a version, after a magic number and before a checksum.
  */
-import { crc32 } from 'node:zlib'
 import type { FileSystem } from '@varve/tsdb-core/env'
-import { Packr } from 'msgpackr'
 import { AggregatorError, messageOf } from '../errors.js'
 import type { RuleKind } from '../rules/rule.js'
 import { RuleBook, type RuleEntry, type RuleVersion } from '../rules/rule-book.js'
 import { readRule } from '../rules/rule-reader.js'
+import { decodeStateFile, encodeStateFile } from './state-file.js'
 import { folderOf, readWholeFile, replaceWholeFile } from './whole-file.js'
 
-/** `VRVR`, then the version. */
-const MAGIC = [0x56, 0x52, 0x56, 0x52]
-const VERSION = 1
-const HEADER_SIZE = 5
-const CHECKSUM_SIZE = 4
-
-const packr = new Packr({ useRecords: false, mapsAsObjects: false, variableMapSize: true })
+/** `VRVR`. */
+const FORMAT = { magic: [0x56, 0x52, 0x56, 0x52], version: 1 }
 
 export function encodeRuleBook(book: RuleBook): Uint8Array {
   const rules = book.entries().map(
@@ -41,36 +35,19 @@ export function encodeRuleBook(book: RuleBook): Uint8Array {
         ],
       ]),
   )
-  const body = packr.pack(
+  return encodeStateFile(
+    FORMAT,
     new Map<string, unknown>([
       ['revision', book.revision],
       ['rules', rules],
     ]),
   )
-  const bytes = new Uint8Array(HEADER_SIZE + body.length + CHECKSUM_SIZE)
-  bytes.set(MAGIC)
-  bytes[4] = VERSION
-  bytes.set(body, HEADER_SIZE)
-  const end = HEADER_SIZE + body.length
-  new DataView(bytes.buffer).setUint32(end, crc32(bytes.subarray(0, end)), true)
-  return bytes
 }
 
 /** @throws {AggregatorError} `CORRUPT` when the bytes are not such a file, `where` names it. */
 export function decodeRuleBook(bytes: Uint8Array, where: string): RuleBook {
-  const end = bytes.length - CHECKSUM_SIZE
-  if (end < HEADER_SIZE || MAGIC.some((byte, index) => bytes[index] !== byte)) {
-    throw new AggregatorError('CORRUPT', `${where}: ${bytes.length} bytes that do not begin as a rule state file`)
-  }
-  if (bytes[4] !== VERSION)
-    throw new AggregatorError('CORRUPT', `${where}: version ${bytes[4]}, this program reads ${VERSION}`)
-  const wanted = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end, true)
-  const got = crc32(bytes.subarray(0, end))
-  if (got !== wanted) {
-    throw new AggregatorError('CORRUPT', `${where}: checksum is ${got.toString(16)}, expected ${wanted.toString(16)}`)
-  }
+  const body = decodeStateFile(FORMAT, bytes, where)
   try {
-    const body = packr.unpack(bytes.subarray(HEADER_SIZE, end)) as Map<string, unknown>
     const rules = body.get('rules') as Map<string, unknown>[]
     const book = new RuleBook()
     book.restore(body.get('revision') as number, rules.map(entryOf))

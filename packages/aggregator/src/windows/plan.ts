@@ -49,6 +49,7 @@ export interface GroupOutput {
 
 export interface Group {
   readonly stage: RollupStage
+  readonly each: EachFunction
   /** Within the stage: its cells begin at `number · windowCount`. */
   readonly number: number
   /** One a fold of the stage; null: another group of the rule has it. */
@@ -209,7 +210,7 @@ export class WindowPlan {
     const index = this.groups.length
     this.#groupsByKey.set(key, index)
     // The place is taken before targets are made: they are groups of their own.
-    this.groups.push({ stage, number: stage.groupCount++, outputs: [] })
+    this.groups.push({ stage, each, number: stage.groupCount++, outputs: [] })
     const groupOutputs = rule.outputs.map((output, at): GroupOutput | null => {
       if (!outputs.includes(at)) return null // Of the group with the other contribution.
       const outputLabels = kept.with(METRIC_NAME, output.nameTemplate.replaceAll('{metric}', metricName))

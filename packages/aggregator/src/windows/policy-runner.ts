@@ -13,6 +13,7 @@ import type { RuleBook } from '../rules/rule-book.js'
 import { type StoragePolicy, windowEndOf } from '../rules/storage-policy.js'
 import { type DirtyRun, DirtyWindows } from './dirty-windows.js'
 import { type Evaluation, Evaluator, LOOKBACK_MS } from './evaluator.js'
+import { hideOutputs } from './hide-outputs.js'
 import { WindowPlan } from './plan.js'
 import { findSamplesAfter } from './sample-before.js'
 import { COUNTER_LOOKBACK_MS } from './series-scan.js'
@@ -151,23 +152,24 @@ export class PolicyRunner {
     }
   }
 
-  /** Computes all windows in `(fromMs, untilMs]` by the rules of their time; tells how far it is after each part. */
-  async backfill(fromMs: number, untilMs: number, onProgress: (doneMs: number) => void | Promise<void>): Promise<void> {
+  /**
+   * Computes the next windows in `(doneMs, untilMs]` by the rules of their time, and takes away what outputs of these names
+   * have there otherwise. Returns up to where it is done.
+   */
+  async backfill(doneMs: number, untilMs: number, replacedNames: readonly string[]): Promise<number> {
     const { resolutionMs } = this.policy
     const lastMs = Math.floor(Math.min(untilMs, this.#watermarkMs) / resolutionMs) * resolutionMs
-    let endMs = windowEndOf(Math.max(fromMs, this.#oldestComputableMs()) + 1, resolutionMs)
-    while (endMs <= lastMs) {
-      this.#options.signal.throwIfAborted()
-      const { lastEndMs, evaluator } = this.#runFrom(endMs, lastMs)
-      const windowCount = (lastEndMs - endMs) / resolutionMs + 1
-      if (!evaluator.plan.isEmpty) {
-        const request = { firstEndMs: endMs, windowCount, only: null, watermark: null, signal: this.#options.signal }
-        await this.#measured(() => evaluator.evaluate(request))
-        this.counters.recomputedWindowCount += windowCount
-      }
-      await onProgress(lastEndMs)
-      endMs = lastEndMs + resolutionMs
+    const firstEndMs = windowEndOf(Math.max(doneMs, this.#oldestComputableMs()) + 1, resolutionMs)
+    if (firstEndMs > lastMs) return untilMs
+    const { lastEndMs, evaluator } = this.#runFrom(firstEndMs, lastMs)
+    const windowCount = (lastEndMs - firstEndMs) / resolutionMs + 1
+    if (replacedNames.length > 0) await hideOutputs(this.#options.target, replacedNames, firstEndMs, lastEndMs)
+    if (!evaluator.plan.isEmpty) {
+      const request = { firstEndMs, windowCount, only: null, watermark: null, signal: this.#options.signal }
+      await this.#measured(() => evaluator.evaluate(request))
+      this.counters.recomputedWindowCount += windowCount
     }
+    return lastEndMs >= lastMs ? untilMs : lastEndMs
   }
 
   /** Leaves everything that is remembered: the next windows are computed from what is stored alone. */
