@@ -49,12 +49,12 @@ export class BlockSource implements SampleSource {
     return this.index.symbolCount
   }
 
-  load(series: Uint32Array, from: number, to: number, startMs: number, endMs: number): Promise<void> | undefined {
+  load(series: readonly number[], startMs: number, endMs: number): Promise<void> | undefined {
     const { index } = this
     const held = new Map<number, Uint8Array>()
     const missing: number[] = []
-    for (let i = from; i < to; i++) {
-      for (let chunk = index.chunkOffsets[series[i]]; chunk < index.chunkOffsets[series[i] + 1]; chunk++) {
+    for (const one of series) {
+      for (let chunk = index.chunkOffsets[one]; chunk < index.chunkOffsets[one + 1]; chunk++) {
         const times = index.chunkTimeColumns[chunk]
         if (index.timeFirstMs[times] >= endMs || index.timeLastMs[times] < startMs) continue
         const page = this.#pages.pageOf(chunk)

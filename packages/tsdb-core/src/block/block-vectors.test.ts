@@ -107,7 +107,7 @@ async function decode(golden: Golden): Promise<Golden['series']> {
   const builder = new BatchBuilder([source], { startMs: 0, endMs: golden.identity.endMs, replaces: false })
   const series = []
   for (const one of index.all()) {
-    await source.load(Uint32Array.of(one), 0, 1, 0, golden.identity.endMs)
+    await source.load([one], 0, golden.identity.endMs)
     const entries = { sources: Uint16Array.of(0), series: Uint32Array.of(one) }
     builder.begin(builder.sampleCountOf(entries, 0, 1))
     builder.add(entries, 0, 1)

@@ -4,7 +4,6 @@
  */
 import type { FileSystem } from '../env/file-system.js'
 import type { HistogramRun } from '../head/histogram-store.js'
-import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { sortWithPauses } from '../index/sort-with-pauses.js'
 import { COLUMNS, VALUE_COLUMN } from '../model/columns.js'
@@ -158,16 +157,13 @@ async function load(
   const { sources, identity } = options
   for (let source = 0; source < sources.length; source++) {
     if (!sources[source].loads) continue
-    let series: Uint32Array = new Uint32Array(last - first)
-    let count = 0
+    const series: number[] = []
     for (let i = first; i < last; i++) {
       for (let k = groups.offsets[order[i]]; k < groups.offsets[order[i] + 1]; k++) {
-        if (groups.sources[k] !== source) continue
-        series = grownU32(series, count + 1)
-        series[count++] = groups.series[k]
+        if (groups.sources[k] === source) series.push(groups.series[k])
       }
     }
-    await sources[source].load(series, 0, count, identity.startMs, identity.endMs)
+    await sources[source].load(series, identity.startMs, identity.endMs)
   }
 }
 

@@ -46,26 +46,34 @@ interface Plan {
   readonly timeColumn: number
 }
 
+/**
+ * Working columns of all builders. A batch is begun, filled and finished in one turn of the event loop, so builders cannot meet
+ * in them; and small queries would otherwise spend their time on making arrays.
+ */
+const EMPTY = new Float64Array(0)
+const workspace = {
+  pieces: new PieceList(),
+  merge: new SampleMerge(),
+  countMerge: new SampleMerge(),
+  scratch: new Float64Array(1024) as Float64Array,
+  times: new Float64Array(1024) as Float64Array,
+  timeOffsets: new Uint32Array(64) as Uint32Array,
+  sampleOffsets: new Uint32Array(64) as Uint32Array,
+  timeColumns: new Uint32Array(64) as Uint32Array,
+}
+
 export class BatchBuilder {
   readonly #sources: readonly SampleSource[]
   readonly #range: ReadRange
-  readonly #merge = new SampleMerge()
-  readonly #countMerge = new SampleMerge()
-  readonly #pieces = new PieceList()
-  #scratch: Float64Array = new Float64Array(0)
 
   readonly #plans = new Map<number, Plan[]>()
   #lastPlan: Plan | undefined
-  #values: Float64Array = new Float64Array(0)
+  #values: Float64Array = EMPTY
   #starts: Float64Array | undefined
   #counts: Float64Array | undefined
-  #times: Float64Array = new Float64Array(0)
-  #timeOffsets: Uint32Array = new Uint32Array(64)
   #timeColumnCount = 0
   #sampleCount = 0
   #seriesCount = 0
-  #sampleOffsets: Uint32Array = new Uint32Array(64)
-  #timeColumns: Uint32Array = new Uint32Array(64)
   #histogramIndexes: number[] = []
   #histograms: Histogram[] = []
   readonly #wanted: number
@@ -91,17 +99,17 @@ export class BatchBuilder {
     this.#starts = undefined
     this.#counts = this.#range.counts ? new Float64Array(sampleCountMax) : undefined
     this.#timeColumnCount = 0
-    this.#timeOffsets[0] = 0
+    workspace.timeOffsets[0] = 0
     this.#sampleCount = 0
     this.#seriesCount = 0
-    this.#sampleOffsets[0] = 0
+    workspace.sampleOffsets[0] = 0
     this.#histogramIndexes = []
     this.#histograms = []
   }
 
   /** An upper bound of the samples of one series in the range. */
   sampleCountOf(entries: SeriesEntries, from: number, to: number): number {
-    const pieces = this.#pieces
+    const pieces = workspace.pieces
     pieces.length = 0
     this.#collect(entries, from, to, pieces)
     let count = 0
@@ -117,7 +125,7 @@ export class BatchBuilder {
 
   /** Adds one series; false when it has no samples in the range, and is then not in the batch. */
   add(entries: SeriesEntries, from: number, to: number): boolean {
-    const pieces = this.#pieces
+    const pieces = workspace.pieces
     pieces.length = 0
     this.#collect(entries, from, to, pieces)
     const before = this.#sampleCount
@@ -126,10 +134,10 @@ export class BatchBuilder {
     else this.#mergeAll(entries, from, to, pieces)
     if (this.#sampleCount === before) return false
     const at = this.#seriesCount++
-    this.#sampleOffsets = grownU32(this.#sampleOffsets, at + 2)
-    this.#timeColumns = grownU32(this.#timeColumns, at + 1)
-    this.#sampleOffsets[at + 1] = this.#sampleCount
-    this.#timeColumns[at] = plan !== undefined ? plan.timeColumn : this.#timeColumnCount - 1
+    workspace.sampleOffsets = grownU32(workspace.sampleOffsets, at + 2)
+    workspace.timeColumns = grownU32(workspace.timeColumns, at + 1)
+    workspace.sampleOffsets[at + 1] = this.#sampleCount
+    workspace.timeColumns[at] = plan !== undefined ? plan.timeColumn : this.#timeColumnCount - 1
     if (this.#counts !== undefined) this.#addCounts(entries, from, to, before)
     return true
   }
@@ -143,11 +151,11 @@ export class BatchBuilder {
     const count = this.#sampleCount
     return {
       seriesCount: this.#seriesCount,
-      sampleOffsets: this.#sampleOffsets.slice(0, this.#seriesCount + 1),
+      sampleOffsets: workspace.sampleOffsets.slice(0, this.#seriesCount + 1),
       values: this.#values.subarray(0, count),
-      timestampColumns: this.#timeColumns.slice(0, this.#seriesCount),
-      timestampOffsets: this.#timeOffsets.slice(0, this.#timeColumnCount + 1),
-      timestampsMs: this.#times.slice(0, this.#timeOffsets[this.#timeColumnCount]),
+      timestampColumns: workspace.timeColumns.slice(0, this.#seriesCount),
+      timestampOffsets: workspace.timeOffsets.slice(0, this.#timeColumnCount + 1),
+      timestampsMs: workspace.times.slice(0, workspace.timeOffsets[this.#timeColumnCount]),
       ...(this.#counts !== undefined && { counts: this.#counts.subarray(0, count) }),
       ...(this.#starts !== undefined && { startTimestampsMs: this.#starts.subarray(0, count) }),
       ...(this.#histograms.length > 0 && {
@@ -213,19 +221,19 @@ export class BatchBuilder {
     const { startMs, endMs } = this.#range
     const clips = new Uint32Array(pieces.length * 2)
     const key = new Float64Array(pieces.length * 2)
-    const first = this.#timeOffsets[this.#timeColumnCount]
+    const first = workspace.timeOffsets[this.#timeColumnCount]
     let at = first
     for (let i = 0; i < pieces.length; i++) {
       const count = pieces.counts[i]
       key[i * 2] = pieces.sources[i]
       key[i * 2 + 1] = pieces.timeColumns[i]
-      this.#times = grownF64(this.#times, at + count)
-      this.#sources[pieces.sources[i]].readTimes(pieces.timeColumns[i], this.#times, at)
-      const from = pieces.firstMs[i] >= startMs ? 0 : lowerBound(this.#times, at, at + count, startMs) - at
-      const to = pieces.lastMs[i] < endMs ? count : lowerBound(this.#times, at, at + count, endMs) - at
+      workspace.times = grownF64(workspace.times, at + count)
+      this.#sources[pieces.sources[i]].readTimes(pieces.timeColumns[i], workspace.times, at)
+      const from = pieces.firstMs[i] >= startMs ? 0 : lowerBound(workspace.times, at, at + count, startMs) - at
+      const to = pieces.lastMs[i] < endMs ? count : lowerBound(workspace.times, at, at + count, endMs) - at
       clips[i * 2] = from
       clips[i * 2 + 1] = Math.max(from, to)
-      if (from > 0) this.#times.copyWithin(at, at + from, at + to)
+      if (from > 0) workspace.times.copyWithin(at, at + from, at + to)
       at += Math.max(0, to - from)
     }
     const timeColumn = this.#closeTimeColumn(at)
@@ -234,8 +242,8 @@ export class BatchBuilder {
 
   #closeTimeColumn(endOffset: number): number {
     const timeColumn = this.#timeColumnCount++
-    this.#timeOffsets = grownU32(this.#timeOffsets, timeColumn + 2)
-    this.#timeOffsets[timeColumn + 1] = endOffset
+    workspace.timeOffsets = grownU32(workspace.timeOffsets, timeColumn + 2)
+    workspace.timeOffsets[timeColumn + 1] = endOffset
     return timeColumn
   }
 
@@ -267,20 +275,20 @@ export class BatchBuilder {
       source.readValues(pieces.handles[i], out, at)
       return
     }
-    this.#scratch = grownF64(this.#scratch, count)
-    source.readValues(pieces.handles[i], this.#scratch, 0)
-    out.set(this.#scratch.subarray(from, to), at)
+    workspace.scratch = grownF64(workspace.scratch, count)
+    source.readValues(pieces.handles[i], workspace.scratch, 0)
+    out.set(workspace.scratch.subarray(from, to), at)
   }
 
   #copyStarts(source: SampleSource, pieces: PieceList, i: number, from: number, to: number, at: number): void {
-    this.#scratch = grownF64(this.#scratch, pieces.counts[i])
-    if (!source.readStarts(pieces.handles[i], this.#scratch, 0)) return
+    workspace.scratch = grownF64(workspace.scratch, pieces.counts[i])
+    if (!source.readStarts(pieces.handles[i], workspace.scratch, 0)) return
     this.#starts ??= new Float64Array(this.#values.length)
-    this.#starts.set(this.#scratch.subarray(from, to), at)
+    this.#starts.set(workspace.scratch.subarray(from, to), at)
   }
 
   #mergeAll(entries: SeriesEntries, from: number, to: number, pieces: PieceList): void {
-    const merge = this.#merge
+    const merge = workspace.merge
     this.#fillMerge(merge, entries, from, to, pieces, undefined)
     if (merge.count === 0) return
     const at = this.#sampleCount
@@ -298,9 +306,9 @@ export class BatchBuilder {
       }
     }
     this.#sampleCount = at + merge.count
-    const first = this.#timeOffsets[this.#timeColumnCount]
-    this.#times = grownF64(this.#times, first + merge.count)
-    this.#times.set(merge.times.subarray(0, merge.count), first)
+    const first = workspace.timeOffsets[this.#timeColumnCount]
+    workspace.times = grownF64(workspace.times, first + merge.count)
+    workspace.times.set(merge.times.subarray(0, merge.count), first)
     this.#closeTimeColumn(first + merge.count)
   }
 
@@ -339,14 +347,14 @@ export class BatchBuilder {
 
   /** Fills `counts` of the series just added, by time; NaN where a window has no count. */
   #addCounts(entries: SeriesEntries, from: number, to: number, firstSample: number): void {
-    const merge = this.#countMerge
-    this.#fillMerge(merge, entries, from, to, this.#pieces, COUNT_COLUMN)
+    const merge = workspace.countMerge
+    this.#fillMerge(merge, entries, from, to, workspace.pieces, COUNT_COLUMN)
     const counts = this.#counts as Float64Array
-    const timeColumn = this.#timeColumns[this.#seriesCount - 1]
-    let timeAt = this.#timeOffsets[timeColumn]
+    const timeColumn = workspace.timeColumns[this.#seriesCount - 1]
+    let timeAt = workspace.timeOffsets[timeColumn]
     let k = 0
     for (let at = firstSample; at < this.#sampleCount; at++, timeAt++) {
-      const time = this.#times[timeAt]
+      const time = workspace.times[timeAt]
       while (k < merge.count && merge.times[k] < time) k++
       counts[at] = k < merge.count && merge.times[k] === time ? merge.values[k] : Number.NaN
     }

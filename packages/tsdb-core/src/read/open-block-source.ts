@@ -2,6 +2,7 @@
 import type { HistogramRun } from '../head/histogram-store.js'
 import type { OpenBlock } from '../head/open-block.js'
 import type { SeriesTable } from '../head/series-table.js'
+import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
 import type { PieceList } from './piece-list.js'
@@ -10,6 +11,9 @@ import type { SampleSource } from './sample-source.js'
 /** Rows and chunks share one space of numbers: rows are `ROWS + slot`. */
 const ROWS = 0x1_0000_0000
 const NONE = 0xffffffff
+
+/** For one call of `pieces`. */
+let chunksFound: Uint32Array = new Uint32Array(64)
 
 export class OpenBlockSource implements SampleSource {
   readonly loads = false
@@ -72,15 +76,21 @@ export class OpenBlockSource implements SampleSource {
     const block = this.#block
     const slot = block.slotOf(series * this.#stride + column)
     if (slot < 0) return
-    const from = out.length
+    // The list of chunks begins with the newest.
+    let found = 0
     for (let chunk = block.lastChunk(slot); chunk !== NONE; chunk = block.previousChunk(chunk)) {
       const times = block.columnOf(chunk)
-      const firstMs = block.columnFirstMs(times)
-      const lastMs = block.columnLastMs(times)
-      if (firstMs < endMs && lastMs >= startMs) out.add(times, chunk, block.columnCountOf(times), firstMs, lastMs)
-      else if (lastMs < startMs && !block.overlaps(slot)) break
+      if (block.columnFirstMs(times) >= endMs) continue
+      if (block.columnLastMs(times) >= startMs) {
+        if (found === chunksFound.length) chunksFound = grownU32(chunksFound, found + 1)
+        chunksFound[found++] = chunk
+      } else if (!block.overlaps(slot)) break
     }
-    if (out.length - from > 1) out.reverse(from, out.length)
+    while (found > 0) {
+      const chunk = chunksFound[--found]
+      const times = block.columnOf(chunk)
+      out.add(times, chunk, block.columnCountOf(times), block.columnFirstMs(times), block.columnLastMs(times))
+    }
     const count = block.rowCount(slot)
     if (count === 0) return
     const firstMs = block.rowFirstMs(slot)

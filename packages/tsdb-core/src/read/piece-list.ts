@@ -31,10 +31,6 @@ export class PieceList {
     }
   }
 
-  reverse(from: number, to: number): void {
-    for (let a = from, b = to - 1; a < b; a++, b--) this.swap(a, b)
-  }
-
   /** Sorts `[from, to)` by first timestamp; stable, and cheap when it is sorted already. */
   sort(from: number, to: number): void {
     for (let i = from + 1; i < to; i++) {

@@ -21,7 +21,7 @@ export interface SampleSource {
   /** Whether `load` may have something to do. */
   readonly loads: boolean
   /** Brings what these series need for `[startMs, endMs)` into memory. `undefined`: it is there. */
-  load(series: Uint32Array, from: number, to: number, startMs: number, endMs: number): Promise<void> | undefined
+  load(series: readonly number[], startMs: number, endMs: number): Promise<void> | undefined
   /** Begins a turn of reading. */
   begin(): void
   /** Bit c is set when the series has column c. */

@@ -3,7 +3,6 @@
  */
 import type { Clock } from '../env/clock.js'
 import { StorageError } from '../errors.js'
-import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { matchSeries } from '../index/match-series.js'
 import type { AggregateColumn } from '../model/aggregate.js'
@@ -172,17 +171,14 @@ function* loads(
   startMs: number,
   endMs: number,
 ): Generator<Promise<void>> {
-  let series = new Uint32Array(0)
   for (let source = 0; source < sources.length; source++) {
     if (!sources[source].loads) continue
-    let count = 0
+    const series: number[] = []
     for (let k = groups.offsets[first]; k < groups.offsets[last]; k++) {
-      if (groups.sources[k] !== source) continue
-      series = grownU32(series, count + 1) as Uint32Array<ArrayBuffer>
-      series[count++] = groups.series[k]
+      if (groups.sources[k] === source) series.push(groups.series[k])
     }
-    if (count === 0) continue
-    const loading = sources[source].load(series, 0, count, startMs, endMs)
+    if (series.length === 0) continue
+    const loading = sources[source].load(series, startMs, endMs)
     if (loading !== undefined) yield loading
   }
 }

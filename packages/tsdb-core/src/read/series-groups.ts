@@ -14,18 +14,21 @@ export interface SourceFamily {
   readonly matched: Uint32Array
 }
 
+const EMPTY: Uint32Array = new Uint32Array(0)
+const NO_SOURCES: Uint16Array = new Uint16Array(0)
+
 /** Group g has entries `[offsets[g], offsets[g+1])`. */
 export class SeriesGroups {
   count = 0
-  offsets: Uint32Array = new Uint32Array(1)
-  sources: Uint16Array = new Uint16Array(0)
-  series: Uint32Array = new Uint32Array(0)
+  offsets: Uint32Array = EMPTY
+  sources: Uint16Array = NO_SOURCES
+  series: Uint32Array = EMPTY
   readonly #all: readonly SampleSource[]
   readonly #symbols: SymbolCollector
   /** With several families: labels of group g, as ids of the result, at `[pairOffsets[g], pairOffsets[g+1])`. */
   #pairs: Uint32Array | undefined
-  #pairOffsets: Uint32Array = new Uint32Array(1)
-  #scratch: Uint32Array = new Uint32Array(256)
+  #pairOffsets: Uint32Array = EMPTY
+  #scratch: Uint32Array = EMPTY
 
   constructor(sources: readonly SampleSource[], symbols: SymbolCollector) {
     this.#all = sources
@@ -59,7 +62,6 @@ export class SeriesGroups {
   pairsLength(group: number): number {
     if (this.#pairs !== undefined) return this.#pairOffsets[group + 1] - this.#pairOffsets[group]
     const first = this.offsets[group]
-    this.#scratch = grownU32(this.#scratch, 1024)
     return this.#all[this.sources[first]].pairsLength(this.series[first])
   }
 

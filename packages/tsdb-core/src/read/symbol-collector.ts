@@ -37,6 +37,7 @@ export class SymbolCollector {
   }
 
   #add(text: string): number {
+    if (this.#sources.length === 1) return this.symbols.push(text) - 1
     const known = this.#ids.get(text)
     if (known !== undefined) return known
     const id = this.symbols.length
