@@ -22,6 +22,7 @@ export class DataFolder {
 
   /** @throws {StorageError} `LOCKED`, or `CORRUPT` for a folder of another version. */
   static async open(directory: string, files: FileSystem): Promise<DataFolder> {
+    await files.makeDirectory(directory)
     await files.makeDirectory(`${directory}/namespaces`)
     await files.makeDirectory(`${directory}/state`)
     let lock: FileLock

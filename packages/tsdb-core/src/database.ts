@@ -266,6 +266,9 @@ export class Database implements Queryable {
     for (const mark of await folder.readWatermarks().catch((error: Error) => this.#lost(error)))
       this.#setWatermark(mark)
     for (const name of await folder.namespaceNames()) await this.#loadNamespace(name, folder)
+    // Names that a killed process left behind may not be durable yet, and from here on all rests on them.
+    await files.syncDirectory(`${directory}/namespaces`)
+    await files.syncDirectory(`${directory}/state`)
   }
 
   async #loadNamespace(name: string, folder: DataFolder): Promise<void> {

@@ -76,10 +76,21 @@ export class BlockStore implements SealedBlocks {
     this.#blocks = manifest.blocks.map((entry) => this.#sealedBlock(entry, createdMs))
     this.#sort()
     await this.#removeLeftovers(new Set(manifest.blocks.map((entry) => `${entry.shard}/${entry.fileName}`)))
+    await this.#syncNames(new Set(manifest.blocks.map((entry) => entry.shard)))
     for (const block of this.#blocks) {
       if ((await this.#parts.files.stat(block.path)) === null) {
         this.#parts.notice('error', `${block.path}: the manifest lists this block, but the file is missing`)
       }
+    }
+  }
+
+  /** The process that made these files may have been killed before their names were durable. */
+  async #syncNames(shards: ReadonlySet<number>): Promise<void> {
+    const { files, directory } = this.#parts
+    await files.syncDirectory(directory)
+    for (const shard of shards) {
+      const folder = `${directory}/${shard}`
+      if ((await files.stat(folder)) !== null) await files.syncDirectory(folder)
     }
   }
 

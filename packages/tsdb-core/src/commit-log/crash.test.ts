@@ -68,6 +68,19 @@ describe('a commit log over a disk that crashes', () => {
     }
   })
 
+  it('nor when the process is killed and the power goes later: what was found then stays', async () => {
+    const length = await lengthOfLife(SEED, ALWAYS)
+    for (let index = 0; index < length; index++) {
+      await survive({
+        seed: SEED + index,
+        options: ALWAYS,
+        arrange: (simulation) => simulation.disk.crashAt(index),
+        end: 'kill',
+        laterEnd: 'power',
+      })
+    }
+  })
+
   it('refuses with a record all that was appended behind it until then', async () => {
     const simulation = new Simulation({ seed: SEED })
     await simulation.run(async (env) => {

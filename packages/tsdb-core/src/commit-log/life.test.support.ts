@@ -119,6 +119,8 @@ export interface Trouble {
   readonly arrange?: (simulation: Simulation) => void
   /** How the first life ends, if its crash point did not end it. */
   readonly end: 'power' | 'kill'
+  /** How the lives after it end; as the first unless it says otherwise. */
+  readonly laterEnd?: 'power' | 'kill'
   /** The recovery crashes too, at this call. */
   readonly secondCrashAfter?: number
 }
@@ -131,26 +133,27 @@ export async function survive(trouble: Trouble): Promise<void> {
   await simulation.run(async (env) => {
     await env.files.makeDirectory('/data')
   })
-  const lossAllowed = options.syncMode !== 'always' && trouble.end === 'power'
-  const end = () => {
+  const lossAllowed = options.syncMode !== 'always' && (trouble.end === 'power' || trouble.laterEnd === 'power')
+  const end = (how: 'power' | 'kill') => {
     simulation.disk.clearFaults()
-    if (trouble.end === 'power') simulation.crash()
+    if (how === 'power') simulation.crash()
     else simulation.kill()
   }
+  const laterEnd = trouble.laterEnd ?? trouble.end
   try {
     trouble.arrange?.(simulation)
     await simulation.run((env) => live(env, ledger, simulation.random, options))
-    end()
+    end(trouble.end)
     if (trouble.secondCrashAfter !== undefined) {
       simulation.disk.crashAt(simulation.disk.operationCount + trouble.secondCrashAfter)
       await simulation.run((env) => recover(env, ledger, options, lossAllowed))
-      end()
+      end(laterEnd)
     }
     await simulation.run(async (env) => {
       const { log } = await recover(env, ledger, options, lossAllowed)
       await appendSome(log, ledger, simulation.random, 2)
     })
-    end()
+    end(laterEnd)
     await simulation.run((env) => recover(env, ledger, options, lossAllowed))
   } catch (error) {
     const calls = simulation.disk.lastOperations.join('\n  ')

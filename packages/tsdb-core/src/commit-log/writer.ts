@@ -129,6 +129,7 @@ export class CommitLog {
       apply,
       ...options,
     })
+    await this.#syncFound()
     this.#sequenceNext = sequenceNext
     this.#durableSequence = sequenceNext
     this.#state = 'ready'
@@ -237,6 +238,23 @@ export class CommitLog {
     if (!hadSegment) return
     const { directory, env } = this.#options
     await writeCloseMark(env.files, directory, { segment: this.#segmentLast, sequenceEnd: this.#durableSequence })
+  }
+
+  /**
+   * What was replayed may never have been synced: the process before may have been killed. It must be durable before a
+   * segment begins that says so.
+   */
+  async #syncFound(): Promise<void> {
+    const { directory, env } = this.#options
+    for (const { path } of this.#closed) {
+      const file = await env.files.open(path, 'append')
+      try {
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+    }
+    await env.files.syncDirectory(directory)
   }
 
   #checkReady(): void {

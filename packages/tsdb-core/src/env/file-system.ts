@@ -16,7 +16,10 @@ export interface FileSystem {
   removeTree(path: string): Promise<void>
   /** Makes a second name for the same file. */
   link(existing: string, name: string): Promise<void>
-  /** Makes the folder and those above it, as far as they are not there; what was made is durable. */
+  /**
+   * Makes the folder and those above it, as far as they are not there. What was made is durable, and so is the folder when
+   * it was there: whoever made it may have been killed before it was.
+   */
   makeDirectory(path: string): Promise<void>
   /** Names in the folder, sorted; folders too. */
   list(path: string): Promise<string[]>

@@ -28,11 +28,11 @@ export function nodeFileSystem(): FileSystem {
     link: (existing, name) => during('link', `${existing} as ${name}`, fs.link(existing, name)),
     async makeDirectory(path) {
       const first = await during('make directory', path, fs.mkdir(path, { recursive: true }))
-      if (first === undefined) return
-      // Each folder that was made stands durably in the one above it.
-      for (let above = dirname(path); above.length >= dirname(first).length; above = dirname(above)) {
+      // Each folder that was made stands durably in the one above it, and the last one in any case.
+      const highest = dirname(first ?? path)
+      for (let above = dirname(path); ; above = dirname(above)) {
         await syncDirectory(above)
-        if (above === dirname(above)) break
+        if (above.length <= highest.length) break
       }
     },
     async list(path) {

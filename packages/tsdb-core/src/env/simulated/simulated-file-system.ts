@@ -170,10 +170,13 @@ export function simulatedFileSystem(simulation: EventSchedule, disk: SimulatedDi
       for (let depth = 1; depth <= parts.length; depth++) {
         const folder = `/${parts.slice(0, depth).join('/')}`
         const above = `/${parts.slice(0, depth - 1).join('/')}`
-        if (disk.find(folder) === null) {
+        const isThere = disk.find(folder) !== null
+        if (!isThere) {
           await call('makeDirectory', folder, () => {
             if (disk.find(folder) === null) disk.makeFolder(folder)
           })
+        }
+        if (!isThere || depth === parts.length) {
           await call('syncDirectory', above, () => disk.syncNames(found('sync', above)))
         }
       }
