@@ -13,15 +13,17 @@ export interface CrashPlan extends LifeOptions {
   /** Calls of the recovery after which it is cut off as well. */
   readonly secondCrashAfter?: number
   readonly end: 'power' | 'kill'
+  /** How the lives after the first one end. */
+  readonly laterEnd?: 'power' | 'kill'
 }
 
 /** One life, one or two crashes, and a look at what is left. Gives what was counted. */
 export async function crashOnce(scenario: string, plan: CrashPlan): Promise<ScenarioFigures> {
   const simulation = await newSimulation(plan.seed)
   const life = new EngineLife(simulation, plan)
-  const end = () => {
+  const end = (how: 'power' | 'kill' = plan.laterEnd ?? plan.end) => {
     simulation.disk.clearFaults()
-    if (plan.end === 'power') simulation.crash()
+    if (how === 'power') simulation.crash()
     else simulation.kill()
   }
   const fail = (problems: readonly string[]) =>
@@ -32,7 +34,7 @@ export async function crashOnce(scenario: string, plan: CrashPlan): Promise<Scen
       await life.open(env)
       for (const step of plan.script) await life.step(step, env)
     })
-    end()
+    end(plan.end)
     if (plan.secondCrashAfter !== undefined) {
       simulation.disk.crashAt(simulation.disk.operationCount + plan.secondCrashAfter)
       await simulation.run((env) => life.open(env))
@@ -106,7 +108,8 @@ export const crashEverywhere: Scenario = {
           seed: seed + state,
           script: SCRIPT,
           crashIndex,
-          end: state % 5 === 4 ? 'kill' : 'power',
+          end: (crashIndex + state) % 4 === 0 ? 'kill' : 'power',
+          laterEnd: 'power',
         } as const
         addFigures(sum, await crashOnce(this.name, plan))
         addFigures(sum, { states: 1 })
