@@ -38,7 +38,8 @@ export function snappyDecodedSize(input: Uint8Array): number {
 /**
  * Decodes one block into the front of `output`.
  *
- * Bounds: a declared length over `sizeBytesMax` or over the length of `output` is refused before anything is written.
+ * Bounds: a declared length over `sizeBytesMax` or over the length of `output` is refused before anything is written. Up to
+ * three bytes behind the declared length may be overwritten, where `output` has them.
  * Never throws: the fault is returned and stands in `result` with its offset; the output is then undefined.
  */
 export function decodeSnappyInto(
@@ -51,6 +52,9 @@ export function decodeSnappyInto(
   if (declared < 0) return fail(result, FAULT.SNAPPY_LENGTH, 0)
   if (declared > sizeBytesMax || declared > output.length) return fail(result, FAULT.SNAPPY_TOO_LARGE, 0)
   const end = input.length
+  const room = output.length
+  const source = new DataView(input.buffer, input.byteOffset, end)
+  const target = new DataView(output.buffer, output.byteOffset, room)
   let at = 0
   while (input[at++] >= 0x80);
   let out = 0
@@ -73,7 +77,12 @@ export function decodeSnappyInto(
       if (length > declared - out) return fail(result, FAULT.SNAPPY_LITERAL_OVERRUN, start)
       if (length > end - at) return fail(result, FAULT.SNAPPY_TRUNCATED, start)
       if (length < 48) {
-        for (const to = out + length; out < to; ) output[out++] = input[at++]
+        const to = out + length
+        if (at + length + 3 <= end && to + 3 <= room) {
+          for (; out < to; out += 4, at += 4) target.setInt32(out, source.getInt32(at, true), true)
+          at -= out - to
+          out = to
+        } else while (out < to) output[out++] = input[at++]
       } else {
         output.set(input.subarray(at, at + length), out)
         out += length
@@ -98,9 +107,16 @@ export function decodeSnappyInto(
     }
     if (back === 0 || back > out) return fail(result, FAULT.SNAPPY_COPY_BEFORE_START, start)
     if (length > declared - out) return fail(result, FAULT.SNAPPY_COPY_OVERRUN, start)
-    // A copy may overlap itself: byte by byte then repeats the pattern, which is what it means.
     let from = out - back
-    for (const to = out + length; out < to; ) output[out++] = output[from++]
+    const to = out + length
+    if (back >= 4 && to + 3 <= room) {
+      // Four at a time; up to three too many are written over by what follows.
+      for (; out < to; out += 4, from += 4) target.setInt32(out, target.getInt32(from, true), true)
+      out = to
+      continue
+    }
+    // A copy may overlap itself: byte by byte then repeats the pattern, which is what it means.
+    while (out < to) output[out++] = output[from++]
   }
   if (out !== declared) return fail(result, FAULT.SNAPPY_TOO_SHORT, at)
   result.fault = FAULT.NONE
