@@ -30,9 +30,12 @@ function growthKernel(isCounter: boolean, perSecond: boolean): FloatsKernel {
     }
     let frame = frames.get(windows)
     if (frame === undefined) frames.set(windows, (frame = frameOf(series, windows, perSecond)))
-    if (!isCounter || startsAboveZero(series, frame)) differences(series, windows, frame, out)
-    else if (resets.count === 0) growthWithoutResets(series, windows, frame, out)
-    else growth(series, windows, frame, out)
+    if (!isCounter) differences(series, windows, frame, out, 0)
+    else if (resets.count === 0) {
+      const aboveZero = resets.rising ? firstStepAboveZero(series, windows, frame) : windows.grid.count
+      growthWithoutResets(series, windows, frame, out, aboveZero)
+      differences(series, windows, frame, out, aboveZero)
+    } else growth(series, windows, frame, out)
   }
 }
 
@@ -90,36 +93,45 @@ function frameOf(series: FloatSeries, windows: Windows, perSecond: boolean): Fra
 }
 
 /**
- * True if no window of a rising counter can reach down to zero: even the least first value, against the growth of the whole
+ * The step from which on no window of a rising counter reaches down to zero: its first value, against the growth of the whole
  * column, is far enough up.
  */
-function startsAboveZero({ values, valueOffset, count }: FloatSeries, frame: Frame): boolean {
-  if (!resets.rising) return false
-  const least = values[valueOffset]
-  return least * frame.reachMin > values[valueOffset + count - 1] - least
+function firstStepAboveZero({ values, valueOffset, count }: FloatSeries, { first }: Windows, frame: Frame): number {
+  const { presence, reachMin } = frame
+  const enough = (values[valueOffset + count - 1] - values[valueOffset]) / reachMin
+  let step = 0
+  // Written so that a value or a reach that is no number is never enough.
+  while (step < presence.length && (presence[step] === 0 || !(values[valueOffset + first[step]] > enough))) step++
+  return step
 }
 
-function differences(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
+function differences(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput, fromStep: number): void {
   const { values, valueOffset } = series
   const { first, end } = windows
   const { presence, factor } = frame
   const outValues = out.values
   const outOffset = out.offset
-  for (let s = 0; s < presence.length; s++) {
+  for (let s = fromStep; s < presence.length; s++) {
     if (presence[s] === 0) continue
     outValues[outOffset + s] = (values[valueOffset + end[s] - 1] - values[valueOffset + first[s]]) * factor[s]
   }
   out.presence.set(presence, outOffset)
 }
 
-/** The usual case, and the hottest loop of all range functions. */
-function growthWithoutResets(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
+/** Up to a step; `differences` does the rest. */
+function growthWithoutResets(
+  series: FloatSeries,
+  windows: Windows,
+  frame: Frame,
+  out: StepOutput,
+  toStep: number,
+): void {
   const { values, valueOffset } = series
   const { first, end } = windows
   const { presence, sampled, toStart, toEnd, factor, seconds } = frame
   const outValues = out.values
   const outOffset = out.offset
-  for (let s = 0; s < presence.length; s++) {
+  for (let s = 0; s < toStep; s++) {
     if (presence[s] === 0) continue
     const firstValue = values[valueOffset + first[s]]
     const result = values[valueOffset + end[s] - 1] - firstValue
@@ -129,7 +141,6 @@ function growthWithoutResets(series: FloatSeries, windows: Windows, frame: Frame
       outValues[outOffset + s] = result * ((sampled[s] + toZero + toEnd[s]) / sampled[s] / seconds)
     } else outValues[outOffset + s] = result * factor[s]
   }
-  out.presence.set(presence, outOffset)
 }
 
 function growth(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
