@@ -5,13 +5,9 @@
  * Everything is checked before it is believed. A damaged value column costs its samples, a damaged section the block; both
  * are named and the rest is served. Bytes: docs/formats/block.md. Writer: block-writer.ts.
  */
-import { crc32c, verifySealedColumn } from '@varve/gorilla-codec'
-import { ByteReader } from '../commit-log/byte-writer.js'
-import { readHistogramColumn } from '../commit-log/histogram-column.js'
+import { CodecError, crc32c, verifySealedColumn } from '@varve/gorilla-codec'
 import type { File, FileSystem } from '../env/file-system.js'
 import { StorageError } from '../errors.js'
-import type { HistogramRun } from '../head/histogram-store.js'
-import { COLUMN_STRIDE } from '../model/columns.js'
 import { BlockIndex } from './block-index.js'
 import { ByteCursor } from './byte-cursor.js'
 import {
@@ -28,6 +24,7 @@ import {
   sectionSeed,
   TRAILER_SIZE_BYTES,
 } from './format.js'
+import { HistogramRuns } from './histogram-runs.js'
 import { lz4Decompress } from './lz4.js'
 
 const SECTION_NAMES = new Map<number, string>(Object.entries(Section).map(([name, number]) => [number, name]))
@@ -102,27 +99,16 @@ export class BlockReader {
     return BlockIndex.decode(parts, pause)
   }
 
-  /** Histogram runs by `series · COLUMN_STRIDE + column`. */
-  async readHistograms(): Promise<Map<number, HistogramRun>> {
-    const runs = new Map<number, HistogramRun>()
+  /** The native histograms, still encoded. */
+  async readHistograms(): Promise<HistogramRuns> {
     const bytes = await this.#section(Section.Histograms)
-    const from = new ByteReader(bytes, `${this.path}: section Histograms`)
-    for (let i = 0; i < this.footer.histogramSeriesCount; i++) {
-      const series = from.varint()
-      const column = from.u8()
-      const count = from.count(16)
-      const timestampsMs: number[] = []
-      const startTimestampsMs: number[] = []
-      for (let k = 0; k < count; k++) timestampsMs.push(from.f64())
-      for (let k = 0; k < count; k++) startTimestampsMs.push(from.f64())
-      const { histograms } = readHistogramColumn(from, count)
-      if (histograms.length !== count || column >= COLUMN_STRIDE) {
-        throw from.error(`${histograms.length} histograms of column ${column}, wanted ${count}`)
-      }
-      runs.set(series * COLUMN_STRIDE + column, { timestampsMs, startTimestampsMs, histograms: [...histograms] })
+    const from = new ByteCursor(bytes, `${this.path}: section Histograms`)
+    try {
+      return HistogramRuns.read(from, this.footer.histogramSeriesCount)
+    } catch (error) {
+      if (error instanceof CodecError) throw from.corrupt(error.message)
+      throw error
     }
-    from.end()
-    return runs
   }
 
   /**
@@ -173,10 +159,15 @@ export class BlockReader {
     if (problems.length === 0) {
       await this.readIndex(() => undefined).catch((error: unknown) => problems.push(messageOf(error)))
       if (this.footer.histogramSeriesCount > 0) {
-        await this.readHistograms().catch((error: unknown) => problems.push(messageOf(error)))
+        await this.#verifyHistograms().catch((error: unknown) => problems.push(messageOf(error)))
       }
     }
     return problems
+  }
+
+  async #verifyHistograms(): Promise<void> {
+    const runs = await this.readHistograms()
+    runs.verify()
   }
 
   async #verifyValues(values: BlockSection, problems: string[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { SampleSource } from '../read/sample-source.js'
 import type { BlockIndex } from './block-index.js'
 import type { ColumnPages } from './column-pages.js'
 import { HAS_ABSENT, HAS_STARTS } from './format.js'
+import type { HistogramRuns } from './histogram-runs.js'
 
 export interface BlockSourceParts {
   readonly index: BlockIndex
@@ -14,7 +15,7 @@ export interface BlockSourceParts {
   readonly startMs: number
   readonly endMs: number
   readonly flags: number
-  readonly histograms: ReadonlyMap<number, HistogramRun> | undefined
+  readonly histograms: HistogramRuns | undefined
   /** Deleted ranges by series. */
   readonly deleted: ReadonlyMap<number, readonly number[]> | undefined
   /** Told of each damaged column, once a query. */
@@ -84,7 +85,7 @@ export class BlockSource implements SampleSource {
     const histograms = this.#parts.histograms
     if (histograms !== undefined) {
       for (let column = 0; column < COLUMN_STRIDE; column++) {
-        if (histograms.has(series * COLUMN_STRIDE + column)) mask |= 1 << column
+        if (histograms.has(series, column)) mask |= 1 << column
       }
     }
     return mask
@@ -127,8 +128,12 @@ export class BlockSource implements SampleSource {
     return true
   }
 
-  histograms(series: number, column: number): HistogramRun | undefined {
-    return this.#parts.histograms?.get(series * COLUMN_STRIDE + column)
+  histogramCount(series: number, column: number, startMs: number, endMs: number): number {
+    return this.#parts.histograms?.count(series, column, startMs, endMs) ?? 0
+  }
+
+  histograms(series: number, column: number, startMs: number, endMs: number): HistogramRun | undefined {
+    return this.#parts.histograms?.decode(series, column, startMs, endMs)
   }
 
   deletedRanges(series: number): readonly number[] | undefined {

@@ -14,8 +14,6 @@ import {
   sealedTimestampsSizeMax,
   sealedValuesSizeMax,
 } from '@varve/gorilla-codec'
-import { ByteWriter } from '../commit-log/byte-writer.js'
-import { writeHistogramColumn } from '../commit-log/histogram-column.js'
 import type { File, FileSystem } from '../env/file-system.js'
 import type { HistogramRun } from '../head/histogram-store.js'
 import { grownU32 } from '../index/growable.js'
@@ -43,6 +41,7 @@ import {
   sectionSeed,
   TRAILER_SIZE_BYTES,
 } from './format.js'
+import { writeHistogramRun } from './histogram-runs.js'
 import { lz4Compress } from './lz4.js'
 import { writePostings } from './postings-codec.js'
 
@@ -119,7 +118,7 @@ export class BlockWriter {
   #pendingPairs: Uint32Array = new Uint32Array(64)
   #pendingLength = 0
 
-  readonly #histograms = new ByteWriter()
+  readonly #histograms = new ByteSink()
   #histogramSeries = 0
   #seriesHasHistograms = false
   #flags: number
@@ -194,16 +193,7 @@ export class BlockWriter {
   addHistograms(column: number, run: HistogramRun): void {
     const count = run.histograms.length
     if (count === 0) return
-    const out = this.#histograms
-    out.varint(this.#seriesCount)
-    out.u8(column)
-    out.varint(count)
-    for (const time of run.timestampsMs) out.f64(time)
-    for (const start of run.startTimestampsMs) out.f64(start)
-    writeHistogramColumn(out, {
-      sampleIndexes: Uint32Array.from({ length: count }, (_, i) => i),
-      histograms: run.histograms,
-    })
+    writeHistogramRun(this.#histograms, this.#seriesCount, column, run)
     if (run.startTimestampsMs.some((start) => start !== 0)) this.#flags |= HAS_STARTS
     this.#histogramSeries++
     this.#seriesHasHistograms = true

@@ -1,7 +1,6 @@
 /** One sealed block of a namespace: opened when it is first read, closed when nobody reads it and it is gone or cold. */
 import type { FileSystem } from '../env/file-system.js'
 import { StorageError } from '../errors.js'
-import type { HistogramRun } from '../head/histogram-store.js'
 import { matchSeries } from '../index/match-series.js'
 import type { ManifestBlock } from '../manifest.js'
 import type { MemoryBudget } from '../memory-budget.js'
@@ -11,12 +10,13 @@ import { BlockReader } from './block-reader.js'
 import { BlockSource } from './block-source.js'
 import { ColumnPages } from './column-pages.js'
 import type { BlockIdentity } from './format.js'
+import type { HistogramRuns } from './histogram-runs.js'
 
 interface Opened {
   readonly reader: BlockReader
   readonly index: BlockIndex
   readonly pages: ColumnPages
-  readonly histograms: Map<number, HistogramRun> | undefined
+  readonly histograms: HistogramRuns | undefined
 }
 
 export class SealedBlock {
@@ -74,7 +74,7 @@ export class SealedBlock {
     const freed = opened.pages.shrink(bytesWanted)
     if (freed >= bytesWanted || this.users > 0) return freed
     this.#close(opened)
-    return freed + opened.index.sizeBytes
+    return freed + sizeOf(opened)
   }
 
   /** Its file is gone, or about to be: closed as soon as nobody reads it. */
@@ -101,7 +101,7 @@ export class SealedBlock {
     this.#opened = undefined
     this.#opening = undefined
     opened.pages.shrink(Number.POSITIVE_INFINITY)
-    this.#memory.addCacheBytes(-opened.index.sizeBytes)
+    this.#memory.addCacheBytes(-sizeOf(opened))
     return opened.reader.close()
   }
 
@@ -126,7 +126,7 @@ export class SealedBlock {
       const index = await reader.readIndex(pause)
       const histograms = reader.footer.histogramSeriesCount > 0 ? await reader.readHistograms() : undefined
       const opened = { reader, index, pages: new ColumnPages(reader, index, this.#memory), histograms }
-      this.#memory.addCacheBytes(index.sizeBytes)
+      this.#memory.addCacheBytes(sizeOf(opened))
       this.#opened = opened
       return opened
     } catch (error) {
@@ -151,4 +151,8 @@ export class SealedBlock {
     this.#deleted = ranges
     return ranges
   }
+}
+
+function sizeOf({ index, histograms }: Opened): number {
+  return index.sizeBytes + (histograms?.sizeBytes ?? 0)
 }

@@ -109,6 +109,7 @@ export class BatchBuilder {
 
   /** An upper bound of the samples of one series in the range. */
   sampleCountOf(entries: SeriesEntries, from: number, to: number): number {
+    const { startMs, endMs } = this.#range
     const pieces = workspace.pieces
     pieces.length = 0
     this.#collect(entries, from, to, pieces)
@@ -117,7 +118,8 @@ export class BatchBuilder {
     if (this.#hasHistograms) {
       for (let k = from; k < to; k++) {
         const source = this.#sources[entries.sources[k]]
-        count += source.histograms(entries.series[k], this.#columnIn(source, entries.series[k]))?.histograms.length ?? 0
+        const column = this.#columnIn(source, entries.series[k])
+        count += source.histogramCount(entries.series[k], column, startMs, endMs)
       }
     }
     return count
@@ -186,11 +188,13 @@ export class BatchBuilder {
   /** Whether the series has float samples only, none of them deleted or hidden. */
   #isPlain(entries: SeriesEntries, from: number, to: number): boolean {
     if (this.#hasAbsent) return false
+    const { startMs, endMs } = this.#range
     for (let k = from; k < to; k++) {
       const source = this.#sources[entries.sources[k]]
       const series = entries.series[k]
       if (source.deletedRanges(series) !== undefined) return false
-      if (source.hasHistograms && source.histograms(series, this.#columnIn(source, series)) !== undefined) return false
+      if (source.hasHistograms && source.histogramCount(series, this.#columnIn(source, series), startMs, endMs) > 0)
+        return false
     }
     return true
   }
@@ -334,7 +338,7 @@ export class BatchBuilder {
       const columnHere = column ?? this.#columnIn(source, series)
       source.pieces(series, columnHere, startMs, endMs, pieces)
       for (let i = 0; i < pieces.length; i++) addRun(merge, source, pieces, i, keeps)
-      const run = source.hasHistograms ? source.histograms(series, columnHere) : undefined
+      const run = source.hasHistograms ? source.histograms(series, columnHere, startMs, endMs) : undefined
       if (run === undefined) continue
       for (let i = 0; i < run.histograms.length; i++) {
         if (keeps(run.timestampsMs[i])) {

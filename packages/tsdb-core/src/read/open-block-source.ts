@@ -123,6 +123,10 @@ export class OpenBlockSource implements SampleSource {
     return slot < 0 ? undefined : store.run(slot)
   }
 
+  histogramCount(series: number, column: number): number {
+    return this.histograms(series, column)?.histograms.length ?? 0
+  }
+
   deletedRanges(): undefined {
     return undefined
   }

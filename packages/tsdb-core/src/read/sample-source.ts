@@ -33,7 +33,10 @@ export interface SampleSource {
   readValues(handle: number, out: Float64Array, outAt: number): number
   /** False when no sample of the piece has a start timestamp. */
   readStarts(handle: number, out: Float64Array, outAt: number): boolean
-  histograms(series: number, column: number): HistogramRun | undefined
+  /** How many native histograms the series may have in `[startMs, endMs)`, without decoding them. */
+  histogramCount(series: number, column: number, startMs: number, endMs: number): number
+  /** Those in `[startMs, endMs)`, and maybe more at either end. */
+  histograms(series: number, column: number, startMs: number, endMs: number): HistogramRun | undefined
   /** Ranges `start, end, start, end …` of the series that were deleted here. */
   deletedRanges(series: number): readonly number[] | undefined
   /** Writes name and value of each label as symbols of this source; returns how many numbers it wrote. */
