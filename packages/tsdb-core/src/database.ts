@@ -4,6 +4,7 @@
  * This is the one file that knows everybody.
  */
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { BlockStore } from './block/block-store.js'
 import { CommitLog } from './commit-log/index.js'
 import { DataFolder, writeIdentity } from './data-folder.js'
@@ -152,6 +153,8 @@ export class Database implements Queryable {
         )
       }
     }
+    // Each start gives the options again: nothing is written when they are what they were.
+    if (isDeepStrictEqual(changed, namespace.options)) return
     await this.#exclusively(async () => {
       namespace.options = changed
       await this.#stores.get(namespace)?.writeOptions()
@@ -363,7 +366,7 @@ export class Database implements Queryable {
     }
     const databaseLog = new DatabaseLog(log)
     this.#log = databaseLog
-    await databaseLog.rotate()
+    await databaseLog.rotate().catch((error: Error) => this.#startFull(error))
     this.#countMemory()
     this.#maintenance = new Maintenance({
       clock: this.#env.clock,
@@ -375,6 +378,13 @@ export class Database implements Queryable {
       saveState: () => folder.writeWatermarks([...this.#watermarks.values()]),
       countMemory: () => this.#countMemory(),
     })
+  }
+
+  /** A full disk keeps nobody from reading. The log begins its segment with the first append that finds room. */
+  #startFull(error: Error): void {
+    if (!(error instanceof StorageError && error.code === 'READ_ONLY')) throw error
+    this.#disk?.note(error)
+    this.#notice('error', `${error.message}; what is stored can be read`)
   }
 
   async #release(): Promise<void> {

@@ -237,7 +237,11 @@ export class CommitLog {
     await this.#closeSegment()
     if (!hadSegment) return
     const { directory, env } = this.#options
-    await writeCloseMark(env.files, directory, { segment: this.#segmentLast, sequenceEnd: this.#durableSequence })
+    const mark = { segment: this.#segmentLast, sequenceEnd: this.#durableSequence }
+    await writeCloseMark(env.files, directory, mark).catch((error) => {
+      // All records are durable. Without the mark it is as after a kill, which a full disk is no reason to fail over.
+      if (!(error instanceof FileError && error.code === 'NO_SPACE')) throw error
+    })
   }
 
   /**
