@@ -84,6 +84,11 @@ export const fullDisk: Scenario = {
         await life.step({ kind: 'maintain' }, env)
         const whileFull = await life.check()
         if (whileFull.length > 0) throw fail(['while the disk is full:', ...whileFull])
+        // A restart on a full disk: what is stored is read, nothing is written.
+        simulation.disk.capacityBytes = Math.min(simulation.disk.capacityBytes, simulation.disk.usedBytes())
+        await life.step({ kind: 'reopen' }, env)
+        const afterRestart = await life.check()
+        if (afterRestart.length > 0) throw fail(['after a restart on the full disk:', ...afterRestart])
         simulation.disk.capacityBytes = 2 ** 40
         // It recovers by itself: within a moment, without being told.
         let isTaken = false
