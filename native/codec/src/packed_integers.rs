@@ -82,13 +82,16 @@ pub fn pack_prepared(prepared: &PreparedIntegers, scratch: &mut Scratch, out: &m
     pack(scratch.patches[..found].iter().copied(), patch_width, out, at)
 }
 
-/// Reads a run of `out.len()` integers that begins with `first`; `divisor` is in [1, 2^52].
+/// Reads a run of `out.len()` integers that begins with `first`, and writes them divided by `power`, which is 10^k.
+///
+/// `divisor` is in [1, 2^52].
 pub fn unpack_integers(
     reader: &mut ByteReader,
     first: i64,
     divisor: i64,
+    power: f64,
     scratch: &mut Scratch,
-    out: &mut [i64],
+    out: &mut [f64],
 ) -> Result<()> {
     let count = out.len();
     let start = reader.at;
@@ -128,6 +131,7 @@ pub fn unpack_integers(
     }
 
     let lows_at = reader.skip(packed_size(length, width))?;
+    // The lows stand where their numbers will.
     let lows = as_words(&mut out[skipped..]);
     unpack(reader.bytes, lows_at, width, lows);
     if patch_form != PATCHES_NONE {
@@ -150,66 +154,89 @@ pub fn unpack_integers(
         }
     }
 
-    out[0] = first;
-    if transform == TRANSFORM_DELTA2 {
-        out[1] = first + divisor * first_delta;
-    }
-    // Until the first number out of range no sum wraps, and from then on the check has seen it: see checkRange in TypeScript.
-    let mut outside = out_of_range(out[skipped - 1]);
-    let (done, lows) = out.split_at_mut(skipped);
-    let mut number = done[skipped - 1];
-    let scaled_base = base.wrapping_mul(divisor);
-    match (transform, divisor) {
-        (TRANSFORM_DELTA, 1) => {
-            for slot in lows {
-                number = number.wrapping_add(base).wrapping_add(*slot);
-                outside |= out_of_range(number);
-                *slot = number;
-            }
-        }
-        (TRANSFORM_DELTA, _) => {
-            for slot in lows {
-                number = number.wrapping_add(scaled_base).wrapping_add(slot.wrapping_mul(divisor));
-                outside |= out_of_range(number);
-                *slot = number;
-            }
-        }
-        (TRANSFORM_DELTA2, _) => {
-            let mut delta = divisor * first_delta;
-            for slot in lows {
-                delta = delta.wrapping_add(scaled_base).wrapping_add(slot.wrapping_mul(divisor));
-                number = number.wrapping_add(delta);
-                outside |= out_of_range(number);
-                *slot = number;
-            }
-        }
-        (_, 1) => {
-            let offset = first + base;
-            for slot in lows {
-                let number = offset.wrapping_add(*slot);
-                outside |= out_of_range(number);
-                *slot = number;
-            }
-        }
-        _ => {
-            let offset = first.wrapping_add(scaled_base);
-            for slot in lows {
-                let number = offset.wrapping_add(slot.wrapping_mul(divisor));
-                outside |= out_of_range(number);
-                *slot = number;
-            }
-        }
-    }
-    if outside != 0 {
+    let run = Run { first, divisor, scaled_base: base.wrapping_mul(divisor), first_delta: divisor * first_delta };
+    let outside = match transform {
+        TRANSFORM_DELTA => run.deltas(out),
+        TRANSFORM_DELTA2 => run.deltas2(out),
+        _ => run.plain(out),
+    };
+    if outside >> 52 != 0 {
         return Err(corrupt(start));
+    }
+    if power != 1.0 {
+        divide(out, power);
     }
     Ok(())
 }
 
-/// Not zero for a number outside ±2^50; collected by `|` over a run.
+/// What turns lows into numbers; they stand in the output as bits and become floats in place.
+///
+/// Until the first number out of range no sum wraps, and from then on the check has seen it: see checkRange in TypeScript.
+struct Run {
+    first: i64,
+    divisor: i64,
+    scaled_base: i64,
+    first_delta: i64,
+}
+
+impl Run {
+    #[inline(always)]
+    fn difference(&self, low: f64) -> i64 {
+        self.scaled_base.wrapping_add((low.to_bits() as i64).wrapping_mul(self.divisor))
+    }
+
+    fn plain(&self, out: &mut [f64]) -> u64 {
+        let mut outside = out_of_range(self.first);
+        out[0] = self.first as f64;
+        for slot in &mut out[1..] {
+            let number = self.first.wrapping_add(self.difference(*slot));
+            outside |= out_of_range(number);
+            *slot = number as f64;
+        }
+        outside
+    }
+
+    fn deltas(&self, out: &mut [f64]) -> u64 {
+        let mut number = self.first;
+        let mut outside = out_of_range(number);
+        out[0] = number as f64;
+        for slot in &mut out[1..] {
+            number = number.wrapping_add(self.difference(*slot));
+            outside |= out_of_range(number);
+            *slot = number as f64;
+        }
+        outside
+    }
+
+    fn deltas2(&self, out: &mut [f64]) -> u64 {
+        let mut delta = self.first_delta;
+        let mut number = self.first.wrapping_add(delta);
+        let mut outside = out_of_range(self.first) | out_of_range(number);
+        out[0] = self.first as f64;
+        out[1] = number as f64;
+        for slot in &mut out[2..] {
+            delta = delta.wrapping_add(self.difference(*slot));
+            number = number.wrapping_add(delta);
+            outside |= out_of_range(number);
+            *slot = number as f64;
+        }
+        outside
+    }
+}
+
+/// Divides a column; a loop of its own, since processors divide several floats at once.
+fn divide(out: &mut [f64], power: f64) {
+    for slot in out {
+        *slot /= power;
+    }
+}
+
+/// Has bits above the 52nd if the number is outside ±2^50; collected by `|` over a run.
 #[inline(always)]
 fn out_of_range(number: i64) -> u64 {
-    u64::from(number.wrapping_add(SCALED_MAX) as u64 > (SCALED_MAX as u64) << 1)
+    // [0, 2^51] is inside. Beyond it the number itself has high bits, or the sum carries into bit 52.
+    let moved = number.wrapping_add(SCALED_MAX) as u64;
+    moved | moved.wrapping_add((1 << 51) - 1)
 }
 
 /// A base or first delta: within ±2^52, and its product with the divisor within 60 bits.
@@ -222,8 +249,8 @@ fn read_difference(reader: &mut ByteReader, divisor_bits: u32) -> Result<i64> {
     Ok(difference)
 }
 
-fn as_words(numbers: &mut [i64]) -> &mut [u64] {
-    // SAFETY: i64 and u64 have the same size and alignment, and every bit pattern is valid for both.
+fn as_words(numbers: &mut [f64]) -> &mut [u64] {
+    // SAFETY: f64 and u64 have the same size and alignment, and every bit pattern is valid for both.
     unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) }
 }
 

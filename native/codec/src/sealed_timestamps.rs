@@ -7,9 +7,7 @@ use crate::integer_plan::median_of_15;
 use crate::limits::INTEGER_EXACT_MAX;
 use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers, PACKED_INTEGERS_HEADER_SIZE_MAX};
 use crate::scratch::Scratch;
-use crate::sealed_values::{
-    as_integers, check_encode, open_column, read_count, read_divisor, read_encoding, seal_column,
-};
+use crate::sealed_values::{check_encode, open_column, read_count, read_divisor, read_encoding, seal_column};
 
 const ENCODING_REGULAR: u8 = 0;
 const ENCODING_PACKED: u8 = 1;
@@ -161,11 +159,11 @@ fn decode_packed(reader: &mut ByteReader, first: i64, out: &mut [f64], scratch: 
         return Err(corrupt(start));
     }
     let divisor = read_divisor(reader)?;
-    unpack_integers(reader, 0, divisor, scratch, as_integers(out))?;
+    unpack_integers(reader, 0, divisor, 1.0, scratch, out)?;
     let mut grid = first;
     for slot in out {
         // Numbers within ±2^50 and a grid within ±(2^53 + 2^48): the sum is rounded as TypeScript rounds it.
-        *slot = slot.to_bits() as i64 as f64 + grid as f64;
+        *slot += grid as f64;
         grid += step;
     }
     Ok(())

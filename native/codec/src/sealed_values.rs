@@ -307,8 +307,7 @@ fn decode_decimals(reader: &mut ByteReader, out: &mut [f64], scratch: &mut Scrat
     }
     reader.skip(8)?;
     let count = out.len();
-    unpack_integers(reader, first, divisor, scratch, as_integers(out))?;
-    to_floats(out, scale);
+    unpack_integers(reader, first, divisor, POWERS_OF_TEN[scale], scratch, out)?;
     if flags & WITH_EXCEPTIONS == 0 {
         return Ok(());
     }
@@ -325,26 +324,6 @@ fn decode_decimals(reader: &mut ByteReader, out: &mut [f64], scratch: &mut Scrat
         out[position as usize] = f64::from_bits(word_at(reader.bytes, at + 8 * index));
     }
     Ok(())
-}
-
-/// Turns integers that stand in the float column into the values that they scale to.
-fn to_floats(out: &mut [f64], scale: usize) {
-    if scale == 0 {
-        for slot in out {
-            *slot = slot.to_bits() as i64 as f64;
-        }
-        return;
-    }
-    let power = POWERS_OF_TEN[scale];
-    for slot in out {
-        *slot = slot.to_bits() as i64 as f64 / power;
-    }
-}
-
-/// The output column as integers, which become floats in place.
-pub fn as_integers(out: &mut [f64]) -> &mut [i64] {
-    // SAFETY: f64 and i64 have the same size and alignment, and every bit pattern is valid for both.
-    unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), out.len()) }
 }
 
 /// Checks a sealed column against its checksum.
