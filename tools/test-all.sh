@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 bash tools/install-test-deps.sh
 npm ci --no-audit --no-fund
 npm run build
-if command -v cargo >/dev/null; then npm run build:native; else echo 'no cargo: the tests run on TypeScript alone'; fi
+if command -v cargo >/dev/null; then npm run build:native; (cd native && cargo test --quiet); else echo 'no cargo: the tests run on TypeScript alone'; fi
 npm run check
 npm test
