@@ -27,7 +27,7 @@ export interface WriteLimits {
   readonly labelValueSizeBytesMax: number
 }
 
-/** The reasons stand in docs/limits.md; the sizes are those that Prometheus and Cortex have. */
+/** The reasons stand in docs/ingest.md; the sizes are those that Prometheus and Cortex have. */
 export const WRITE_LIMITS: WriteLimits = {
   seriesCountMax: 50_000,
   sampleCountMax: 200_000,
