@@ -4,7 +4,7 @@
  * One loop does it all, one thing after the other, so nothing is computed by two at once. It waits for the next window, a
  * change of the rules or a late sample, and what fails is tried again: windows are functions of stored samples.
  */
-import type { Database, Namespace } from '@varve/tsdb-core'
+import { type Database, LATE_MARK, type Namespace } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
 import type { Labels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
@@ -38,6 +38,8 @@ export interface AggregatorOptions {
    * Samples that come later are not lost: their windows are computed again.
    */
   readonly graceMs?: (resolutionMs: number) => number
+  /** How often the rules are listed though nothing was told to have changed. Default: one minute. */
+  readonly relistMs?: number
   /** Told what an operator should read. Default: nothing. */
   readonly onNotice?: (severity: 'info' | 'warning' | 'error', message: string) => void
 }
@@ -61,6 +63,7 @@ export class Aggregator {
   /** The newest `closingMs` of all runners: what is later than it is late nowhere. */
   #closingMsMax = -Infinity
   #lateSinceMs = Infinity
+  #isComputingLate = false
   #wake: (() => void) | null = null
   #rulesChanged = true
   #error: string | null = null
@@ -76,6 +79,8 @@ export class Aggregator {
       env: options.env,
       store: options.store,
       ...(options.stateDirectory !== undefined && { statePath: `${options.stateDirectory}/rules.msgpack` }),
+      effectiveFromMs: () => this.#effectiveFromMs(),
+      ...(options.relistMs !== undefined && { relistMs: options.relistMs }),
       onChange: (changes) => this.#rulesDidChange(changes),
       onNotice: (severity, message) => this.#notice(severity, message),
     })
@@ -225,6 +230,16 @@ export class Aggregator {
     }
   }
 
+  /** Windows up to here are computed, or may be: a change of the rules holds after it. The clock may have jumped back. */
+  #effectiveFromMs(): number {
+    let fromMs = this.#env.clock.wallMs()
+    for (const { policy, timestampMs } of this.#options.database.watermarks()) {
+      if (policy !== LATE_MARK) fromMs = Math.max(fromMs, timestampMs)
+    }
+    for (const runner of this.#runners.values()) fromMs = Math.max(fromMs, runner.closingMs)
+    return fromMs
+  }
+
   async #run(): Promise<void> {
     const { clock } = this.#env
     while (!this.#stop.signal.aborted) {
@@ -285,9 +300,18 @@ export class Aggregator {
       graceMs,
       watermarkMs,
       onProblem: (rule, message) => this.#ruleProblem(rule, message),
+      holdAfterMs: () => this.#follower.holdAfterMs,
+      isClean: () => !this.#isComputingLate && [...this.#runners.values()].every((other) => !other.isDirty),
       signal: this.#stop.signal,
     })
     this.#runners.set(policy.namespace, runner)
+    // Late samples of the time before a crash, which nobody came to compute.
+    const late = database.lateSamples()
+    for (let k = 0; k < late.seriesRefs.length; k++) {
+      if (late.timestampsMs[k] > watermarkMs) continue
+      runner.markLate(late.seriesRefs[k], late.timestampsMs[k])
+      this.#noteLate()
+    }
     this.#closingMsMax = Math.max(this.#closingMsMax, watermarkMs)
   }
 
@@ -323,7 +347,14 @@ export class Aggregator {
   async #computeLate(): Promise<void> {
     if (this.#lateSinceMs + LATE_DELAY_MS > this.#env.clock.monotonicMs()) return
     this.#lateSinceMs = Infinity
-    for (const runner of this.#runners.values()) if (runner.isDirty) await runner.computeDirty()
+    this.#isComputingLate = true
+    try {
+      for (const runner of this.#runners.values()) if (runner.isDirty) await runner.computeDirty()
+    } finally {
+      this.#isComputingLate = false
+      // What could not be computed is put back, and tried again.
+      if ([...this.#runners.values()].some((runner) => runner.isDirty)) this.#noteLate()
+    }
   }
 
   async #queueBackfill(id: string, rule: Rule, fromMs: number, replaced: readonly RuleVersion[]): Promise<void> {

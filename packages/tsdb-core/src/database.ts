@@ -14,6 +14,7 @@ import type { Timer } from './env/clock.js'
 import type { Env } from './env/env.js'
 import { nodeEnv } from './env/node/index.js'
 import { StorageError } from './errors.js'
+import type { LateSamples } from './late-samples.js'
 import { LocalNamespace, type NamespaceHost } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
 import { Maintenance } from './maintenance.js'
@@ -67,6 +68,7 @@ export class Database implements Queryable {
   readonly #host: NamespaceHost
   readonly #newSeries: NewSeriesLimit
   readonly #watermarks = new Map<string, Watermark>()
+  #lateSamples: LateSamples = { seriesRefs: [], timestampsMs: [] }
   #folder: DataFolder | undefined
   #log: DatabaseLog | undefined
   #maintenance: Maintenance | undefined
@@ -199,6 +201,14 @@ export class Database implements Queryable {
   /** The last committed watermark, also after a restart; `undefined` when there was none. */
   watermark(policy: string, shard: number): number | undefined {
     return this.#watermarks.get(watermarkKey(policy, shard))?.timestampMs
+  }
+
+  /**
+   * Samples of `default` that were late when the store was opened: stored after a watermark at or after their time, and not
+   * covered by two marks `LATE_MARK`. Those that come while it is open are told to observers.
+   */
+  lateSamples(): LateSamples {
+    return this.#lateSamples
   }
 
   watermarks(): readonly Watermark[] {
@@ -356,6 +366,7 @@ export class Database implements Queryable {
       sealedBefore: (namespace, shard, startMs) => this.#stores.get(namespace)?.sealedBefore(shard, startMs) ?? 0,
       watermark: (mark) => this.#setWatermark(mark),
     })
+    for (const mark of this.#watermarks.values()) recovery.late.addWatermark(mark)
     const report = await log.replay((record) => recovery.apply(record))
     for (const damage of report.damages) this.#notice('error', damage.message)
     if (recovery.undeclaredCount > 0) {
@@ -364,6 +375,7 @@ export class Database implements Queryable {
         `${recovery.undeclaredCount} samples of the commit log belong to series whose labels were lost`,
       )
     }
+    this.#lateSamples = recovery.late.found()
     const databaseLog = new DatabaseLog(log)
     this.#log = databaseLog
     await databaseLog.rotate().catch((error: Error) => this.#startFull(error))

@@ -3,6 +3,8 @@ export type { StorageErrorCode } from './errors.js'
 export { StorageError } from './errors.js'
 export type { BlockInspection, MetricSize } from './inspect.js'
 export { inspectBlock } from './inspect.js'
+export type { LateSamples } from './late-samples.js'
+export { LATE_MARK } from './late-samples.js'
 export type {
   AppendOptions,
   Cardinality,

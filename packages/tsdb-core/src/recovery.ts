@@ -12,9 +12,11 @@ import {
   decodeWatermarks,
   type ShardSamples,
 } from './commit-log/records.js'
+import { LateSampleFinder } from './late-samples.js'
 import type { LocalNamespace } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
 import type { Watermark } from './namespace.js'
+import { DEFAULT_NAMESPACE } from './options.js'
 import type { SampleBatch } from './shard.js'
 
 export interface RecoveryParts {
@@ -27,6 +29,7 @@ export class Recovery {
   readonly #parts: RecoveryParts
   /** By shard: reference in the log → reference now, 0 where it was not declared. */
   readonly #maps = new Map<LocalShard, { refs: Uint32Array }>()
+  readonly late = new LateSampleFinder()
   sampleCount = 0
   /** Samples whose series' declaration was lost with a damaged record. */
   undeclaredCount = 0
@@ -49,7 +52,9 @@ export class Recovery {
         for (const { key, windowEndMs } of marks) {
           const space = key.indexOf(' ')
           const shard = Number(key.slice(0, space))
-          this.#parts.watermark({ policy: key.slice(space + 1), shard, timestampMs: windowEndMs })
+          const mark = { policy: key.slice(space + 1), shard, timestampMs: windowEndMs }
+          this.late.addWatermark(mark)
+          this.#parts.watermark(mark)
         }
         return
       }
@@ -86,6 +91,13 @@ export class Recovery {
       const ref = logRef < refs.length ? refs[logRef] : 0
       if (ref === 0) this.undeclaredCount++
       keys[k] = stride === 1 ? ref : ref * stride + (keys[k] % stride)
+    }
+    if (namespace.name === DEFAULT_NAMESPACE) {
+      const shardCount = namespace.shards.length
+      for (let k = 0; k < batch.count; k++) {
+        if (keys[k] !== 0)
+          this.late.addSample(keys[k] * shardCount + (shardCount > 1 ? number : 0), batch.timestampsMs[k])
+      }
     }
     this.sampleCount += batch.count
     shard.replay(batch, segment, this.#skips(namespace, shard, batch, segment))

@@ -86,6 +86,11 @@ export class SimulatedEtcd {
     for (const watch of this.#watches) this.#lose(watch, `compacted up to revision ${this.#revision}`)
   }
 
+  /** The processes of all clients died: nobody is told anything any more. */
+  dropClients(): void {
+    this.#watches.clear()
+  }
+
   goDown(): void {
     this.faults.down = true
     for (const watch of this.#watches) this.#lose(watch, 'connection refused')

@@ -20,6 +20,13 @@ export interface RuleFollowerOptions {
   readonly store: RuleStore
   /** Absent: nothing is kept over a restart. */
   readonly statePath?: string
+  /**
+   * From when on a change that is learned now holds: the wall clock, or the end of the last window that was computed if that
+   * is later, since what was computed by the old rules stays. Default: the wall clock.
+   */
+  readonly effectiveFromMs?: () => number
+  /** Default: one minute. */
+  readonly relistMs?: number
   /** After each change, with the book already written. */
   readonly onChange: (changes: readonly RuleChange[]) => void | Promise<void>
   readonly onNotice: (severity: 'info' | 'warning' | 'error', message: string) => void
@@ -49,6 +56,7 @@ export class RuleFollower {
   #listingCount = 0
   #failureCount = 0
   readonly #stop = new AbortController()
+  #holdAfterMs = Infinity
 
   constructor(options: RuleFollowerOptions) {
     this.#options = options
@@ -56,6 +64,14 @@ export class RuleFollower {
 
   get book(): RuleBook {
     return this.#book
+  }
+
+  /**
+   * Windows that end after this time must not be computed now: rules that hold for them are known, and not on disk yet (R3).
+   * `Infinity` but for the moments of writing.
+   */
+  get holdAfterMs(): number {
+    return this.#holdAfterMs
   }
 
   status(): RuleStoreStatus {
@@ -132,7 +148,7 @@ export class RuleFollower {
       await this.#listOnce()
     } while (this.#wanted && !this.#stop.signal.aborted)
     this.#listing = null
-    this.#hint(this.#error === null ? RELIST_MS : this.#retryMs)
+    this.#hint(this.#error === null ? (this.#options.relistMs ?? RELIST_MS) : this.#retryMs)
   }
 
   async #listOnce(): Promise<void> {
@@ -141,9 +157,15 @@ export class RuleFollower {
       this.#listingCount++
       const listing = await store.list()
       const book = this.#book.clone()
-      const changes = book.update(listing, env.clock.wallMs())
-      if (changes.length > 0 && statePath !== undefined) await this.#write(statePath, book)
-      this.#book = book
+      const fromMs = this.#options.effectiveFromMs?.() ?? env.clock.wallMs()
+      const changes = book.update(listing, fromMs)
+      try {
+        this.#holdAfterMs = fromMs
+        if (changes.length > 0 && statePath !== undefined) await this.#write(statePath, book)
+        this.#book = book
+      } finally {
+        this.#holdAfterMs = Infinity
+      }
       if (this.#error !== null) onNotice('info', `${store.description} answers again`)
       this.#error = null
       this.#listedMs = env.clock.wallMs()

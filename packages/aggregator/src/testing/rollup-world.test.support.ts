@@ -150,18 +150,8 @@ export class RollupWorld {
     return read.map(({ labels, samples }) => ({ labels, samples }))
   }
 
-  /** What stands in the namespace; a column is read of the series for which it is expected, others show as `unexpected`. */
   async readOutputs(namespace: string, expected: Expected): Promise<Expected> {
-    const outputs: Expected = new Map()
-    for (const column of ALL_COLUMNS) {
-      for (const { labels, samples } of await readAll(this.database, namespace, column)) {
-        const byEnd = new Map(samples.map(({ timestampMs, value }) => [timestampMs, value]))
-        const isExpected = ALL_COLUMNS.some((other) => expected.has(outputKey(labels, other)))
-        if (expected.has(outputKey(labels, column))) outputs.set(outputKey(labels, column), byEnd)
-        else if (!isExpected) outputs.set(outputKey(labels, 'unexpected'), byEnd)
-      }
-    }
-    return outputs
+    return readOutputsOf(this.database, namespace, expected)
   }
 
   async #ensureRunner(policy: StoragePolicy): Promise<void> {
@@ -184,12 +174,14 @@ export class RollupWorld {
       graceMs: this.graceMs,
       watermarkMs,
       onProblem: (rule, message) => this.problems.push(`${rule.name}: ${message}`),
+      holdAfterMs: () => Infinity,
+      isClean: () => [...this.runners.values()].every((runner) => !runner.isDirty),
       signal: new AbortController().signal,
     })
   }
 }
 
-async function readAll(database: Database, namespace: string, column: AggregateColumn | undefined) {
+export async function readAll(database: Database, namespace: string, column: AggregateColumn | undefined) {
   const read: { labels: Labels; samples: { timestampMs: number; value: number | typeof STALE }[] }[] = []
   const { symbols, batches } = await database.namespace(namespace).select({
     matchers: [{ name: METRIC_NAME, operator: '!=', value: '' }],
@@ -214,6 +206,20 @@ async function readAll(database: Database, namespace: string, column: AggregateC
     }
   }
   return read
+}
+
+/** What stands in a namespace; a column is read of the series for which it is expected, others show as `unexpected`. */
+export async function readOutputsOf(database: Database, namespace: string, expected: Expected): Promise<Expected> {
+  const outputs: Expected = new Map()
+  for (const column of ALL_COLUMNS) {
+    for (const { labels, samples } of await readAll(database, namespace, column)) {
+      const byEnd = new Map(samples.map(({ timestampMs, value }) => [timestampMs, value]))
+      const isExpected = ALL_COLUMNS.some((other) => expected.has(outputKey(labels, other)))
+      if (expected.has(outputKey(labels, column))) outputs.set(outputKey(labels, column), byEnd)
+      else if (!isExpected) outputs.set(outputKey(labels, 'unexpected'), byEnd)
+    }
+  }
+  return outputs
 }
 
 /** Order-free columns have the same bits; sums may differ by rounding. */

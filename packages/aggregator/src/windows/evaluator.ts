@@ -8,7 +8,7 @@
  * **W2** Any order of computing and recomputing windows writes the same. *Held by* `SeriesScan`, the folds, and the property
  *   test against the naive twin.
  */
-import type { Namespace } from '@varve/tsdb-core'
+import type { Namespace, Watermark } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
 import { halvesOf, isStaleAt, Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
@@ -53,6 +53,8 @@ export interface EvaluateRequest {
   readonly only: ReadonlySet<number> | null
   /** Committed with the last rows: the watermark's name and shard; its time is the end of the last window. */
   readonly watermark: { readonly policy: string; readonly shard: number } | null
+  /** Committed with the watermark. */
+  readonly marks?: readonly Watermark[]
   readonly signal?: AbortSignal
 }
 
@@ -268,7 +270,8 @@ class Run {
     await this.#emitGroups()
     await this.#removeEmpty()
     const lastEndMs = firstEndMs + (windowCount - 1) * resolutionMs
-    await this.#writer.flush(watermark ? [{ ...watermark, timestampMs: lastEndMs }] : undefined)
+    const { marks = [] } = this.#request
+    await this.#writer.flush(watermark ? [{ ...watermark, timestampMs: lastEndMs }, ...marks] : undefined)
     if (this.#advances) this.#evaluator.setHotAt(lastEndMs)
     return {
       rowCount: this.#writer.writtenCount,

@@ -4,7 +4,7 @@
  *     watermark: all windows up to here were computed and committed
  *     closing:   the window that is being computed; a sample at or before it is late from now on
  */
-import type { Namespace, Watermark } from '@varve/tsdb-core'
+import { LATE_MARK, type Namespace, type Watermark } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
 import type { Labels } from '@varve/tsdb-core/model'
 import type { MetadataLookup } from '../matcher/metric-type.js'
@@ -34,6 +34,10 @@ export interface PolicyRunnerOptions {
   /** Null: no window was computed yet. */
   readonly watermarkMs: number
   readonly onProblem: (rule: Rule, message: string) => void
+  /** Windows that end later are not to be computed now: see `RuleFollower.holdAfterMs`. */
+  readonly holdAfterMs: () => number
+  /** Whether no late sample waits to be computed, in any policy: see `LATE_MARK`. */
+  readonly isClean: () => boolean
   readonly signal: AbortSignal
 }
 
@@ -123,7 +127,8 @@ export class PolicyRunner {
   async computeDue(): Promise<boolean> {
     const { policy, clock, graceMs, signal } = this.#options
     const { resolutionMs } = policy
-    const lastDueMs = Math.floor((clock.wallMs() - graceMs) / resolutionMs) * resolutionMs
+    const untilMs = Math.min(clock.wallMs() - graceMs, this.#options.holdAfterMs())
+    const lastDueMs = Math.floor(untilMs / resolutionMs) * resolutionMs
     const oldestMs = Math.floor(this.#oldestComputableMs() / resolutionMs) * resolutionMs
     const firstEndMs = Math.max(this.#watermarkMs, oldestMs) + resolutionMs
     if (firstEndMs > lastDueMs) return false
@@ -132,7 +137,9 @@ export class PolicyRunner {
     this.#closingMs = Math.max(this.#closingMs, lastEndMs)
     if (!evaluator.plan.isEmpty) {
       const watermark = watermarkOf(policy)
-      await this.#measured(() => evaluator.evaluate({ firstEndMs, windowCount, only: null, watermark, signal }))
+      // Samples that come late from here on stand behind this mark's predecessor in the log.
+      const marks = this.#options.isClean() ? [{ policy: LATE_MARK, shard: 0, timestampMs: clock.wallMs() }] : []
+      await this.#measured(() => evaluator.evaluate({ firstEndMs, windowCount, only: null, watermark, marks, signal }))
       this.counters.windowCount += windowCount
     }
     this.#watermarkMs = lastEndMs
