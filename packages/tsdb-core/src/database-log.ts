@@ -19,7 +19,9 @@ import type { SampleBatch } from './shard.js'
 
 /** A batch is cut so that its record stays far below the largest that the log takes. */
 const SAMPLES_PER_RECORD = 1024 * 1024
-const DECLARATIONS_PER_RECORD = 20_000
+/** One histogram may take a few kilobytes. */
+const SAMPLES_PER_RECORD_WITH_HISTOGRAMS = 2 * 1024
+const DECLARATIONS_SIZE_BYTES = 4 * 1024 * 1024
 
 export interface LogTarget {
   readonly namespaceId: number
@@ -37,7 +39,7 @@ export class DatabaseLog {
   readonly #writer = new ByteWriter()
   /** First segment of each epoch that is still there. */
   readonly #epochs: number[] = [0]
-  declarationEpoch = 1
+  #declarationRounds = 1
 
   constructor(log: CommitLog) {
     this.#log = log
@@ -46,6 +48,14 @@ export class DatabaseLog {
   /** Samples that are appended from now on stand in this segment or a later one. */
   get segment(): number {
     return this.#epochs[this.#epochs.length - 1]
+  }
+
+  /**
+   * Rises when series have to be declared again with their next sample: after a rotation, and whenever the log refused
+   * records, since what was taken for declared may have been among them.
+   */
+  get declarationEpoch(): number {
+    return this.#declarationRounds + this.#log.counts.refusals
   }
 
   get sizeBytes(): number {
@@ -62,7 +72,35 @@ export class DatabaseLog {
   }
 
   /** Resolves once the records are durable. They are encoded before the call returns. */
-  async append(
+  append(
+    target: LogTarget,
+    undeclared: readonly number[],
+    batch: SampleBatch,
+    watermarks: readonly Watermark[] | undefined,
+  ): Promise<void> {
+    return this.#orForget(this.#append(target, undeclared, batch, watermarks))
+  }
+
+  /** Logs that samples of these series are deleted, as far as they were logged before. */
+  appendTombstones(
+    target: LogTarget,
+    undeclared: readonly number[],
+    deleted: Pick<Tombstones, 'startMs' | 'endMs' | 'seriesRefs'>,
+  ): Promise<void> {
+    return this.#orForget(this.#appendTombstones(target, undeclared, deleted))
+  }
+
+  /** A record that could not be appended may have held declarations. */
+  async #orForget(appended: Promise<void>): Promise<void> {
+    try {
+      await appended
+    } catch (error) {
+      this.#declarationRounds++
+      throw error
+    }
+  }
+
+  async #append(
     target: LogTarget,
     undeclared: readonly number[],
     batch: SampleBatch,
@@ -71,9 +109,7 @@ export class DatabaseLog {
     const { namespaceId, shard } = target
     const writer = this.#writer
     const appended: Promise<void>[] = []
-    for (let from = 0; from < undeclared.length; from += DECLARATIONS_PER_RECORD) {
-      appended.push(this.#declare(target, undeclared.slice(from, from + DECLARATIONS_PER_RECORD)))
-    }
+    for (const refs of declarationParts(target.series, undeclared)) appended.push(this.#declare(target, refs))
     if (watermarks !== undefined) {
       writer.length = 0
       const marks = watermarks.map((mark) => ({
@@ -94,13 +130,12 @@ export class DatabaseLog {
     else await settled(appended)
   }
 
-  /** Logs that samples of these series are deleted, as far as they were logged before. */
-  async appendTombstones(
+  async #appendTombstones(
     target: LogTarget,
     undeclared: readonly number[],
     { startMs, endMs, seriesRefs }: Pick<Tombstones, 'startMs' | 'endMs' | 'seriesRefs'>,
   ): Promise<void> {
-    const appended = undeclared.length > 0 ? [this.#declare(target, undeclared)] : []
+    const appended = [...declarationParts(target.series, undeclared)].map((refs) => this.#declare(target, refs))
     const { namespaceId, shard } = target
     this.#writer.length = 0
     encodeTombstones(this.#writer, { namespaceId, shard, startMs, endMs, seriesRefs })
@@ -113,7 +148,7 @@ export class DatabaseLog {
    * appended after it declares its series again.
    */
   async rotate(): Promise<number> {
-    this.declarationEpoch++
+    this.#declarationRounds++
     const segment = await this.#log.rotate()
     this.#epochs.push(segment)
     return segment
@@ -156,13 +191,28 @@ async function settled(appended: readonly Promise<void>[]): Promise<void> {
   for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
+/** Runs of references whose labels together stay far below the largest record. */
+function* declarationParts(series: SeriesTable, refs: readonly number[]): Generator<readonly number[]> {
+  let from = 0
+  let sizeBytes = 0
+  for (let i = 0; i < refs.length; i++) {
+    sizeBytes += series.canonicalSize(refs[i])
+    if (sizeBytes < DECLARATIONS_SIZE_BYTES) continue
+    yield refs.slice(from, i + 1)
+    from = i + 1
+    sizeBytes = 0
+  }
+  if (from < refs.length) yield from === 0 ? refs : refs.slice(from)
+}
+
 function* parts(batch: SampleBatch): Generator<SampleBatch> {
-  if (batch.count <= SAMPLES_PER_RECORD) {
+  const countMax = batch.histograms === undefined ? SAMPLES_PER_RECORD : SAMPLES_PER_RECORD_WITH_HISTOGRAMS
+  if (batch.count <= countMax) {
     yield batch
     return
   }
-  for (let from = 0; from < batch.count; from += SAMPLES_PER_RECORD) {
-    const to = Math.min(batch.count, from + SAMPLES_PER_RECORD)
+  for (let from = 0; from < batch.count; from += countMax) {
+    const to = Math.min(batch.count, from + countMax)
     const { histograms } = batch
     const first = histograms === undefined ? 0 : histograms.sampleIndexes.findIndex((index) => index >= from)
     const kept = histograms?.sampleIndexes.filter((index) => index >= from && index < to).map((index) => index - from)

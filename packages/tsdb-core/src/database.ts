@@ -77,7 +77,6 @@ export class Database implements Queryable {
   #round: Promise<void> = Promise.resolve()
   #samplesSinceCount = 0
   /** Appends that the log refused so far: declarations in them may be missing. */
-  #logFailures = 0
   #isClosed = false
 
   private constructor(options: DatabaseOptions, env: Env) {
@@ -458,20 +457,11 @@ export class Database implements Queryable {
     const log = this.#log
     if (log !== undefined) {
       const target = { namespaceId: this.#namespaceOf(shard).id, shard: shard.number, series: shard.head.series }
-      let missing = undeclared
-      for (;;) {
-        const failures = this.#logFailures
-        try {
-          await log.append(target, missing, batch, watermarks)
-        } catch (error) {
-          this.#logFailures++
-          log.declarationEpoch++
-          this.#disk?.note(error)
-          throw error
-        }
-        if (failures === this.#logFailures) break
-        // A batch before this one was refused, and with it perhaps declarations that this one relies on.
-        missing = shard.refsOf(batch)
+      try {
+        await log.append(target, undeclared, batch, watermarks)
+      } catch (error) {
+        this.#disk?.note(error)
+        throw error
       }
     }
     for (const mark of watermarks ?? []) this.#setWatermark(mark)
@@ -502,7 +492,12 @@ export class Database implements Queryable {
   ): Promise<void> {
     if (this.#log === undefined || refs.length === 0) return
     const target = { namespaceId: namespace.id, shard: shard.number, series: shard.head.series }
-    await this.#log.appendTombstones(target, shard.undeclared(refs), { startMs, endMs, seriesRefs: refs })
+    try {
+      await this.#log.appendTombstones(target, shard.undeclared(refs), { startMs, endMs, seriesRefs: refs })
+    } catch (error) {
+      this.#disk?.note(error)
+      throw error
+    }
   }
 
   /** Runs one change to what is on disk after all others. */

@@ -207,13 +207,6 @@ export class LocalShard implements Shard {
     return this.#undeclared(refs, refs.length, 1)
   }
 
-  /** References of all series of a batch, each once. */
-  refsOf(batch: SampleBatch): number[] {
-    const refs = new Set<number>()
-    for (let k = 0; k < batch.count; k++) refs.add(Math.floor(batch.seriesRefs[k] / this.head.stride))
-    return [...refs]
-  }
-
   #undeclared(keys: Uint32Array, count: number, stride: number): number[] {
     const epoch = this.#host.declarationEpoch
     const found: number[] = []
