@@ -34,6 +34,7 @@ export type Step =
   | { readonly kind: 'rollUp' }
   | { readonly kind: 'maintain' }
   | { readonly kind: 'flush' }
+  | { readonly kind: 'snapshot' }
   | { readonly kind: 'delete'; readonly code: string; readonly fromAgeMs: number; readonly toAgeMs: number }
   | { readonly kind: 'wait'; readonly forMs: number }
   | { readonly kind: 'jump'; readonly byMs: number }
@@ -51,6 +52,7 @@ export const SCRIPT: readonly Step[] = [
   { kind: 'flush' },
   { kind: 'delete', code: '500', fromAgeMs: 10 * MINUTE, toAgeMs: 0 },
   { kind: 'rollUp' },
+  { kind: 'snapshot' },
   { kind: 'append', series: [2], ageMs: MINUTE, count: 2 },
   { kind: 'flush' },
   { kind: 'reopen' },
@@ -65,6 +67,7 @@ export class EngineLife {
   readonly model = new SampleModel()
   readonly rollups = new SampleModel()
   readonly notices: string[] = []
+  readonly #snapshots: { readonly directory: string; readonly model: SampleModel }[] = []
   readonly #simulation: Simulation
   readonly #options: LifeOptions
   #windowCount = 0
@@ -133,6 +136,8 @@ export class EngineLife {
         return this.database.maintain()
       case 'flush':
         return this.database.flush()
+      case 'snapshot':
+        return this.#snapshot()
       case 'delete':
         return this.#delete(step)
       case 'wait':
@@ -204,6 +209,32 @@ export class EngineLife {
     this.#watermarkMust = windowEndMs
   }
 
+  async #snapshot(): Promise<void> {
+    const directory = `/data/snapshot-${this.#snapshots.length}`
+    const model = this.model.clone()
+    await this.database.snapshot(directory)
+    this.#snapshots.push({ directory, model })
+  }
+
+  /** Opens each snapshot that was made, as a database of its own: it holds what was acknowledged by then. */
+  async checkSnapshots(env: Env): Promise<string[]> {
+    const problems: string[] = []
+    for (const { directory, model } of this.#snapshots) {
+      const database = await Database.open({
+        directory,
+        env,
+        namespaces: { default: { retentionMs: RETENTION_MS, blockSizeMs: BLOCK_SIZE_MS } },
+        diskReserveBytes: 0,
+        maintenanceIntervalMs: 0,
+      })
+      model.expireBefore(this.trueWallMs - RETENTION_MS)
+      const found = await readAll(database.namespace('default'))
+      problems.push(...model.check(found).map((problem) => `${directory}: ${problem}`))
+      await database.close()
+    }
+    return problems
+  }
+
   async #delete({ code, fromAgeMs, toAgeMs }: Extract<Step, { kind: 'delete' }>): Promise<void> {
     const startMs = this.trueWallMs - fromAgeMs
     const endMs = this.trueWallMs - toAgeMs
@@ -271,6 +302,7 @@ function waitFor(env: Env, forMs: number): Promise<void> {
 /** A step that a life may come to, drawn. */
 export function drawStep(random: SeededRandom): Step {
   const kinds = [
+    'snapshot',
     'append',
     'append',
     'append',

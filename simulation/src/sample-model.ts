@@ -28,6 +28,15 @@ export class SampleModel {
   acknowledgedCount = 0
   checkedCount = 0
 
+  /** As it is now. */
+  clone(): SampleModel {
+    const copy = new SampleModel()
+    for (const [name, entries] of this.#series) {
+      copy.#series.set(name, new Map([...entries].map(([timestampMs, entry]) => [timestampMs, { ...entry }])))
+    }
+    return copy
+  }
+
   submit(samples: readonly ModelSample[]): void {
     for (const { series, timestampMs, bits } of samples) {
       let entries = this.#series.get(series)

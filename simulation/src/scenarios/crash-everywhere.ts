@@ -47,6 +47,7 @@ export async function crashOnce(scenario: string, plan: CrashPlan): Promise<Scen
         await life.open(env)
         life.expire()
         const problems = await life.check({ settle: true })
+        if (round === 1) problems.push(...(await life.checkSnapshots(env)))
         if (problems.length > 0) throw fail([`recovery ${round + 1}:`, ...problems])
         states.push(life.notices.splice(0).join('\n'))
         if (round === 0) {

@@ -41,6 +41,27 @@ it('samples that came between a seal that failed and its next try are not taken 
   })
 })
 
+it('samples after a refused delete are not logged without their series', async () => {
+  const noSegments: Action = {
+    kind: 'do',
+    act: (simulation) => simulation.disk.fail({ operation: 'create', path: 'commit-log', code: 'IO', count: 2 }),
+  }
+  const refused: Step = { kind: 'delete', code: '200', fromAgeMs: 30_000, toAgeMs: 20_000 }
+  const append = (index: number): Step => ({ kind: 'append', series: [index], ageMs: 0, count: 1 })
+  // The process that is started again has other references than the log before it.
+  await survives(
+    append(0),
+    { kind: 'flush' },
+    append(1),
+    { kind: 'reopen' },
+    noSegments,
+    { kind: 'flush' },
+    refused,
+    MOMENT,
+    append(1),
+  )
+})
+
 it('a close that fails lets go of the folder', async () => {
   await survives(APPEND, fails('sync', 'closed'), { kind: 'reopen' }, APPEND)
 })
