@@ -21,6 +21,7 @@ import type { SampleBatch } from './shard.js'
 const SAMPLES_PER_RECORD = 1024 * 1024
 /** One histogram may take a few kilobytes. */
 const SAMPLES_PER_RECORD_WITH_HISTOGRAMS = 2 * 1024
+const SERIES_PER_TOMBSTONES = 1024 * 1024
 const DECLARATIONS_SIZE_BYTES = 4 * 1024 * 1024
 
 export interface LogTarget {
@@ -110,21 +111,23 @@ export class DatabaseLog {
     const writer = this.#writer
     const appended: Promise<void>[] = []
     for (const refs of declarationParts(target.series, undeclared)) appended.push(this.#declare(target, refs))
-    if (watermarks !== undefined) {
+    const pieces = [...parts(batch)]
+    for (const [index, piece] of pieces.entries()) {
+      const samples = { namespaceId, shard, batch: piece }
       writer.length = 0
+      // Watermarks stand with the last samples: those before it without them are windows that are computed again.
+      if (watermarks === undefined || index < pieces.length - 1) {
+        encodeSampleBatch(writer, samples)
+        appended.push(this.#log.append(RecordType.SampleBatch, [writer.view()]))
+        continue
+      }
       const marks = watermarks.map((mark) => ({
         key: watermarkKey(mark.policy, mark.shard),
         windowEndMs: mark.timestampMs,
         computation: 0,
       }))
-      encodeWatermarks(writer, { marks, samples: { namespaceId, shard, batch } })
+      encodeWatermarks(writer, { marks, samples })
       appended.push(this.#log.append(RecordType.Watermarks, [writer.view()]))
-    } else {
-      for (const part of parts(batch)) {
-        writer.length = 0
-        encodeSampleBatch(writer, { namespaceId, shard, batch: part })
-        appended.push(this.#log.append(RecordType.SampleBatch, [writer.view()]))
-      }
     }
     if (appended.length === 1) await appended[0]
     else await settled(appended)
@@ -137,9 +140,12 @@ export class DatabaseLog {
   ): Promise<void> {
     const appended = [...declarationParts(target.series, undeclared)].map((refs) => this.#declare(target, refs))
     const { namespaceId, shard } = target
-    this.#writer.length = 0
-    encodeTombstones(this.#writer, { namespaceId, shard, startMs, endMs, seriesRefs })
-    appended.push(this.#log.append(RecordType.Tombstones, [this.#writer.view()]))
+    for (let from = 0; from < seriesRefs.length; from += SERIES_PER_TOMBSTONES) {
+      const part = seriesRefs.subarray(from, from + SERIES_PER_TOMBSTONES)
+      this.#writer.length = 0
+      encodeTombstones(this.#writer, { namespaceId, shard, startMs, endMs, seriesRefs: part })
+      appended.push(this.#log.append(RecordType.Tombstones, [this.#writer.view()]))
+    }
     await settled(appended)
   }
 
