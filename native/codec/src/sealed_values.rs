@@ -70,14 +70,16 @@ fn write_body(values: &[f64], out: &mut [u8], offset: usize, scratch: &mut Scrat
     if let Some(scaled) = scaled {
         let first = scratch.integers[0];
         let prepared = prepare_integers(scratch, values.len());
-        let exceptions_bits = scaled.exception_count * (64 + bit_width(values.len() as u64 - 1) as usize) + 24;
-        let decimals_size = DECIMALS_HEADER_SIZE_MAX + prepared.size_bytes + exceptions_bits.div_ceil(8);
-        if decimals_size < raw_size {
-            let smallest = scaled.exception_count == 0 || {
-                let xor = prepare_xor(values, scratch);
-                decimals_size <= RAW_HEADER_SIZE + xor.size_bytes
-            };
-            if smallest {
+        if scaled.exception_count == 0 {
+            // What it really takes counts here: of a short column the estimate's headers would be most.
+            let end = write_decimals(values, out, offset, &scaled, &prepared, first, &summary, scratch);
+            if end - offset + CHECKSUM_SIZE < raw_size {
+                return end;
+            }
+        } else {
+            let exceptions_bits = scaled.exception_count * (64 + bit_width(values.len() as u64 - 1) as usize) + 24;
+            let size = DECIMALS_HEADER_SIZE_MAX + prepared.size_bytes + exceptions_bits.div_ceil(8);
+            if size < raw_size && size <= RAW_HEADER_SIZE + prepare_xor(values, scratch).size_bytes {
                 return write_decimals(values, out, offset, &scaled, &prepared, first, &summary, scratch);
             }
         }

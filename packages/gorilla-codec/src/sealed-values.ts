@@ -129,8 +129,11 @@ function writeBody(values: Float64Array, from: number, to: number, out: Uint8Arr
     divisor = prepared.divisor
     decimalsSize = DECIMALS_HEADER_SIZE_MAX + prepared.sizeBytes
     decimalsSize += Math.ceil((scaled.exceptionCount * (64 + bitWidth(count - 1)) + 24) / 8)
-    if (scaled.exceptionCount === 0 && decimalsSize < rawSize) {
-      return writeDecimals(values, from, count, out, offset, scaled, first, divisor)
+    if (scaled.exceptionCount === 0) {
+      // What it really takes counts here: of a short column the estimate's headers would be most.
+      const end = writeDecimals(values, from, count, out, offset, scaled, first, divisor)
+      if (end - offset + CHECKSUM_SIZE < rawSize) return end
+      decimalsSize = Number.POSITIVE_INFINITY
     }
   }
   // The xor plan takes the word column 0, so the positions of exceptions move out of its way.
