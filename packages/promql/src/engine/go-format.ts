@@ -1,4 +1,5 @@
 /** Numbers and texts as Go's fmt and strconv write them: messages and label values must read like Prometheus'. */
+import type { Labels } from '@varve/tsdb-core/model'
 
 /** `%g`: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
 export function formatG(value: number): string {
@@ -85,4 +86,12 @@ function plain(value: number): string {
         ? digits + '0'.repeat(point - digits.length)
         : `${digits.slice(0, point)}.${digits.slice(point)}`
   return negative ? `-${unsigned}` : unsigned
+}
+
+/** All labels, the name among them, as errors show a series: `{__name__="up", job="api"}`. */
+export function formatLabels(labels: Labels): string {
+  const pairs = [...labels].map(
+    ([name, value]) => `${/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : quote(name)}=${quote(value)}`,
+  )
+  return `{${pairs.join(', ')}}`
 }

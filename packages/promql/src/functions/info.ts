@@ -7,6 +7,7 @@
  */
 import { type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
 import { compileMatcher } from '@varve/tsdb-core/query'
+import { formatLabels } from '../engine/go-format.js'
 import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
 import { PromqlError } from '../errors.js'
@@ -178,7 +179,7 @@ class InfoRun {
       if (other !== undefined && timeOf(other) > timeOf(info)) continue
       if (other !== undefined && timeOf(other) === timeOf(info)) {
         const text = (each: InfoRow) =>
-          `${labels.labels(each.batch.labelSets[each.row]).toString()} @ ${Math.round(timeOf(each) * 1000)}`
+          `${formatLabels(labels.labels(each.batch.labelSets[each.row]))} @ ${Math.round(timeOf(each) * 1000)}`
         throw new PromqlError(
           'execution',
           `found duplicate series for info metric: existing ${text(other)}, new ${text(info)}`,

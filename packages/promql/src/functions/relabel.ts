@@ -3,8 +3,8 @@ import { METRIC_NAME } from '@varve/tsdb-core/model'
 import { RE2JS } from 're2js'
 import { PromqlError } from '../errors.js'
 import { RowMerger } from '../operators/row-merger.js'
+import { isValidLabelName } from '../parser/literal.js'
 import { textOf, type VectorFunction } from './call.js'
-import { isValidLabelName } from './label-names.js'
 
 export const labelReplace: VectorFunction = async function* (evaluator, node, grid, trace) {
   const { context } = evaluator

@@ -7,6 +7,7 @@
  */
 import { type Histogram, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { VectorMatching } from '../ast.js'
+import { formatLabels } from '../engine/go-format.js'
 import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
 import { PromqlError } from '../errors.js'
@@ -236,9 +237,9 @@ class Matcher {
 
   #manyToMany(key: number, row: number, other: number): PromqlError {
     const { labels } = this.#context
-    const group = labels.labels(key).toString()
+    const group = formatLabels(labels.labels(key))
     const side = this.#swapped ? 'left' : 'right'
-    const series = [row, other].map((each) => labels.labels(this.#one.labelSets[each]).toString())
+    const series = [row, other].map((each) => formatLabels(labels.labels(this.#one.labelSets[each])))
     return new PromqlError(
       'execution',
       `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: ` +

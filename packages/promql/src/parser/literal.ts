@@ -79,3 +79,8 @@ export function unquote(token: string): string {
   }
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes))
 }
+
+/** Any text of valid UTF-8 but the empty one. What was not UTF-8 in the query reads as the replacement character. */
+export function isValidLabelName(name: string): boolean {
+  return name !== '' && !/[\ufffd\p{Surrogate}]/u.test(name)
+}

@@ -4,7 +4,7 @@ import { type Matcher, type MatchOperator, METRIC_NAME } from '@varve/tsdb-core/
 import { compileMatcher } from '@varve/tsdb-core/query'
 import type { VectorSelector } from '../ast.js'
 import { quote } from './go-text.js'
-import { unquote } from './literal.js'
+import { isValidLabelName, unquote } from './literal.js'
 import { isLabelName, isMetricName, type Token } from './token.js'
 import type { ErrorContext, TokenStream } from './token-stream.js'
 
@@ -75,6 +75,10 @@ function parseLabel(tokens: TokenStream): string {
   if (token.type !== 'STRING' && !isLabelName(token.type)) tokens.fail(grouping('label'))
   tokens.take()
   const name = token.type === 'STRING' ? unquote(token.text) : token.text
-  if (name === '') tokens.refuse(tokens.positionOf(token), `invalid label name for grouping: ${quote(name)}`)
+  if (!isValidLabelName(name)) {
+    // Bytes that are no UTF-8 survive in the token alone.
+    const shown = name === '' ? quote(name) : token.text
+    tokens.refuse(tokens.positionOf(token), `invalid label name for grouping: ${shown}`)
+  }
   return name
 }
