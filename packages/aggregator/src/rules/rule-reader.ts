@@ -87,7 +87,8 @@ class Reader {
       const meant = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]
       for (const inner of meant) this.issue({ ...inner, path: [...issue.path, ...inner.path] })
     } else {
-      this.problem(issue.path, issue.message)
+      const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+      this.problem(issue.path, isMissing ? 'is missing' : issue.message)
     }
   }
 

@@ -1,13 +1,13 @@
 /** The selector of a rule: a PromQL vector selector without time shifts. */
-import { PromqlError, parseSelector } from '@varve/promql'
+import { parseSelector } from '@varve/promql'
 import type { Matcher } from '@varve/tsdb-core/model'
 import { compileMatcher } from '@varve/tsdb-core/query'
-import { AggregatorError } from '../errors.js'
+import { AggregatorError, messageOf } from '../errors.js'
 
 /**
  * The selector's matchers.
  *
- * @throws {AggregatorError} `INVALID_RULE` with what is wrong and where in the selector it stands.
+ * @throws {AggregatorError} `INVALID_RULE` with what is wrong and where in the selector it stands, in Prometheus' words.
  */
 export function parseSelectorText(text: string): readonly Matcher[] {
   try {
@@ -15,8 +15,6 @@ export function parseSelectorText(text: string): readonly Matcher[] {
     for (const matcher of matchers) compileMatcher(matcher)
     return matchers
   } catch (cause) {
-    const place =
-      cause instanceof PromqlError && cause.position ? `, at byte ${cause.position.start} of the selector` : ''
-    throw new AggregatorError('INVALID_RULE', `${(cause as Error).message}${place}`, { cause })
+    throw new AggregatorError('INVALID_RULE', messageOf(cause), { cause })
   }
 }
