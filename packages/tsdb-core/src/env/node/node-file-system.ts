@@ -4,12 +4,15 @@
 import { watch as watchNames } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import type { File, FileLock, FileStat, FileSystem, OpenMode } from '../file-system.js'
+import type { File, FileError, FileLock, FileStat, FileSystem, OpenMode } from '../file-system.js'
 import { during, fileErrorOf } from './node-file-error.js'
 import { lockFile } from './node-file-lock.js'
 
 const FLAGS: Record<OpenMode, string> = { read: 'r', create: 'wx+', append: 'a+' }
 const POLL_INTERVAL_MS = 2_000
+const NOT_OURS = new Set(['EACCES', 'EPERM'])
+/** Some network file systems know no such call; their names are durable when the call that made them returns. */
+const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'])
 
 export function nodeFileSystem(): FileSystem {
   return {
@@ -31,7 +34,10 @@ export function nodeFileSystem(): FileSystem {
       // Each folder that was made stands durably in the one above it, and the last one in any case.
       const highest = dirname(first ?? path)
       for (let above = dirname(path); ; above = dirname(above)) {
-        await syncDirectory(above)
+        await syncDirectory(above).catch((error) => {
+          // A folder above ours that may not even be read belongs to somebody else, who made it long ago.
+          if (above !== highest || !NOT_OURS.has(codeOf(error))) throw error
+        })
         if (above.length <= highest.length) break
       }
     },
@@ -61,12 +67,20 @@ async function stat(path: string): Promise<FileStat | null> {
 }
 
 async function syncDirectory(path: string): Promise<void> {
+  // Windows opens no folders, and keeps names in its journal.
+  if (process.platform === 'win32') return
   const handle = await during('open directory', path, fs.open(path, 'r'))
   try {
     await during('sync directory', path, handle.sync())
+  } catch (error) {
+    if (!NO_DIRECTORY_SYNC.has(codeOf(error))) throw error
   } finally {
     await handle.close()
   }
+}
+
+function codeOf(error: unknown): string {
+  return ((error as FileError).cause as NodeJS.ErrnoException | undefined)?.code ?? ''
 }
 
 class NodeFile implements File {
