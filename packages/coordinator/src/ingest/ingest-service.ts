@@ -167,6 +167,7 @@ export class IngestService {
         exemplars,
         metadata,
         limits,
+        pause: () => clock.yield(),
         ...(door === undefined ? {} : { door }),
         ...(replicas === undefined ? {} : { replicas }),
       }),

@@ -31,7 +31,7 @@ export interface WriteLimits {
 export const WRITE_LIMITS: WriteLimits = {
   seriesCountMax: 50_000,
   sampleCountMax: 200_000,
-  extraCountMax: 100_000,
+  extraCountMax: 50_000,
   symbolCountMax: 500_000,
   decodedSizeBytesMax: 32 * 1024 * 1024,
   labelSizeBytesMax: 16 * 1024,

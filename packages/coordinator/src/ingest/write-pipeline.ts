@@ -1,15 +1,16 @@
 /**
  * From a write request to stored samples.
  *
- *     scan       body → columns, series found by their label bytes                       synchronous, one pass
- *     stage      unknown series parsed and checked; histograms, exemplars, metadata       synchronous, uses the scratch
- *     resolve    unknown series → references, which the cache then knows                  one call, only if there are any
- *     append     columns → storage; what it refuses is reported, the rest is stored       one call
+ *     scan       body → columns, series found by their label bytes                  synchronous, one pass
+ *     stage      unknown series parsed and checked; histograms, exemplars, metadata  in parts of 2,000
+ *     resolve    unknown series → references, which the cache then knows             one call a part
+ *     append     columns → storage; what it refuses is reported, the rest is stored  in parts of 20,000 rows
  *
- * Good parts of a bad request are stored. A request whose bytes are malformed stores nothing. Repeating a request is
- * harmless: an identical sample is a success.
+ * An ordinary request is one part of each; between parts of a large one the event loop turns. Good parts of a bad request are
+ * stored. A request whose bytes are malformed stores no samples. Repeating a request is harmless: an identical sample is a
+ * success.
  */
-import type { AppendResult } from '@varve/tsdb-core'
+import type { AppendResult, Rejection } from '@varve/tsdb-core'
 import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { HistogramColumn } from '@varve/tsdb-core/query'
 import type { ExemplarStore } from '../exemplars/exemplar-store.js'
@@ -46,6 +47,8 @@ export interface WritePipelineOptions {
   readonly replicas?: ReplicaGate
   /** Default: those of the memory, which none may exceed. */
   readonly limits?: WriteLimits
+  /** Lets the event loop turn between parts of a large request. Default: no pause. */
+  readonly pause?: () => Promise<void>
 }
 
 /** What became of a request. Written counts are of what is stored now, received ones of what came. */
@@ -83,30 +86,39 @@ export class WriteMemory {
 
 const COLUMNS_KEPT_MAX = 8
 
-/** A request between its scan and its append: all that outlives the scratch. */
-interface Staged {
+type ReceivedCounts = Pick<WriteOutcome, 'samplesReceived' | 'histogramsReceived' | 'exemplarsReceived'>
+
+/** A request between its scan and its answer. */
+interface Staged extends ReceivedCounts {
+  /** Rows to be stored; fewer once `compact` has taken out those that are not. */
   count: number
-  samplesReceived: number
-  histogramsReceived: number
-  exemplarsReceived: number
   exemplarsWritten: number
   readonly problems: ProblemList
-  /** Unknown series that are to be stored: their canonical labels, back to back, n + 1 offsets. */
-  canonical: Uint8Array
-  canonicalOffsets: Uint32Array
-  unknownCount: number
-  /** The label bytes of all unknown series that the cache shall know, back to back. */
-  keys: Uint8Array
-  /** Stride 4: key offset, key length, first row, rows. */
-  unknowns: Uint32Array
   histogramRows: number[]
   histograms: Histogram[]
-  firstLabels: Labels | null
   hasStart: boolean
   /** Left out on purpose: for the sender they are written. */
   droppedSamples: number
   droppedHistograms: number
 }
+
+/** Unknown series of one turn that are to be stored, as they outlive the scratch. */
+interface UnknownPart {
+  readonly count: number
+  /** Canonical labels, back to back, n + 1 offsets. */
+  readonly canonical: Uint8Array
+  readonly canonicalOffsets: Uint32Array
+  /** Their label bytes as they came, which the cache shall know, back to back. */
+  readonly keys: Uint8Array
+  /** Stride 4: key offset, key length, first row, rows. */
+  readonly unknowns: Uint32Array
+}
+
+/** So many unknown series, exemplars, histograms … are looked at in one turn of the event loop: some 10 ms. */
+const STAGED_AT_ONCE = 2_000
+/** So many rows go to the store in one turn. A histogram costs as much as ten samples and more. */
+const ROWS_AT_ONCE = 20_000
+const HISTOGRAM_ROWS_AT_ONCE = 2_000
 
 export class WritePipeline {
   readonly #sink: WriteSink
@@ -117,6 +129,7 @@ export class WritePipeline {
   readonly #metadata: MetadataStore
   readonly #labels = new SeriesLabels()
   readonly #limits: WriteLimits
+  readonly #pause: () => Promise<void>
   #door: Door | undefined
   #replicas: ReplicaGate | undefined
 
@@ -130,6 +143,7 @@ export class WritePipeline {
     this.#door = options.door
     this.#replicas = options.replicas
     this.#limits = options.limits ?? options.memory.limits
+    this.#pause = options.pause ?? (() => Promise.resolve())
   }
 
   /** Other rules from now on: what the cache knows was admitted by the old ones, so it is emptied. */
@@ -148,17 +162,15 @@ export class WritePipeline {
   async write(version: WriteVersion, body: Uint8Array): Promise<WriteOutcome> {
     const columns = this.#memory.take()
     try {
-      let staged = this.#scanAndStage(version, body, columns)
-      if (staged.firstLabels !== null && this.#replicas !== undefined) {
-        const accepted = this.#replicas.accepts(staged.firstLabels)
-        if (!(typeof accepted === 'boolean' ? accepted : await accepted)) return deduplicated(staged)
-      }
-      let result = await this.#store(staged, columns)
+      let staged = await this.#stage(version, body, columns)
+      if (staged === null) return deduplicated(received(columns))
+      let result = await this.#append(staged, columns)
       if (result.rejections.some(({ reason }) => reason === 'UNKNOWN_SERIES')) {
         // Series have left the store since the cache learnt them. What was stored meanwhile is an identical repetition.
         this.#forgetUnknown(result, columns)
-        staged = this.#scanAndStage(version, body, columns)
-        result = await this.#store(staged, columns)
+        staged = await this.#stage(version, body, columns)
+        if (staged === null) return deduplicated(received(columns))
+        result = await this.#append(staged, columns)
       }
       return this.#outcome(staged, result, columns)
     } finally {
@@ -166,51 +178,60 @@ export class WritePipeline {
     }
   }
 
-  #scanAndStage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Staged {
-    const limits = this.#limits
+  /** Scans the request and finds a reference for each row; null when its replica is not the elected one. */
+  async #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged | null> {
     const { scratch } = this.#memory
-    this.#scanner.scan({ version, body, scratch, cache: this.#cache, columns, limits })
-    throwFault(columns, limits)
     const { status } = columns
+    this.#scanner.scan({ version, body, scratch, cache: this.#cache, columns, limits: this.#limits })
+    throwFault(columns, this.#limits)
     this.#cache.lastEntry = status[STATUS.LAST_ENTRY]
+    const accepted = this.#accepts(columns)
+    const unknownCount = status[STATUS.UNKNOWN_COUNT]
+    const extraCount = status[STATUS.EXTRA_COUNT]
+    // The scratch is the next request's as soon as we wait: what takes more than this turn is copied.
+    const waits = typeof accepted !== 'boolean' || unknownCount > STAGED_AT_ONCE || extraCount > STAGED_AT_ONCE
+    const bytes = waits ? scratch.bytes.slice(0, status[STATUS.SCRATCH_END]) : scratch.bytes
+    if (!(typeof accepted === 'boolean' ? accepted : await accepted)) return null
     const staged: Staged = {
+      ...received(columns),
       count: status[STATUS.SAMPLE_COUNT],
-      samplesReceived: status[STATUS.SAMPLE_COUNT],
-      histogramsReceived: 0,
-      exemplarsReceived: 0,
       exemplarsWritten: 0,
       problems: new ProblemList(),
-      canonical: NO_BYTES,
-      canonicalOffsets: NO_OFFSETS,
-      unknownCount: 0,
-      keys: NO_BYTES,
-      unknowns: NO_OFFSETS,
       histogramRows: [],
       histograms: [],
-      firstLabels: null,
       hasStart: status[STATUS.HAS_START] === 1,
       droppedSamples: 0,
       droppedHistograms: 0,
     }
-    if (this.#replicas !== undefined && status[STATUS.SERIES_COUNT] > 0) {
-      const { bytes } = scratch
-      const at = status[STATUS.FIRST_LABELS]
-      if (this.#labels.parse(bytes, at, status[STATUS.FIRST_LABELS_LENGTH], limits) === null) {
-        staged.firstLabels = this.#labels.toLabels()
-      }
+    clearUnknownRows(columns)
+    for (let from = 0; from < extraCount; from += STAGED_AT_ONCE) {
+      if (from > 0) await this.#pause()
+      this.#stageExtras(version, bytes, columns, staged, from, Math.min(extraCount, from + STAGED_AT_ONCE))
     }
-    if (status[STATUS.UNKNOWN_COUNT] > 0) this.#stageUnknown(columns, staged)
-    if (status[STATUS.EXTRA_COUNT] > 0) this.#stageExtras(version, columns, staged)
+    for (let from = 0; from < unknownCount; from += STAGED_AT_ONCE) {
+      if (from > 0) await this.#pause()
+      const part = this.#stageUnknown(bytes, columns, staged, from, Math.min(unknownCount, from + STAGED_AT_ONCE))
+      if (part.count > 0) await this.#resolve(part, staged, columns)
+    }
     return staged
   }
 
-  #stageUnknown(columns: WriteColumns, staged: Staged): void {
+  #accepts(columns: WriteColumns): boolean | Promise<boolean> {
+    const { status } = columns
+    if (this.#replicas === undefined || status[STATUS.SERIES_COUNT] === 0) return true
+    const { bytes } = this.#memory.scratch
+    const length = status[STATUS.FIRST_LABELS_LENGTH]
+    if (this.#labels.parse(bytes, status[STATUS.FIRST_LABELS], length, this.#limits) !== null) return true
+    return this.#replicas.accepts(this.#labels.toLabels())
+  }
+
+  /** Parses and checks the unknown series `[from, to)` of the scan. */
+  #stageUnknown(bytes: Uint8Array, columns: WriteColumns, staged: Staged, from: number, to: number): UnknownPart {
     const limits = this.#limits
-    const { scratch } = this.#memory
-    const { status, unknowns, seriesRefs } = columns
-    const count = status[STATUS.UNKNOWN_COUNT]
+    const { unknowns, seriesRefs } = columns
+    const count = to - from
     let keysSize = 0
-    for (let u = 0; u < count; u++) keysSize += Math.min(unknowns[u * UNKNOWN_STRIDE + 1], limits.labelSizeBytesMax)
+    for (let u = from; u < to; u++) keysSize += Math.min(unknowns[u * UNKNOWN_STRIDE + 1], limits.labelSizeBytesMax)
     const keys = new Uint8Array(keysSize)
     // A canonical form is never longer than the label messages that it was made from, unless the door makes it so.
     let canonical = new Uint8Array(keysSize)
@@ -219,12 +240,12 @@ export class WritePipeline {
     let keysEnd = 0
     let canonicalEnd = 0
     let keptCount = 0
-    for (let u = 0; u < count; u++) {
+    for (let u = from; u < to; u++) {
       const at = unknowns[u * UNKNOWN_STRIDE]
       const length = unknowns[u * UNKNOWN_STRIDE + 1]
       const firstRow = unknowns[u * UNKNOWN_STRIDE + 2]
       const rows = unknowns[u * UNKNOWN_STRIDE + 3]
-      const fault = this.#labels.parse(scratch.bytes, at, length, limits)
+      const fault = this.#labels.parse(bytes, at, length, limits)
       if (fault !== null) {
         staged.problems.add('series', fault, () => this.#labels.describe())
         seriesRefs.fill(REFUSED_REF, firstRow, firstRow + rows)
@@ -236,21 +257,20 @@ export class WritePipeline {
         if (refused)
           staged.problems.add('series', 'missing metric name after relabelling', () => this.#labels.describe())
         if (admitted === null || refused) {
-          if (!refused) this.#cache.insert(scratch.bytes, at, length, DROPPED_REF)
+          if (!refused) this.#cache.insert(bytes, at, length, DROPPED_REF)
           seriesRefs.fill(refused ? REFUSED_REF : DROPPED_REF, firstRow, firstRow + rows)
           continue
         }
-        const bytes = encodeCanonicalLabels(admitted)
-        canonical = withRoom(canonical, canonicalEnd, bytes.length)
-        canonical.set(bytes, canonicalEnd)
-        canonicalEnd += bytes.length
+        const encoded = encodeCanonicalLabels(admitted)
+        canonical = withRoom(canonical, canonicalEnd, encoded.length)
+        canonical.set(encoded, canonicalEnd)
+        canonicalEnd += encoded.length
       } else {
         canonical = withRoom(canonical, canonicalEnd, this.#labels.canonicalSizeBytes)
         canonicalEnd = this.#labels.writeCanonical(canonical, canonicalEnd)
       }
-      seriesRefs.fill(0, firstRow, firstRow + rows)
       canonicalOffsets[keptCount + 1] = canonicalEnd
-      keys.set(scratch.bytes.subarray(at, at + length), keysEnd)
+      keys.set(bytes.subarray(at, at + length), keysEnd)
       kept[keptCount * UNKNOWN_STRIDE] = keysEnd
       kept[keptCount * UNKNOWN_STRIDE + 1] = length
       kept[keptCount * UNKNOWN_STRIDE + 2] = firstRow
@@ -258,31 +278,37 @@ export class WritePipeline {
       keysEnd += length
       keptCount++
     }
-    staged.keys = keys
-    staged.unknowns = kept
-    staged.unknownCount = keptCount
-    staged.canonical = canonical.subarray(0, canonicalEnd)
-    staged.canonicalOffsets = canonicalOffsets.subarray(0, keptCount + 1)
+    return {
+      count: keptCount,
+      canonical: canonical.subarray(0, canonicalEnd),
+      canonicalOffsets: canonicalOffsets.subarray(0, keptCount + 1),
+      keys,
+      unknowns: kept,
+    }
   }
 
-  #stageExtras(version: WriteVersion, columns: WriteColumns, staged: Staged): void {
+  /** Decodes the extras `[from, to)` of the scan. */
+  #stageExtras(
+    version: WriteVersion,
+    bytes: Uint8Array,
+    columns: WriteColumns,
+    staged: Staged,
+    from: number,
+    to: number,
+  ): void {
     const { extras, status } = columns
-    const { bytes } = this.#memory.scratch
     const symbols = new Symbols(bytes, columns, status[STATUS.SYMBOL_COUNT])
-    for (let x = 0; x < status[STATUS.EXTRA_COUNT] * EXTRA_STRIDE; x += EXTRA_STRIDE) {
+    for (let x = from * EXTRA_STRIDE; x < to * EXTRA_STRIDE; x += EXTRA_STRIDE) {
       const at = extras[x + 1]
       const end = at + extras[x + 2]
       if (extras[x] === EXTRA_HISTOGRAM) {
-        staged.histogramsReceived++
-        staged.samplesReceived--
         this.#stageHistogram(bytes, at, end, extras[x + 3], columns, staged)
         continue
       }
       const reader = new ProtobufReader(bytes, at, end)
       if (extras[x] === EXTRA_EXEMPLAR) {
         const exemplar = decodeExemplar(reader, version, symbols)
-        staged.exemplarsReceived++
-        const labels = this.#labelsAt(extras[x + 4], extras[x + 5])
+        const labels = this.#labelsAt(bytes, extras[x + 4], extras[x + 5])
         if (labels === null) continue // Its series was refused or dropped, and that is reported.
         const fault = this.#exemplars.add(labels, exemplar)
         if (fault === null) staged.exemplarsWritten++
@@ -293,7 +319,7 @@ export class WritePipeline {
         this.#metadata.record(family, metadata)
       } else {
         const metadata = decodeMetadataV2(reader, symbols)
-        const name = this.#labelsAt(extras[x + 4], extras[x + 5])?.metricName ?? ''
+        const name = this.#labelsAt(bytes, extras[x + 4], extras[x + 5])?.metricName ?? ''
         if (metadata.type !== 'unknown' || metadata.help !== '' || metadata.unit !== '') {
           this.#metadata.record(familyOf(name, metadata), metadata)
         }
@@ -329,48 +355,63 @@ export class WritePipeline {
   }
 
   /** Labels as the series is stored under them, or null when it is not stored. */
-  #labelsAt(at: number, length: number): Labels | null {
-    const limits = this.#limits
-    const { scratch } = this.#memory
-    if (this.#labels.parse(scratch.bytes, at, length, limits) !== null) return null
+  #labelsAt(bytes: Uint8Array, at: number, length: number): Labels | null {
+    if (this.#labels.parse(bytes, at, length, this.#limits) !== null) return null
     const labels = this.#labels.toLabels()
     return this.#door === undefined ? labels : this.#door.admit(labels)
   }
 
-  async #store(staged: Staged, columns: WriteColumns): Promise<AppendResult> {
-    if (staged.unknownCount > 0) await this.#resolve(staged, columns)
-    compact(staged, columns)
-    if (staged.count === 0) return NOTHING_APPENDED
-    const histograms: HistogramColumn | undefined =
-      staged.histograms.length > 0
-        ? { sampleIndexes: Uint32Array.from(staged.histogramRows), histograms: staged.histograms }
-        : undefined
-    return this.#sink.append({
-      count: staged.count,
-      seriesRefs: columns.seriesRefs,
-      timestampsMs: columns.timestampsMs,
-      values: columns.values,
-      ...(staged.hasStart ? { startTimestampsMs: columns.startTimestampsMs } : {}),
-      ...(histograms !== undefined ? { histograms } : {}),
-    })
-  }
-
-  async #resolve(staged: Staged, columns: WriteColumns): Promise<void> {
-    const { unknowns, unknownCount } = staged
+  async #resolve(part: UnknownPart, staged: Staged, columns: WriteColumns): Promise<void> {
+    const { unknowns, count, keys } = part
     const limited = new Set<number>()
-    const refs = await resolveWithinLimits(this.#sink, staged.canonical, staged.canonicalOffsets, (index, error) => {
+    const refs = await resolveWithinLimits(this.#sink, part.canonical, part.canonicalOffsets, (index, error) => {
       limited.add(index)
       staged.problems.add('series', 'series limit reached', () => error.message)
     })
-    for (let u = 0; u < unknownCount; u++) {
+    for (let u = 0; u < count; u++) {
       const at = u * UNKNOWN_STRIDE
       const ref = limited.has(u) ? REFUSED_REF : refs[u]
       for (let row = unknowns[at + 2]; row < unknowns[at + 2] + unknowns[at + 3]; row++) {
         // A histogram that was refused stays so.
         if (columns.seriesRefs[row] !== REFUSED_REF) columns.seriesRefs[row] = ref
       }
-      if (ref !== REFUSED_REF) this.#cache.insert(staged.keys, unknowns[at], unknowns[at + 1], ref)
+      if (ref !== REFUSED_REF) this.#cache.insert(keys, unknowns[at], unknowns[at + 1], ref)
     }
+  }
+
+  /** Stores all rows that are to be stored, in parts that each take a short turn. */
+  async #append(staged: Staged, columns: WriteColumns): Promise<AppendResult> {
+    compact(staged, columns)
+    const { count, histogramRows, histograms, hasStart } = staged
+    const rowsAtOnce = histograms.length > 0 ? HISTOGRAM_ROWS_AT_ONCE : ROWS_AT_ONCE
+    const rejections: Rejection[] = []
+    let appendedCount = 0
+    let h = 0
+    for (let from = 0; from < count; from += rowsAtOnce) {
+      if (from > 0) await this.#pause()
+      const to = Math.min(count, from + rowsAtOnce)
+      const firstHistogram = h
+      while (h < histogramRows.length && histogramRows[h] < to) h++
+      const histogramColumn: HistogramColumn | undefined =
+        h > firstHistogram
+          ? {
+              sampleIndexes: Uint32Array.from(histogramRows.slice(firstHistogram, h), (row) => row - from),
+              histograms: histograms.slice(firstHistogram, h),
+            }
+          : undefined
+      const result = await this.#sink.append({
+        count: to - from,
+        seriesRefs: columns.seriesRefs.subarray(from, to),
+        timestampsMs: columns.timestampsMs.subarray(from, to),
+        values: columns.values.subarray(from, to),
+        ...(hasStart ? { startTimestampsMs: columns.startTimestampsMs.subarray(from, to) } : {}),
+        ...(histogramColumn === undefined ? {} : { histograms: histogramColumn }),
+      })
+      appendedCount += result.appendedCount
+      for (const { sampleIndex, reason } of result.rejections)
+        rejections.push({ sampleIndex: sampleIndex + from, reason })
+    }
+    return { appendedCount, rejections }
   }
 
   #forgetUnknown(result: AppendResult, columns: WriteColumns): void {
@@ -407,9 +448,27 @@ export class WritePipeline {
   }
 }
 
-const NO_BYTES = new Uint8Array(0)
-const NO_OFFSETS = new Uint32Array(0)
-const NOTHING_APPENDED: AppendResult = { appendedCount: 0, rejections: [] }
+/** What came, by kind. */
+function received({ status, extras }: WriteColumns): ReceivedCounts {
+  let histograms = 0
+  let exemplars = 0
+  for (let x = 0; x < status[STATUS.EXTRA_COUNT] * EXTRA_STRIDE; x += EXTRA_STRIDE) {
+    if (extras[x] === EXTRA_HISTOGRAM) histograms++
+    else if (extras[x] === EXTRA_EXEMPLAR) exemplars++
+  }
+  return {
+    samplesReceived: status[STATUS.SAMPLE_COUNT] - histograms,
+    histogramsReceived: histograms,
+    exemplarsReceived: exemplars,
+  }
+}
+
+/** The scan leaves the references of unknown series as an earlier request left them. */
+function clearUnknownRows({ status, unknowns, seriesRefs }: WriteColumns): void {
+  for (let u = 0; u < status[STATUS.UNKNOWN_COUNT] * UNKNOWN_STRIDE; u += UNKNOWN_STRIDE) {
+    seriesRefs.fill(0, unknowns[u + 2], unknowns[u + 2] + unknowns[u + 3])
+  }
+}
 
 /** Takes out the rows that are not to be stored, in place. */
 function compact(staged: Staged, columns: WriteColumns): void {
@@ -447,14 +506,12 @@ function compact(staged: Staged, columns: WriteColumns): void {
   staged.histograms = keptHistograms
 }
 
-function deduplicated(staged: Staged): WriteOutcome {
+function deduplicated(counts: ReceivedCounts): WriteOutcome {
   return {
-    samplesWritten: staged.samplesReceived,
-    histogramsWritten: staged.histogramsReceived,
-    exemplarsWritten: staged.exemplarsReceived,
-    samplesReceived: staged.samplesReceived,
-    histogramsReceived: staged.histogramsReceived,
-    exemplarsReceived: staged.exemplarsReceived,
+    ...counts,
+    samplesWritten: counts.samplesReceived,
+    histogramsWritten: counts.histogramsReceived,
+    exemplarsWritten: counts.exemplarsReceived,
     deduplicated: true,
     problems: new ProblemList(),
   }
