@@ -85,7 +85,7 @@ export function decodeHistogram(bytes: Uint8Array, at: number, end: number): His
         reader.doubles(positive.counts)
         break
       case 14:
-        hint = HINTS[reader.uint()] ?? 'unknown'
+        hint = HINTS[reader.uint32()] ?? 'unknown'
         break
       case 15:
         timestampMs = reader.int64()
@@ -140,7 +140,7 @@ function decodeSpan(reader: ProtobufReader): Span {
   let length = 0
   while (fields.next()) {
     if (fields.field === 1) offset = fields.sint32()
-    else if (fields.field === 2) length = fields.uint() >>> 0
+    else if (fields.field === 2) length = fields.uint32()
     else fields.skip()
   }
   return { offset, length }

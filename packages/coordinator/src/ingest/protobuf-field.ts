@@ -44,6 +44,13 @@ function varintHigh(bytes: Uint8Array, at: number, size: number): number {
   return size === 10 ? high + (bytes[at + 9] & 1) * 2 ** 31 : high
 }
 
+/** The low 32 bits of the varint's value, exactly, as a uint32 or the zigzag form of a sint32 has them. */
+export function varintUint32(bytes: Uint8Array, at: number, size: number): number {
+  let value = 0
+  for (let i = 0; i < size && i < 5; i++) value |= (bytes[at + i] & 0x7f) << (7 * i)
+  return value >>> 0
+}
+
 /** The varint's value as 64 bits. */
 export function varintBigInt(bytes: Uint8Array, at: number, size: number): bigint {
   let value = 0n

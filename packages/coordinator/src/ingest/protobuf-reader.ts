@@ -4,7 +4,7 @@
  *     while (reader.next()) switch (reader.field) { case 1: value = reader.double(); break; default: reader.skip() }
  */
 import { FAULT, WireError } from '../wire-error.js'
-import { skipField, varintBigInt, varintInt64, varintNumber, varintSize } from './protobuf-field.js'
+import { skipField, varintBigInt, varintInt64, varintNumber, varintSize, varintUint32 } from './protobuf-field.js'
 import { skipFault } from './scan-sample.js'
 
 export class ProtobufReader {
@@ -73,9 +73,14 @@ export class ProtobufReader {
     return this.#varint(varintInt64)
   }
 
-  sint32(): number {
+  uint32(): number {
     this.#expect(0)
-    return unzigzag32(this.#varint(varintNumber))
+    return this.#varint(varintUint32)
+  }
+
+  sint32(): number {
+    const value = this.uint32()
+    return (value >>> 1) ^ -(value & 1)
   }
 
   /** `[at, end)` of a message, text or bytes; the reader then stands behind it. */
@@ -150,15 +155,6 @@ export class ProtobufReader {
   #fault(fault: number): WireError {
     return WireError.of(fault, this.#tagAt)
   }
-}
-
-function unzigzag32(value: number): number {
-  const low = value >>> 0
-  return (low >>> 1) ^ -(low & 1)
-}
-
-function varintUint32(bytes: Uint8Array, at: number, size: number): number {
-  return varintNumber(bytes, at, size) >>> 0
 }
 
 function varintSint64(bytes: Uint8Array, at: number, size: number): number {

@@ -116,6 +116,7 @@ export interface ChunkedReadResponseMessage {
 const prometheus = generated.prometheus as unknown as {
   WriteRequest: MessageCodec<WriteRequestMessage>
   TimeSeries: MessageCodec<TimeSeriesMessage>
+  Histogram: MessageCodec<HistogramMessage>
   ReadRequest: MessageCodec<ReadRequestMessage>
   ReadResponse: MessageCodec<ReadResponseMessage>
   ChunkedReadResponse: MessageCodec<ChunkedReadResponseMessage>
@@ -127,6 +128,7 @@ const writeV2 = (generated.io as unknown as { prometheus: { write: { v2: unknown
 export const {
   WriteRequest: writeRequestCodec,
   TimeSeries: timeSeriesCodec,
+  Histogram: histogramCodec,
   ReadRequest: readRequestCodec,
   ReadResponse: readResponseCodec,
   ChunkedReadResponse: chunkedReadResponseCodec,
