@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { runMemoryBenchmark } from './memory-benchmark.js'
 import { runStorageBenchmark } from './storage-benchmark.js'
 
 const { values } = parseArgs({
@@ -7,12 +8,17 @@ const { values } = parseArgs({
     hosts: { type: 'string' },
     steps: { type: 'string' },
     jitter: { type: 'string' },
+    memory: { type: 'string' },
   },
 })
 const hosts = Number(values.hosts ?? (values.small ? 2 : 20))
 const steps = Number(values.steps ?? (values.small ? 60 : 480))
-console.log(`${hosts} hosts, ${steps} scrapes, jitter on ${values.jitter ?? '5 %'} of hosts`)
-await runStorageBenchmark(
-  { hosts, steps, ...(values.jitter !== undefined && { jitterShare: Number(values.jitter) }) },
-  (line) => console.log(line),
-)
+if (values.memory !== undefined) {
+  await runMemoryBenchmark({ seriesCount: Number(values.memory), steps }, (line) => console.log(line))
+} else {
+  console.log(`${hosts} hosts, ${steps} scrapes, jitter on ${values.jitter ?? '5 %'} of hosts`)
+  await runStorageBenchmark(
+    { hosts, steps, ...(values.jitter !== undefined && { jitterShare: Number(values.jitter) }) },
+    (line) => console.log(line),
+  )
+}

@@ -2,6 +2,7 @@ import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Database } from './database.js'
+import { nodeEnv } from './env/node/index.js'
 import { inspectBlock } from './inspect.js'
 import { writeAbsentAt } from './model/columns.js'
 import type { Histogram } from './model/histogram.js'
@@ -9,7 +10,7 @@ import { Labels } from './model/labels.js'
 import { halvesOf } from './model/sample.js'
 import type { Namespace } from './namespace.js'
 import type { DatabaseOptions } from './options.js'
-import { openTemporaryDatabase, readSamples, type TemporaryDatabase } from './testing/index.js'
+import { FakeClock, openTemporaryDatabase, readSamples, type TemporaryDatabase } from './testing/index.js'
 import { verifyDatabase } from './verify.js'
 
 const HOUR = 3_600_000
@@ -65,6 +66,23 @@ describe('retention', () => {
     await database.maintain()
     expect(await countOf(database)).toBe(1)
     expect(database.stats().namespaces.get('default')?.sealedBlockCount).toBe(0)
+  })
+
+  it('holds in memory too', async () => {
+    const clock = new FakeClock(NOW)
+    const database = await Database.open({
+      env: { ...nodeEnv(), clock },
+      namespaces: { default: { retentionMs: 4 * HOUR } },
+      maintenanceIntervalMs: 1000,
+    })
+    await database.append([{ labels: up('a'), timestampMs: NOW - 1, value: 1 }])
+    clock.advance(10 * HOUR)
+    await database.append([{ labels: up('b'), timestampMs: clock.wallMs(), value: 1 }])
+    expect(await countOf(database)).toBe(2)
+    clock.advance(1000)
+    await clock.yield()
+    expect(await countOf(database)).toBe(1)
+    await database.close()
   })
 
   it('keeps the newest blocks within a size', async () => {

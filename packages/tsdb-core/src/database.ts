@@ -17,7 +17,7 @@ import { StorageError } from './errors.js'
 import type { LateSamples } from './late-samples.js'
 import { LocalNamespace, type NamespaceHost } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
-import { Maintenance } from './maintenance.js'
+import { expireInMemory, Maintenance } from './maintenance.js'
 import { readManifest, writeManifest } from './manifest.js'
 import { MemoryBudget } from './memory-budget.js'
 import type { LabelledSample, Namespace, NamespaceStats, Watermark } from './namespace.js'
@@ -224,7 +224,8 @@ export class Database implements Queryable {
   async maintain(): Promise<void> {
     this.#checkOpen()
     await this.#disk?.check()
-    await this.#maintenance?.round()
+    if (this.#maintenance !== undefined) await this.#maintenance.round()
+    else expireInMemory(this.#namespaces.values(), this.#env.clock)
   }
 
   /**
@@ -411,7 +412,7 @@ export class Database implements Queryable {
 
   #schedule(): void {
     const intervalMs = this.#options.maintenanceIntervalMs ?? MAINTENANCE_INTERVAL_MS
-    if (intervalMs === 0 || this.#maintenance === undefined || this.#isClosed) return
+    if (intervalMs === 0 || this.#isClosed) return
     this.#timer = this.#env.clock.setTimer(intervalMs, () => {
       this.#round = this.maintain()
         .catch((error: Error) => {

@@ -38,6 +38,19 @@ export interface MaintenanceParts {
   readonly countMemory: () => void
 }
 
+/** What a database without a folder does instead: it forgets blocks that have expired, and series that have none left. */
+export function expireInMemory(namespaces: Iterable<LocalNamespace>, clock: Clock): void {
+  for (const namespace of namespaces) {
+    const { lastMs } = namespace.stats()
+    if (lastMs === undefined) continue
+    // As on disk: without newer samples the clock alone deletes nothing.
+    const cutoffMs = Math.min(clock.wallMs(), lastMs) - namespace.options.retentionMs
+    for (const shard of namespace.shards) {
+      if (shard.head.freeze((block) => block.endMs <= cutoffMs).length > 0) evictIdle(namespace, shard)
+    }
+  }
+}
+
 export class Maintenance {
   readonly #parts: MaintenanceParts
   #queue: Promise<unknown> = Promise.resolve()
@@ -134,26 +147,9 @@ export class Maintenance {
         sealing.splice(sealing.indexOf(block), 1)
       })
     }
-    this.#evictIdle()
+    for (const namespace of this.#parts.namespaces()) for (const shard of namespace.shards) evictIdle(namespace, shard)
     await this.#truncate(segment)
     this.#parts.countMemory()
-  }
-
-  #evictIdle(): void {
-    for (const namespace of this.#parts.namespaces()) {
-      for (const shard of namespace.shards) {
-        const { head } = shard
-        const held = [...head.blocks.values(), ...shard.sealing]
-        // Series without samples in any open block; those made since the last round may be about to get their first.
-        const evicted = head.evictIdle(held, shard.evictBefore)
-        shard.evictBefore = head.series.nextRef
-        if (evicted.length > 0)
-          namespace.tellEvicted(
-            shard.number,
-            evicted.map((ref) => ref * head.stride),
-          )
-      }
-    }
   }
 
   async #truncate(segment: number): Promise<void> {
@@ -206,4 +202,16 @@ function crowdedOut(shard: LocalShard): Set<OpenBlock> {
   if (blocks.length <= OPEN_BLOCKS_MAX) return new Set()
   blocks.sort((a, b) => a.lastAppendMs - b.lastAppendMs)
   return new Set(blocks.slice(0, blocks.length - OPEN_BLOCKS_MAX))
+}
+
+/** Series without samples in any open block go; those made since the last round may be about to get their first. */
+function evictIdle(namespace: LocalNamespace, shard: LocalShard): void {
+  const { head } = shard
+  const evicted = head.evictIdle([...head.blocks.values(), ...shard.sealing], shard.evictBefore)
+  shard.evictBefore = head.series.nextRef
+  if (evicted.length === 0) return
+  namespace.tellEvicted(
+    shard.number,
+    evicted.map((ref) => ref * head.stride),
+  )
 }
