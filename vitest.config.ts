@@ -13,6 +13,7 @@ export default defineConfig({
       'end-to-end/src/**/*.test.ts',
       'tools/**/*.test.ts',
     ],
+    setupFiles: ['tools/vitest-setup.ts'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -348,7 +348,9 @@ function writeCustomBounds(out: BitWriter, bounds: Float64Array): void {
   writeVarbitUint(out, bounds.length)
   for (const bound of bounds) {
     const thousandfold = bound * 1000
-    if (thousandfold >= 0 && thousandfold <= CUSTOM_BOUND_MAX && Number.isInteger(thousandfold)) {
+    // Prometheus takes the short form also where it does not give the bound back exactly: -0, and one ulp from a decimal.
+    const exact = Object.is((thousandfold + 0) / 1000, bound)
+    if (exact && thousandfold >= 0 && thousandfold <= CUSTOM_BOUND_MAX && Number.isInteger(thousandfold)) {
       writeVarbitUint(out, thousandfold + 1)
     } else {
       out.write(0, 1)
