@@ -1,5 +1,5 @@
 /** The HTTP client on undici: kept connections, no redirects, bounded answers. */
-import { Agent, request as undiciRequest } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import {
   type ClientRequest,
   type ClientResponse,
@@ -16,16 +16,13 @@ export interface NodeHttpClientOptions {
 }
 
 export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient {
-  const authorities = options.certificateAuthorities
-  const agent = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS, ...(authorities === undefined ? {} : { ca: [...authorities] }) },
-    keepAliveTimeout: 30_000,
-    connections: 64,
-  })
+  let loaded: Promise<Loaded> | undefined
   return {
     async request(request) {
       try {
-        const response = await undiciRequest(request.url, {
+        // Loaded when it is needed: a coordinator that asks nobody starts sooner.
+        const { agent, undici } = await (loaded ??= load(options))
+        const response = await undici.request(request.url, {
           method: request.method,
           dispatcher: agent,
           headers: { ...request.headers },
@@ -39,11 +36,29 @@ export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient 
         throw clientError(request, error)
       }
     },
-    close: () => agent.destroy(),
+    close: async () => {
+      await (await loaded)?.agent.destroy()
+    },
   }
 }
 
-function answer(request: ClientRequest, response: Awaited<ReturnType<typeof undiciRequest>>): ClientResponse {
+interface Loaded {
+  readonly undici: typeof import('undici')
+  readonly agent: Agent
+}
+
+async function load(options: NodeHttpClientOptions): Promise<Loaded> {
+  const undici = await import('undici')
+  const authorities = options.certificateAuthorities
+  const agent = new undici.Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...(authorities === undefined ? {} : { ca: [...authorities] }) },
+    keepAliveTimeout: 30_000,
+    connections: 64,
+  })
+  return { undici, agent }
+}
+
+function answer(request: ClientRequest, response: Dispatcher.ResponseData): ClientResponse {
   const body = guarded(request, response.body)
   const bytes = async (sizeBytesMax: number) => {
     const parts: Uint8Array[] = []
