@@ -29,7 +29,7 @@ const command: fc.Arbitrary<Command> = fc.oneof({ weight: 4, arbitrary: append }
   arbitrary: plain,
 })
 
-it('the engine holds what a plain map holds, whatever is done to it', async () => {
+it('the engine holds what a plain map holds, whatever is done to it', { timeout: 300_000 }, async () => {
   const property = fc.asyncProperty(fc.array(command, { maxLength: 30 }), fc.nat(1_000_000), async (commands, seed) => {
     const simulation = await newSimulation(seed)
     const life = new EngineLife(simulation)

@@ -5,7 +5,7 @@ import { SCENARIOS } from './index.js'
 
 const SEED = Number(process.env.SEED ?? 20260)
 
-describe('a database on one seed', () => {
+describe('a database on one seed', { timeout: 300_000 }, () => {
   it.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))('%s', async (_, scenario) => {
     const figures = await scenario.run({ seed: SEED, scale: 1 })
     for (const [name, value] of Object.entries(figures)) expect(value, name).toBeGreaterThan(0)
@@ -32,7 +32,7 @@ describe('a database on one seed', () => {
 })
 
 /** The same scenario over a store with one promise broken must fail: so it is known to look. */
-describe('the scenarios find a store that', () => {
+describe('the scenarios find a store that', { timeout: 300_000 }, () => {
   const finds = async (mutate: NonNullable<Parameters<typeof crashOnce>[1]['mutate']>) => {
     const length = await lengthOfLife('mutant', SEED, SCRIPT)
     for (let crashIndex = 2; crashIndex < length; crashIndex += 3) {

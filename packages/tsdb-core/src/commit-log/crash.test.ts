@@ -11,7 +11,7 @@ const ALWAYS: LifeOptions = { syncMode: 'always' }
 const STATE_COUNT = Number(process.env.VARVE_CRASH_STATES ?? 4)
 const SEED = Number(process.env.SEED ?? 1)
 
-describe('a commit log over a disk that crashes', () => {
+describe('a commit log over a disk that crashes', { timeout: 300_000 }, () => {
   it('loses no acknowledged record and invents none, at every call of its life', async () => {
     const length = await lengthOfLife(SEED, ALWAYS)
     expect(length).toBeGreaterThan(40)
@@ -116,7 +116,7 @@ describe('a commit log over a disk that crashes', () => {
 })
 
 /** The same lives with one promise broken must fail: what passes these tests is shown to keep that promise. */
-describe('the crash test finds a log that', () => {
+describe('the crash test finds a log that', { timeout: 300_000 }, () => {
   const finds = async (options: LifeOptions, arrange?: 'failSyncs') => {
     const length = await lengthOfLife(SEED, ALWAYS)
     for (let index = 0; index < length; index++) {

@@ -31,7 +31,9 @@ function payloadOf(id: number, size: number): Uint8Array {
   return bytes
 }
 
-it('a damaged log gives back what was written, in order, and names all that it does not give back', async () => {
+it('a damaged log gives back what was written, in order, and names all that it does not give back', {
+  timeout: 300_000,
+}, async () => {
   const property = fc.asyncProperty(life, fc.nat(2 ** 31), async ({ sizes, rotations, damages, isClosed }, seed) => {
     const simulation = new Simulation({ seed })
     await simulation.run(async (env) => {
