@@ -225,7 +225,7 @@ export class Database implements Queryable {
     this.#checkOpen()
     await this.#disk?.check()
     if (this.#maintenance !== undefined) await this.#maintenance.round()
-    else expireInMemory(this.#namespaces.values(), this.#env.clock)
+    else await expireInMemory(this.#namespaces.values(), this.#env.clock)
   }
 
   /**

@@ -13,6 +13,7 @@ import type { LocalNamespace } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
 import type { MemoryBudget } from './memory-budget.js'
 import { OpenBlockSource } from './read/open-block-source.js'
+import { pauser } from './read/select-series.js'
 
 /** A block takes late samples for so long after its end, and is not sealed while samples still come. */
 const SEAL_GRACE_MS = 15 * 60_000
@@ -39,14 +40,14 @@ export interface MaintenanceParts {
 }
 
 /** What a database without a folder does instead: it forgets blocks that have expired, and series that have none left. */
-export function expireInMemory(namespaces: Iterable<LocalNamespace>, clock: Clock): void {
+export async function expireInMemory(namespaces: Iterable<LocalNamespace>, clock: Clock): Promise<void> {
   for (const namespace of namespaces) {
     const { lastMs } = namespace.stats()
     if (lastMs === undefined) continue
     // As on disk: without newer samples the clock alone deletes nothing.
     const cutoffMs = Math.min(clock.wallMs(), lastMs) - namespace.options.retentionMs
     for (const shard of namespace.shards) {
-      if (shard.head.freeze((block) => block.endMs <= cutoffMs).length > 0) evictIdle(namespace, shard)
+      if (shard.head.freeze((block) => block.endMs <= cutoffMs).length > 0) await evictIdle(namespace, shard, clock)
     }
   }
 }
@@ -147,7 +148,9 @@ export class Maintenance {
         sealing.splice(sealing.indexOf(block), 1)
       })
     }
-    for (const namespace of this.#parts.namespaces()) for (const shard of namespace.shards) evictIdle(namespace, shard)
+    for (const namespace of this.#parts.namespaces()) {
+      for (const shard of namespace.shards) await evictIdle(namespace, shard, this.#parts.clock)
+    }
     await this.#truncate(segment)
     this.#parts.countMemory()
   }
@@ -205,9 +208,10 @@ function crowdedOut(shard: LocalShard): Set<OpenBlock> {
 }
 
 /** Series without samples in any open block go; those made since the last round may be about to get their first. */
-function evictIdle(namespace: LocalNamespace, shard: LocalShard): void {
+async function evictIdle(namespace: LocalNamespace, shard: LocalShard, clock: Clock): Promise<void> {
   const { head } = shard
-  const evicted = head.evictIdle([...head.blocks.values(), ...shard.sealing], shard.evictBefore)
+  const held = () => [...head.blocks.values(), ...shard.sealing]
+  const evicted = await head.evictIdle(held, shard.evictBefore, pauser(clock))
   shard.evictBefore = head.series.nextRef
   if (evicted.length === 0) return
   namespace.tellEvicted(

@@ -30,6 +30,7 @@ export interface IndexParts {
 }
 
 const SERIES_PER_PAUSE = 4096
+const FOUND_MAX = 1024
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class BlockIndex implements LabelIndex {
@@ -197,6 +198,8 @@ class BlockLabel implements LabelValues {
   #valueSymbols: Uint32Array | undefined
   #listOffsets: Uint32Array = new Uint32Array(0)
   readonly #lists = new Map<number, Uint32Array>()
+  /** Places of the values asked for before. */
+  readonly #found = new Map<string, number>()
 
   constructor(
     symbol: number,
@@ -219,6 +222,14 @@ class BlockLabel implements LabelValues {
   }
 
   find(text: string): number {
+    const known = this.#found.get(text)
+    if (known !== undefined) return known
+    const place = this.#search(text)
+    if (this.#found.size < FOUND_MAX) this.#found.set(text, place)
+    return place
+  }
+
+  #search(text: string): number {
     const values = this.#values()
     let low = 0
     let high = values.length - 1

@@ -20,6 +20,10 @@ export interface HeadOptions {
   readonly aggregated: boolean
 }
 
+const REFS_PER_PAUSE = 2048
+/** The index may name this many times the live series before it is made anew. */
+const REINDEX_RATIO = 1.25
+
 /** What is allowed at this moment. */
 export interface AppendLimits {
   /** Samples before this are too old, samples after `lastMs` too far ahead. */
@@ -141,15 +145,29 @@ export class Head {
     return frozen
   }
 
-  /** Removes series without samples in `blocks` and returns their references. */
-  evictIdle(blocks: Iterable<OpenBlock>, exceptAfter: number): Uint32Array {
+  /**
+   * Removes series before `before` that have no samples in any block of `held`, and returns their references.
+   *
+   * They stay in the index until so many have gone that a new one is worth its while: without samples nobody sees them.
+   */
+  async evictIdle(
+    held: () => readonly OpenBlock[],
+    before: number,
+    pause: () => Promise<void> | undefined,
+  ): Promise<Uint32Array> {
     const evicted: number[] = []
-    const held = [...blocks]
-    for (let ref = 1; ref < Math.min(exceptAfter, this.series.nextRef); ref++) {
-      if (this.series.isLive(ref) && !held.some((block) => this.#hasSlot(block, ref))) evicted.push(ref)
+    let blocks = held()
+    for (let ref = 1; ref < before; ref++) {
+      if (ref % REFS_PER_PAUSE === 0) {
+        await pause()
+        // Blocks may have been opened meanwhile.
+        blocks = held()
+      }
+      if (!this.series.isLive(ref) || blocks.some((block) => this.#hasSlot(block, ref))) continue
+      this.series.remove(ref)
+      evicted.push(ref)
     }
-    for (const ref of evicted) this.series.remove(ref)
-    if (evicted.length > 0) this.#reindex()
+    if (this.index.all().length > this.series.liveCount * REINDEX_RATIO + REFS_PER_PAUSE) await this.#reindex(pause)
     return Uint32Array.from(evicted)
   }
 
@@ -159,9 +177,13 @@ export class Head {
   }
 
   /** A new index without the removed series; queries that run keep the old one. */
-  #reindex(): void {
+  async #reindex(pause: () => Promise<void> | undefined): Promise<void> {
     const index = new HeadIndex(this.series)
-    for (let ref = 1; ref < this.series.nextRef; ref++) if (this.series.isLive(ref)) index.add(ref)
+    // Series that are made meanwhile have larger references, and are reached in the turn in which the new index takes over.
+    for (let ref = 1; ref < this.series.nextRef; ref++) {
+      if (ref % REFS_PER_PAUSE === 0) await pause()
+      if (this.series.isLive(ref)) index.add(ref)
+    }
     this.index = index
   }
 
