@@ -19,7 +19,7 @@ import { labelRoutes } from './api/label-routes.js'
 import { metadataRoutes } from './api/metadata-routes.js'
 import { QueryGate } from './api/query-gate.js'
 import { type QueryEvent, queryRoutes } from './api/query-routes.js'
-import { rollupRulesRoute } from './api/rollup-rules-route.js'
+import { rollupRulesRoutes } from './api/rollup-rules-route.js'
 import { statusRoutes } from './api/status-routes.js'
 import { type AccessControl, accessControl } from './auth/access-control.js'
 import type { PasswordChecker } from './auth/credentials.js'
@@ -343,7 +343,7 @@ export class Coordinator {
         lastReload: () => this.#lastReload,
         retention: () => formatDuration(this.#config.storage.retention),
       }),
-      rollupRulesRoute(() => aggregator.status()),
+      ...rollupRulesRoutes({ aggregator, adminEnabled: this.#config.server.enable_admin }),
       ...adminRoutes({
         enabled: this.#config.server.enable_admin,
         database: () => database,

@@ -1,5 +1,5 @@
 /** The command line against a running coordinator. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeProgram } from '../env/node/program.js'
@@ -131,19 +131,39 @@ describe('export', () => {
   })
 })
 
+const M3_RULES = `downsample:
+  rules:
+    mappingRules:
+      - name: nginx
+        filter: "app:nginx*"
+        aggregations: ["Last"]
+        storagePolicies: [{ resolution: 1m, retention: 48h }]
+`
+
 describe('rules', () => {
   test('put, list, get, explain, validate and delete in a folder', async () => {
     const store = ['--rules', `${server.directory}/rules`]
     const bad = await varve(['rules', 'put', 'mapping/all', '-', ...store], '{"match": "{"}')
     expect(bad.code).toBe(1)
+    const m3 = `${server.directory}/m3.yaml`
+    writeFileSync(m3, M3_RULES)
+    const shown = await varve(['rules', 'import-m3', m3])
+    expect(shown.out).toMatch(/^mapping:\n {2}/)
+    const moved = await varve(['rules', 'import-m3', m3, '--rules', `${server.directory}/m3-rules`])
+    expect(moved.out).toContain('1 rules are in file')
     expect(bad.err).toMatch(/mapping\/all: line 1, column \d+: /)
     const document = '{"match": "{job=\\"api\\"}", "policies": ["1m:90d"]}'
     expect((await varve(['rules', 'put', 'mapping/all', '-', ...store], document)).code).toBe(0)
     expect((await varve(['rules', 'list', ...store])).out).toMatch(/mapping +all +good/)
     expect((await varve(['rules', 'get', 'mapping/all', ...store])).out.trim()).toBe(document)
+    const dry = await varve(['rules', 'dry-run', 'mapping/all', '-', '--since', '1h'], document)
+    expect([dry.code, dry.out.split('\n')[0]]).toEqual([0, '0 series match, 0 samples were read'])
+    expect(dry.out).toContain('1m:90d')
+    const refused = await varve(['rules', 'backfill', 'mapping/all', '--from', '1700000000'])
+    expect([refused.code, refused.err]).toEqual([1, 'varve rules: admin APIs disabled; start with --enable-admin\n'])
     const explained = await varve(['rules', 'explain', 'up{job="api"}', ...store])
     expect(explained.out).toContain('meets 1 of 1 rules')
-    expect(explained.out).toContain('every 1m, kept 90d')
+    expect(explained.out).toContain('1m_90d: up{job="api"} = ')
     expect((await varve(['rules', 'explain', 'up{job="x"}', ...store])).out).toContain('meets 0 of 1 rules')
     expect((await varve(['rules', 'validate', ...store])).out).toBe('1 rule, 0 problems\n')
     expect((await varve(['rules', 'delete', 'mapping/all', ...store])).code).toBe(0)

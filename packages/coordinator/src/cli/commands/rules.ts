@@ -12,10 +12,12 @@ import {
 import { EtcdError } from '@varve/tsdb-core/env'
 import { CoordinatorError } from '../../errors.js'
 import { connectEtcd, etcdRuleStore } from '../../rules/etcd-rules.js'
+import { SERVER_FLAGS } from '../api-client.js'
 import type { Arguments, Command, Flag } from '../command.js'
 import { EXIT, type Program } from '../program.js'
 import { tableText } from '../table.js'
 import { explainSeries } from './rules-explain.js'
+import { backfill, dryRun, importM3 } from './rules-history.js'
 
 const STORE_FLAGS: readonly Flag[] = [
   { name: 'etcd', type: 'string', value: 'URL[,URL]', help: 'rules in this etcd (default http://127.0.0.1:2379)' },
@@ -33,11 +35,21 @@ export const rulesCommand: Command = {
     'delete KIND/NAME',
     'validate [FILE|DIR …]',
     'explain \'http_requests_total{code="200"}\'',
+    'dry-run KIND/NAME FILE|- [--since 6h]',
+    'backfill KIND/NAME --from T',
+    'import-m3 FILE.yaml',
   ],
-  flags: STORE_FLAGS,
+  flags: [
+    ...STORE_FLAGS,
+    { name: 'since', type: 'string', value: '1h', help: 'dry-run: over samples of so long (default 1h)' },
+    { name: 'from', type: 'string', value: 'T', help: 'backfill: from here on' },
+    ...SERVER_FLAGS,
+  ],
   more: `KIND is ${RULE_KINDS.join(', ')}. "put" checks the document first and writes nothing when it is not good.
 "validate" checks files, or all that the store holds, and ends with 1 when something is wrong.
-"explain" says which rules a series meets and what would be written.
+"explain" says which rules a series meets and what would be written. "dry-run" asks a running server what a document would make
+of stored samples, "backfill" applies a rule to history there (--enable-admin). "import-m3" translates downsample.rules of M3:
+into the store that --rules or --etcd names, or onto the screen.
 
   echo '{"match": "{__name__!=\\"\\"}", "policies": ["1m:90d"]}' | varve rules put mapping/all - --rules ./rules
   varve rules list --etcd http://127.0.0.1:2379`,
@@ -51,12 +63,17 @@ async function run(given: Arguments, program: Program): Promise<number> {
     const stores = files.map((file) => new FileRuleStore({ files: program.env.files, path: program.resolvePath(file) }))
     return validate(stores, program)
   }
+  if (action === 'dry-run') return dryRun(given, ruleIdOf(given), await documentText(given, program), program)
+  if (action === 'backfill') return backfill(given, ruleIdOf(given), program)
+  const hasStore = given.text('rules') !== undefined || given.text('etcd') !== undefined
+  if (action === 'import-m3' && !hasStore) return importM3(given, null, program)
   const opened = await openStore(given, program)
   const { store } = opened
   try {
     if (action === 'list') return await list(store, program)
     if (action === 'validate') return await validate([store], program)
     if (action === 'explain') return await explainSeries(store, given.positional(1, 'the series'), program)
+    if (action === 'import-m3') return await importM3(given, store, program)
     if (action === 'get') return await get(store, ruleIdOf(given), program)
     if (action === 'delete') return await remove(store, ruleIdOf(given), program)
     if (action === 'put') return await put(store, ruleIdOf(given), await documentText(given, program), program)
