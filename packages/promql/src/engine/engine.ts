@@ -178,17 +178,17 @@ async function evaluatePlan(
         const steps = innerGrid(inner, windowShape(inner, grid, context.options.lookbackMs))
         if (steps.count === 0) return { type: 'matrix', series: NO_SERIES }
         const rows = await evaluator.vector(inner.child, steps, trace)
-        return { type: 'matrix', series: finishVector(context, rows, steps, true) }
+        return { type: 'matrix', series: await finishVector(context, rows, steps, true) }
       }
       if (inner.kind !== 'window') throw new PromqlError('execution', `a ${inner.kind} is no range vector`)
       return {
         type: 'matrix',
-        series: windowSeries(context, await rawSamples(evaluator, evaluator.source, inner, grid, trace)),
+        series: await windowSeries(context, await rawSamples(evaluator, evaluator.source, inner, grid, trace)),
       }
     }
     default: {
       const rows = await evaluator.vector(plan, grid, trace)
-      return { type: rangeQuery ? 'matrix' : 'vector', series: finishVector(context, rows, grid, rangeQuery) }
+      return { type: rangeQuery ? 'matrix' : 'vector', series: await finishVector(context, rows, grid, rangeQuery) }
     }
   }
 }

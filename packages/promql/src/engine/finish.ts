@@ -6,21 +6,41 @@ import { RowMerger } from '../operators/row-merger.js'
 import { ABSENT, FLOAT, type VectorBatch } from '../operators/vector-batch.js'
 import type { QueryContext } from './query-context.js'
 import type { ResultSeries } from './result.js'
+import { sortRows } from './sorted-rows.js'
 
 /** `sorted`: by labels, as a matrix is; a vector keeps its order. */
-export function finishVector(context: QueryContext, rows: VectorBatch, grid: Grid, sorted: boolean): ResultSeries {
+export async function finishVector(
+  context: QueryContext,
+  rows: VectorBatch,
+  grid: Grid,
+  sorted: boolean,
+): Promise<ResultSeries> {
   const { labels } = context
   const metadata = new Set([METRIC_NAME, '__type__', '__unit__'].map((name) => labels.textId(name)))
-  const merger = new RowMerger(context, grid.count)
-  const kept = (row: number) =>
-    rows.dropName[row] === 0
-      ? rows.labelSets[row]
-      : labels.filter(rows.labelSets[row], (nameId) => !metadata.has(nameId))
-  for (let row = 0; row < rows.seriesCount; row++) merger.addRow(rows, row, kept(row))
-  const { batch } = merger
-  const order = Uint32Array.from({ length: batch.seriesCount }, (_, row) => row)
-  if (sorted) order.sort((a, b) => labels.compare(batch.labelSets[a], batch.labelSets[b]))
-  return gridSeries(batch, order, grid, (row) => labels.labels(batch.labelSets[row]))
+  const sets = new Uint32Array(rows.seriesCount)
+  const seen = new Set<number>()
+  for (let row = 0; row < rows.seriesCount; row++) {
+    const set = rows.labelSets[row]
+    sets[row] = rows.dropName[row] === 0 ? labels.canonical(set) : labels.filter(set, (nameId) => !metadata.has(nameId))
+    seen.add(sets[row])
+    if ((row & 255) === 255 && context.shouldYield()) await context.yield()
+  }
+  // Nearly always all labels still differ; then the rows stay where they are.
+  const batch = seen.size === sets.length ? rows : await merged(context, rows, sets)
+  const finalSets = batch === rows ? sets : batch.labelSets.slice(0, batch.seriesCount)
+  const order = sorted
+    ? await sortRows(context, finalSets)
+    : Uint32Array.from({ length: batch.seriesCount }, (_, row) => row)
+  return gridSeries(batch, order, grid, (row) => labels.labels(finalSets[row]))
+}
+
+async function merged(context: QueryContext, rows: VectorBatch, sets: Uint32Array): Promise<VectorBatch> {
+  const merger = new RowMerger(context, rows.steps)
+  for (let row = 0; row < rows.seriesCount; row++) {
+    merger.addRow(rows, row, sets[row])
+    if ((row & 63) === 63 && context.shouldYield()) await context.yield()
+  }
+  return merger.batch
 }
 
 export function scalarSeries(values: Float64Array, grid: Grid): ResultSeries {
@@ -70,16 +90,19 @@ function gridSeries(rows: Rows, order: Uint32Array, grid: Grid, labels: (row: nu
 }
 
 /** A range vector: samples with their own times, sorted by labels. */
-export function windowSeries(context: QueryContext, raw: readonly RawSeries[]): ResultSeries {
+export async function windowSeries(context: QueryContext, raw: readonly RawSeries[]): Promise<ResultSeries> {
   const { labels } = context
-  const sorted = [...raw].sort((a, b) => labels.compare(a.labelSet, b.labelSet))
+  const order = await sortRows(
+    context,
+    raw.map(({ labelSet }) => labelSet),
+  )
   return {
-    count: sorted.length,
-    labels: (series) => labels.labels(sorted[series].labelSet),
+    count: raw.length,
+    labels: (series) => labels.labels(raw[order[series]].labelSet),
     forEachSample(series, visit) {
-      const { timesMs, values, histograms } = sorted[series]
+      const { timesMs, values, histograms } = raw[order[series]]
       for (let i = 0; i < timesMs.length; i++) visit(timesMs[i], values[i], histograms?.[i])
     },
-    sampleCount: (series) => sorted[series].timesMs.length,
+    sampleCount: (series) => raw[order[series]].timesMs.length,
   }
 }

@@ -31,7 +31,7 @@ const OTHERWISE_IN_242 = [
   /\[\w+:.*\[\w+:/,
   /(topk|bottomk)/,
   /(predict_linear|quantile_over_time)\(.*@/,
-  /(stddev|stdvar|hour).*quantile_over_time\(scalar/,
+  /(stddev|stdvar|hour).*(quantile_over_time\(scalar|sqrt)/,
   /(changes|resets|count_values).*(predict_linear|deriv|quantile|avg|stddev|stdvar)/,
 ]
 

@@ -80,7 +80,7 @@ class Matcher {
   }
 
   async run(): Promise<void> {
-    for (const group of this.#groups()) {
+    for (const group of await this.#groups()) {
       const { many, one } = group
       if (many.length === 1 && one.length === 1) this.#combinePair(group)
       else if (one.length <= 1 && many.length > 1 && this.#matching.cardinality !== 'one-to-one') {
@@ -92,7 +92,7 @@ class Matcher {
     }
   }
 
-  #groups(): Iterable<MatchGroup> {
+  async #groups(): Promise<Iterable<MatchGroup>> {
     const groups = new Map<number, MatchGroup>()
     const groupOf = (labelSet: number) => {
       const key = this.#keys.keyOf(labelSet)
@@ -100,8 +100,14 @@ class Matcher {
       if (group === undefined) groups.set(key, (group = { key, many: [], one: [] }))
       return group
     }
-    for (let row = 0; row < this.#many.seriesCount; row++) groupOf(this.#many.labelSets[row]).many.push(row)
-    for (let row = 0; row < this.#one.seriesCount; row++) groupOf(this.#one.labelSets[row]).one.push(row)
+    for (let row = 0; row < this.#many.seriesCount; row++) {
+      groupOf(this.#many.labelSets[row]).many.push(row)
+      if ((row & 255) === 255 && this.#context.shouldYield()) await this.#context.yield()
+    }
+    for (let row = 0; row < this.#one.seriesCount; row++) {
+      groupOf(this.#one.labelSets[row]).one.push(row)
+      if ((row & 255) === 255 && this.#context.shouldYield()) await this.#context.yield()
+    }
     return groups.values()
   }
 
