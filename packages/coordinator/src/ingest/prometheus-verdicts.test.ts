@@ -4,17 +4,12 @@
  * Prometheus 2.42 (Debian's) drops series with bad labels silently and answers 204; we refuse them with a 400, as its own
  * remote write 2.0 receiver does. So what is compared is what has been stored, not the status.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeSnappy } from '../snappy/index.js'
+import { hasPrometheus, type PrometheusProcess, startPrometheus } from '../testing/prometheus-process.js'
 import { startCoordinator, type TestCoordinator } from '../testing/start-coordinator.js'
 import { bodyV1, type TestSeries } from '../testing/write-bodies.js'
 
-const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0
 const NOW = Date.now() - 60_000
 
 type Labels = [string, string][]
@@ -97,32 +92,15 @@ const CASES: readonly Case[] = [
 
 describe.skipIf(!hasPrometheus)('verdicts (skipped without prometheus)', () => {
   let ours: TestCoordinator
-  let prometheus: ChildProcess
-  let directory: string
-  let url: string
+  let prometheus: PrometheusProcess
 
   beforeAll(async () => {
     ours = await startCoordinator({ yaml: 'self_scrape: off' })
-    directory = await mkdtemp(join(tmpdir(), 'varve-verdicts-'))
-    await writeFile(join(directory, 'prometheus.yml'), '')
-    const address = `127.0.0.1:${await freePort()}`
-    url = `http://${address}`
-    const flags = [
-      `--config.file=${join(directory, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=${address}`,
-      '--web.enable-remote-write-receiver',
-      '--log.level=error',
-    ]
-    prometheus = spawn('prometheus', flags, { stdio: 'ignore' })
-    await ready(`${url}/-/ready`)
+    prometheus = await startPrometheus('', ['--web.enable-remote-write-receiver'])
   })
   afterAll(async () => {
-    const gone = new Promise((resolve) => prometheus.once('exit', resolve))
-    prometheus.kill('SIGKILL')
-    await gone
-    await ours.stop()
-    await rm(directory, { recursive: true, force: true })
+    await prometheus?.stop()
+    await ours?.stop()
   })
 
   it('are those of Prometheus, or explained', async () => {
@@ -136,7 +114,10 @@ describe.skipIf(!hasPrometheus)('verdicts (skipped without prometheus)', () => {
       )
       const body = Buffer.from(bodyV1([{ labels: all, samples }]))
       if (bytes !== undefined) Buffer.from(bytes[1], 'latin1').copy(body, body.indexOf(bytes[0]))
-      const [theirs, mine] = await Promise.all([verdict(url, body, index, false), verdict(ours.url, body, index, true)])
+      const [theirs, mine] = await Promise.all([
+        verdict(prometheus.url, body, index, false),
+        verdict(ours.url, body, index, true),
+      ])
       if (theirs !== mine && explained === undefined) different.push(`${name}: ${theirs}, ours ${mine}`)
       if (theirs === mine && explained !== undefined) different.push(`${name}: no longer different`)
     }
@@ -160,24 +141,4 @@ async function verdict(url: string, body: Uint8Array, index: number, checksStatu
   }
   const found = answer.data.result.map(({ metric, values }) => JSON.stringify([Object.entries(metric).sort(), values]))
   return found.length === 0 ? 'nothing' : found.join(' ')
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
-}
-
-async function ready(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const response = await fetch(url).catch(() => null)
-    if (response?.ok) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`${url} is not ready after 10 s`)
 }
