@@ -27,11 +27,12 @@ export interface PreparedBenchmark {
   close?(): void | Promise<void>
 }
 
-/** What came of one benchmark: times in ns a unit, over the rounds. */
+/** What came of one benchmark: times in ns a unit, over the rounds; CPU time is that of all threads of the process. */
 export interface BenchmarkResult {
   name: string
   unit: string
   medianNs?: number
+  cpuNs?: number
   leastNs?: number
   facts: Record<string, number | string>
   skipped?: string
@@ -61,7 +62,7 @@ export async function runBenchmarks(
 
 async function runGroup(members: Benchmark[], size: BenchmarkSize, rounds: number): Promise<BenchmarkResult[]> {
   const results: BenchmarkResult[] = []
-  const running: { prepared: PreparedBenchmark; result: BenchmarkResult; times: number[] }[] = []
+  const running: { prepared: PreparedBenchmark; result: BenchmarkResult; times: number[]; cpuTimes: number[] }[] = []
   try {
     for (const { name, unavailable, prepare } of members) {
       if (unavailable !== undefined) {
@@ -71,45 +72,57 @@ async function runGroup(members: Benchmark[], size: BenchmarkSize, rounds: numbe
       const prepared = await prepare(size)
       const result: BenchmarkResult = { name, unit: prepared.unit, facts: prepared.facts ?? {} }
       results.push(result)
-      running.push({ prepared, result, times: [] })
+      running.push({ prepared, result, times: [], cpuTimes: [] })
     }
     for (let round = -1; round < rounds; round++) {
-      for (const { prepared, times } of running) {
+      for (const { prepared, times, cpuTimes } of running) {
         if (prepared.run === undefined) continue
+        const cpuStart = process.cpuUsage()
         const start = process.hrtime.bigint()
         await prepared.run()
+        const elapsed = Number(process.hrtime.bigint() - start)
+        const { user, system } = process.cpuUsage(cpuStart)
         // The first round is for the compiler.
-        if (round >= 0) times.push(Number(process.hrtime.bigint() - start) / prepared.count)
+        if (round < 0) continue
+        times.push(elapsed / prepared.count)
+        cpuTimes.push((1000 * (user + system)) / prepared.count)
       }
     }
   } finally {
     for (const { prepared } of running) await prepared.close?.()
   }
-  for (const { result, times } of running) {
+  for (const { result, times, cpuTimes } of running) {
     if (times.length === 0) continue
     times.sort((a, b) => a - b)
+    cpuTimes.sort((a, b) => a - b)
+    result.cpuNs = cpuTimes[cpuTimes.length >> 1]
     result.medianNs = times[times.length >> 1]
     result.leastNs = times[0]
   }
   return results
 }
 
-/** The results as a Markdown table for each group, with ratios to the group's fastest. */
+/** The results as a Markdown table for each group, with ratios of CPU time to the group's least. */
 export function reportOf(results: BenchmarkResult[]): string {
   const lines: string[] = []
   for (const group of [...new Set(results.map((result) => groupOf(result.name)))]) {
     const members = results.filter((result) => groupOf(result.name) === group)
-    const least = Math.min(...members.map((result) => result.medianNs ?? Number.POSITIVE_INFINITY))
+    const least = Math.min(...members.map((result) => result.cpuNs ?? Number.POSITIVE_INFINITY))
     lines.push(`### ${group}`, '')
     if (Number.isFinite(least)) {
-      lines.push('| implementation | median | least | ratio | |', '| --- | ---: | ---: | ---: | --- |')
-      for (const { name, unit, medianNs, leastNs, facts, skipped } of members) {
+      lines.push(
+        '| implementation | CPU, median | ratio | wall, median | wall, least | |',
+        '| --- | ---: | ---: | ---: | ---: | --- |',
+      )
+      for (const { name, unit, cpuNs, medianNs, leastNs, facts, skipped } of members) {
         const implementation = name.slice(group.length + 1)
         const further = Object.entries(facts).map(([fact, value]) => `${fact} ${formatted(value)}`)
-        if (medianNs === undefined) lines.push(`| ${implementation} | – | – | – | ${skipped ?? further.join(', ')} |`)
+        if (medianNs === undefined)
+          lines.push(`| ${implementation} | – | – | – | – | ${skipped ?? further.join(', ')} |`)
         else {
-          const times = `${formatted(medianNs)} ns/${unit} | ${formatted(leastNs!)}`
-          lines.push(`| ${implementation} | ${times} | ${formatted(medianNs / least)} | ${further.join(', ')} |`)
+          const wall = `${formatted(medianNs)} | ${formatted(leastNs!)}`
+          const cpu = `${formatted(cpuNs!)} ns/${unit} | ${formatted(cpuNs! / least)}`
+          lines.push(`| ${implementation} | ${cpu} | ${wall} | ${further.join(', ')} |`)
         }
       }
     } else {

@@ -47,8 +47,8 @@ function heading(name: string, rounds: number): string {
     `# ${name}`,
     '',
     `${new Date().toISOString().slice(0, 10)}, ${machine}, Node ${process.version}, native kernels ${native.loaded ? 'loaded' : 'absent'}.`,
-    `\`npm run bench -- ${process.argv.slice(2).join(' ')}\`; median and least of ${rounds} rounds, in which the implementations`,
-    'of a table take turns. Trust the ratios: the machine is shared.',
+    `\`npm run bench -- ${process.argv.slice(2).join(' ')}\`; ${rounds} rounds, in which the implementations of a table take`,
+    'turns. Trust the CPU times and their ratios: the machine is shared.',
     '',
   ].join('\n')
 }

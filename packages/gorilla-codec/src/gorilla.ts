@@ -95,11 +95,16 @@ export class GorillaEncoder {
     if (writer.at + SAMPLE_SIZE_MAX > writer.bytes.length) grow(writer)
     // Nearly every sample of a scraped series takes the first way: the delta is known to be exact and not negative.
     const usual = delta === this.deltaMs && this.samples > 0 && this.samples < SAMPLES_PER_CHUNK_MAX
-    if (usual && timestampMs <= INTEGER_EXACT_MAX && Math.floor(timestampMs) === timestampMs) writeBits(writer, 0, 1)
-    else this.pushTimestamp(timestampMs)
+    if (usual && timestampMs <= INTEGER_EXACT_MAX && Math.floor(timestampMs) === timestampMs) {
+      this.previousMs = timestampMs
+      this.samples++
+      appendXorValue(writer, this.xor, 1, low, high)
+      return
+    }
+    this.pushTimestamp(timestampMs)
     this.previousMs = timestampMs
     if (this.samples++ > 0) {
-      appendXorValue(writer, this.xor, low, high)
+      appendXorValue(writer, this.xor, 0, low, high)
       return
     }
     this.xor.low = low

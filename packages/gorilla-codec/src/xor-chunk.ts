@@ -78,7 +78,7 @@ export function encodeXorChunk(
       if (index === from + 1) writeVarint(writer, next)
       else writeDeltaOfDelta(writer, next - delta)
       delta = next
-      appendXorValue(writer, xor, low, high)
+      appendXorValue(writer, xor, 0, low, high)
     }
     previous = timestamp
   }

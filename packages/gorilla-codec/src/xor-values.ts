@@ -27,12 +27,15 @@ export const newXorEncoderState = (): XorState => ({ low: 0, high: 0, leading: N
 /** A decoder that is told to reuse a window before there is one takes all 64 bits, as Prometheus' does. */
 export const newXorDecoderState = (): XorState => ({ low: 0, high: 0, leading: 0, trailing: 0 })
 
-/** Appends the value with these halves and moves `state` on; at most 77 bits. */
-export function appendXorValue(writer: BitWriter, state: XorState, low: number, high: number): void {
+/**
+ * Appends `zeros` zero bits (a delta-of-delta of 0 is one) and then the value with these halves; moves `state` on. At most 77
+ * bits behind the zeros. Most samples need nothing else, so that they are one write or two.
+ */
+export function appendXorValue(writer: BitWriter, state: XorState, zeros: number, low: number, high: number): void {
   const xorLow = low ^ state.low
   const xorHigh = high ^ state.high
   if ((xorLow | xorHigh) === 0) {
-    writeBits(writer, 0, 1)
+    writeBits(writer, 0, zeros + 1)
     return
   }
   state.low = low
@@ -41,14 +44,14 @@ export function appendXorValue(writer: BitWriter, state: XorState, low: number, 
   if (leading > 31) leading = 31
   const trailing = xorLow !== 0 ? 31 - Math.clz32(xorLow & -xorLow) : 63 - Math.clz32(xorHigh & -xorHigh)
   if (leading >= state.leading && trailing >= state.trailing) {
-    writeBits(writer, 2, 2)
+    writeBits(writer, 2, zeros + 2)
     writeWindow(writer, xorLow, xorHigh, state.trailing, 64 - state.leading - state.trailing)
     return
   }
   state.leading = leading
   state.trailing = trailing
   const length = 64 - leading - trailing
-  writeBits(writer, (3 << 11) | (leading << 6) | (length & 63), 13)
+  writeBits(writer, (3 << 11) | (leading << 6) | (length & 63), zeros + 13)
   writeWindow(writer, xorLow, xorHigh, trailing, length)
 }
 
