@@ -50,6 +50,7 @@ describe('the event loop', () => {
     'rate(requests_total[1m]) / rate(requests_total[1m])',
     'requests_total and requests_total',
     'topk(5, rate(requests_total[1m]))',
+    'label_replace(requests_total, "copy", "$1", "instance", "(.*)")',
   ])('is given back often while %s runs', async (query) => {
     const engine = new Engine()
     // The best of a few runs: other processes and the collector take their time out of a turn, the engine does so always.

@@ -34,13 +34,21 @@ export class HistogramGroups {
   readonly #position: PositionRange
   readonly #groupOfSet = new Map<number, HistogramGroup>()
 
-  /** `position` is that of the vector argument. */
-  constructor(context: QueryContext, batch: VectorBatch, position: PositionRange) {
+  private constructor(context: QueryContext, batch: VectorBatch, position: PositionRange) {
     this.#context = context
     this.#batch = batch
     this.#position = position
-    for (let row = 0; row < batch.seriesCount; row++) this.#addRow(row)
-    for (const group of this.groups) group.buckets.sort((a, b) => a.bound - b.bound)
+  }
+
+  /** `position` is that of the vector argument. */
+  static async of(context: QueryContext, batch: VectorBatch, position: PositionRange): Promise<HistogramGroups> {
+    const groups = new HistogramGroups(context, batch, position)
+    for (let row = 0; row < batch.seriesCount; row++) {
+      groups.#addRow(row)
+      if ((row & 63) === 63 && context.shouldYield()) await context.yield()
+    }
+    for (const { buckets } of groups.groups) buckets.sort((a, b) => a.bound - b.bound)
+    return groups
   }
 
   /** The classic buckets of a group at a step, undefined if there are none or a native histogram stands beside them. */

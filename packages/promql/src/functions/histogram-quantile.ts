@@ -52,7 +52,7 @@ async function quantilesOf(
       if (!(quantile >= 0 && quantile <= 1)) annotations.invalidQuantile(quantile, node.arguments[argument].position)
     }
   }
-  const groups = new HistogramGroups(context, input, vector.position)
+  const groups = await HistogramGroups.of(context, input, vector.position)
   const merger = new RowMerger(context, grid.count)
   for (const group of groups.groups) {
     const rowOf = (quantile: number) => {
@@ -90,7 +90,7 @@ export const histogramFraction: VectorFunction = async function* (evaluator, nod
   const upper = await evaluator.scalar(node.arguments[1], grid, trace)
   const vector = node.arguments[2]
   const input = await evaluator.vector(vector, grid, trace)
-  const groups = new HistogramGroups(context, input, vector.position)
+  const groups = await HistogramGroups.of(context, input, vector.position)
   const merger = new RowMerger(context, grid.count)
   for (const group of groups.groups) {
     for (let s = 0; s < grid.count; s++) {

@@ -22,6 +22,7 @@ export const labelReplace: VectorFunction = async function* (evaluator, node, gr
   const replaced = new Map<string, string | undefined>()
   for await (const batch of evaluator.batches(node.arguments[0], grid, trace)) {
     for (let row = 0; row < batch.seriesCount; row++) {
+      if ((row & 63) === 63 && context.shouldYield()) await context.yield()
       const value = context.labels.value(batch.labelSets[row], source)
       // Few distinct values stand in many series.
       if (!replaced.has(value)) replaced.set(value, expand(compiled, template, value))
@@ -51,6 +52,7 @@ export const labelJoin: VectorFunction = async function* (evaluator, node, grid,
   const merger = new RowMerger(context, grid.count)
   for await (const batch of evaluator.batches(node.arguments[0], grid, trace)) {
     for (let row = 0; row < batch.seriesCount; row++) {
+      if ((row & 63) === 63 && context.shouldYield()) await context.yield()
       const set = batch.labelSets[row]
       const joined = sources.map((source) => context.labels.value(set, source)).join(separator)
       if (target === METRIC_NAME) batch.dropName[row] = 0
