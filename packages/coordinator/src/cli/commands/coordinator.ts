@@ -107,7 +107,7 @@ function banner(
   return `varve ${VERSION}
   address    ${url}
   data       ${dataDirectory}, raw samples kept ${config.storage.retention === Infinity ? 'forever' : formatDuration(config.storage.retention)}
-  native     ${native.loaded ? `yes, ${native.source}` : `no, TypeScript does the work: ${native.reason?.split(':')[0]}`}
+  native     ${native.loaded ? `yes, ${native.source}` : `no, TypeScript does the work: ${native.reason?.split(': ')[0]}`}
   rules      ${source}
   own data   ${selfScrape}
 
