@@ -36,7 +36,8 @@ const PAGE_KEYS = 500
 const ANSWER_SIZE_BYTES_MAX = 64 * 1024 * 1024
 
 const CHANNEL_OPTIONS = {
-  'grpc.keepalive_time_ms': 5000,
+  // etcd closes a connection that pings more often than every 5 s, and counts from what reaches it.
+  'grpc.keepalive_time_ms': 6000,
   'grpc.keepalive_timeout_ms': 2000,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.initial_reconnect_backoff_ms': 200,
