@@ -9,7 +9,7 @@ import { type AggregateColumn, halvesOf, type Labels, writeAbsentAt, writeStaleA
 import { AggregatorError } from '../errors.js'
 import { extended } from './columns.js'
 
-const ROWS_PER_APPEND = 16_384
+const ROWS_PER_APPEND = 4096
 const ROWS_MIN = 1024
 const UNRESOLVED = 0
 
