@@ -4,6 +4,7 @@
  * A page holds whole chunks, some 64 KiB of them, so that a column is decoded where it lies. Its columns are verified when it
  * is read; those that do not check are remembered with the reason.
  */
+import { readSealedValuesHeader, type SealedValuesHeader } from '@varve/gorilla-codec'
 import type { MemoryBudget } from '../memory-budget.js'
 import type { BlockIndex } from './block-index.js'
 import type { BlockReader } from './block-reader.js'
@@ -11,6 +12,8 @@ import type { BlockReader } from './block-reader.js'
 const PAGE_SIZE_BYTES = 64 * 1024
 /** Neighbouring pages are read at once up to this. */
 const READ_SIZE_BYTES_MAX = 1024 * 1024
+
+const HEADER: SealedValuesHeader = { encoding: 0, count: 0, min: 0, max: 0, sum: 0 }
 
 export class ColumnPages {
   readonly #reader: BlockReader
@@ -102,6 +105,7 @@ export class ColumnPages {
       this.#columnCount(first, last),
       (place, message) => this.#damages.set(this.#chunkOfColumn(first, last, place), message),
     )
+    this.#checkCounts(all, start, first, last)
     for (const page of pages) {
       const bytes = all.slice(this.startOf(page) - start, this.#endOf(page) - start)
       held.set(page, bytes)
@@ -109,6 +113,25 @@ export class ColumnPages {
       this.#pages.set(page, bytes)
       this.sizeBytes += bytes.length
       this.#memory.addCacheBytes(bytes.length)
+    }
+  }
+
+  /** A column must have as many elements as its time column: a file that lies here would write past the end of a batch. */
+  #checkCounts(bytes: Uint8Array, start: number, first: number, last: number): void {
+    const { chunkEnds, chunkStartSizes, chunkTimeColumns, timeCounts } = this.#index
+    let from = 0
+    for (let chunk = first; chunk < last; chunk++) {
+      const end = chunkEnds[chunk] - start
+      const middle = end - chunkStartSizes[chunk]
+      const wanted = timeCounts[chunkTimeColumns[chunk]]
+      if (!this.#damages.has(chunk)) {
+        const values = readSealedValuesHeader(bytes, from, middle, HEADER).count
+        const starts = middle < end ? readSealedValuesHeader(bytes, middle, end, HEADER).count : wanted
+        if (values !== wanted || starts !== wanted) {
+          this.#damages.set(chunk, `${this.#reader.path}: chunk ${chunk} has ${values} values for ${wanted} timestamps`)
+        }
+      }
+      from = end
     }
   }
 
