@@ -1,3 +1,8 @@
+import { PromqlError } from '../errors.js'
+
+/** Of one subquery; each step costs some 20 bytes a series. */
+const SUBQUERY_STEPS_MAX = 5_000_000
+
 /** The evaluation times of an expression: `startMs`, `startMs + stepMs`, …, `count` of them. */
 export interface Grid {
   readonly startMs: number
@@ -22,11 +27,19 @@ export function firstStepOf(grid: Grid): Grid {
 /**
  * The grid of a subquery whose windows are `(end - range, end]` for ends from `firstEndMs` to `lastEndMs`: multiples of
  * the step in absolute time, so that a subquery gives the same samples wherever the query starts.
+ *
+ * @throws {PromqlError} `execution` for more steps than columns should have: `[1y:1ms]` would fill all memory by itself.
  */
 export function subqueryGrid(firstEndMs: number, lastEndMs: number, rangeMs: number, stepMs: number): Grid {
   const after = firstEndMs - rangeMs
   let startMs = stepMs * Math.trunc(after / stepMs)
   if (startMs <= after) startMs += stepMs
   const count = lastEndMs < startMs ? 0 : Math.floor((lastEndMs - startMs) / stepMs) + 1
+  if (count > SUBQUERY_STEPS_MAX) {
+    throw new PromqlError(
+      'execution',
+      `a subquery has ${count} steps of ${stepMs} ms, at most ${SUBQUERY_STEPS_MAX} are evaluated: take a longer step or a shorter range`,
+    )
+  }
   return { startMs, stepMs, count }
 }
