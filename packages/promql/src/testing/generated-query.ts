@@ -56,6 +56,16 @@ export class QueryGenerator {
       () => `absent(${this.#selector(this.#metric())})`,
       () => `vector(${this.#scalar(depth)})`,
     ]
+    if (!this.#options.classicOnly) {
+      forms.push(
+        () => this.#extendedRangeCall(),
+        () => `${this.#random.pick(['gauge', 'events_total'])} smoothed${this.#shift()}`,
+        () => `vector(${this.#random.pick(['min_of', 'max_of'])}(${this.#scalar(depth)}, ${this.#scalar(depth)}))`,
+        () => this.#filledOperation(depth),
+        () =>
+          `sum_over_time(gauge[${this.#random.pick(['1m + 37s', '2m * 2', '-(1m - 3m)', '5m % 2m', 'max_of(7s, 1m)'])}])`,
+      )
+    }
     if (nativeHistograms) {
       forms.push(
         () => `histogram_quantile(${this.#quantile()}, ${this.#native(depth)})`,
@@ -81,6 +91,26 @@ export class QueryGenerator {
     if (die < 0.25) return `predict_linear(${metric}[${range}], 60)`
     const names = [...OVER_TIME, ...GAUGES, ...(this.#options.classicOnly ? [] : NEW_OVER_TIME)]
     return `${this.#random.pick(names)}(${metric}[${range}]${this.#shift()})`
+  }
+
+  /** With `anchored` or `smoothed`. */
+  #extendedRangeCall(): string {
+    const range = this.#random.pick(RANGES)
+    const smoothed = this.#random.chance(0.5)
+    const [names, metric] = this.#random.pick([
+      [['rate', 'increase'], 'events_total'],
+      [['delta'], 'gauge'],
+      [smoothed ? ['delta'] : ['resets', 'changes'], 'gauge'],
+      ...(this.#options.nativeHistograms ? ([[['rate', 'increase'], 'native']] as const) : []),
+    ] as const)
+    const call = `${this.#random.pick(names)}(${metric}[${range}] ${smoothed ? 'smoothed' : 'anchored'}${this.#shift()})`
+    return metric === 'native' ? `histogram_count(${call})` : call
+  }
+
+  #filledOperation(depth: number): string {
+    const fill = this.#random.pick(['fill (0)', 'fill_left (1)', 'fill_right (-2)', 'fill_left (1) fill_right (2)'])
+    const [left, right] = [this.#factor(depth - 1), this.#factor(depth - 1)]
+    return `sum by (a, b) (${left}) ${this.#operator()} on (a, b) ${fill} max by (a, b) (${right})`
   }
 
   #metric(): string {
@@ -115,6 +145,7 @@ export class QueryGenerator {
       () => `avg(${depth > 1 ? this.#native(depth - 1) : plain()})`,
       () => `${plain()} * 2`,
       () => `(native - native offset 1m)`,
+      () => `${plain()} ${this.#random.pick(['</', '>/'])} ${this.#random.pick(['0', '-1', '1.7', '100'])}`,
     ]
     return this.#random.pick(forms)()
   }
@@ -126,7 +157,10 @@ export class QueryGenerator {
     if (die < 0.1) return `quantile${by} (${this.#quantile()}, ${inner})`
     // Not of computed values: their last digits depend on the order in which series come.
     if (die < 0.15) return `count_values${by} ("v", ${this.#selector('other')})`
-    if (die < 0.3 && !this.#options.orderFree) return `${this.#random.pick(['topk', 'bottomk'])}${by} (2, ${inner})`
+    // Of equal values those of the first series count, so the series come in a fixed order: that of the store.
+    if (die < 0.3 && !this.#options.orderFree) {
+      return `${this.#random.pick(['topk', 'bottomk'])}${by} (2, ${this.rangeCall(1)})`
+    }
     return `${this.#random.pick(AGGREGATIONS)}${by} (${inner})`
   }
 
