@@ -2,7 +2,7 @@
  * The engine beside a real Prometheus (Debian's 2.42) on generated data and queries.
  *
  * Both read the same samples: ours from memory, Prometheus' from blocks that promtool makes. The queries stay within what the
- * two versions share; docs/promql-and-prometheus-2.42.md says what that leaves out, and why.
+ * two versions share; docs/promql-differences.md says what that leaves out, and why.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ const installed = existsSync('/usr/bin/prometheus') && existsSync('/usr/bin/prom
 const START_MS = 1_700_000_000_000 - (1_700_000_000_000 % 3_600_000) + 7
 const STEP_MS = 15_000
 const STEPS = 320
-/** What 2.42 does not have or does otherwise; the reasons are in docs/promql-and-prometheus-2.42.md. */
+/** What 2.42 does not have or does otherwise; the reasons are in docs/promql-differences.md. */
 const OTHERWISE_IN_242 = [
   /mad_over_time|first_over_time|ts_of_|limitk/,
   /\b(rate|increase)\((load|\()/,
