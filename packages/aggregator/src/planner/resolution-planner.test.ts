@@ -140,6 +140,26 @@ describe('queries over several resolutions', () => {
     expect(old.infos.join()).toContain('the range 30m is widened to the resolution 1h')
   })
 
+  it('a range or a lookback below the resolution is widened to it: no panel is empty', async () => {
+    const old = { startMs: start + 2 * HOUR, endMs: start + 12 * HOUR, stepMs: 10 * MINUTE }
+    const steps = 61
+    for (const [query, wanted] of [
+      ['g', 'last_over_time(g[1h])'],
+      ['max_over_time(g[7m])', 'max_over_time(g[1h])'],
+      ['rate(c_total[5m])', 'rate(c_total[1h] anchored)'],
+    ]) {
+      const { rows, infos } = await range(plannerOf(expired), query, old)
+      const raw = await range(whole.database, wanted, old)
+      expect(infos.join()).toMatch(/is widened to the resolution 1h/)
+      for (const [key, samples] of rows) {
+        expect(samples.length, query).toBe(steps)
+        // At each full hour the answer is that of raw samples over the hour.
+        const [, expected] = [...raw.rows].find(([other]) => other.replace(/^g/, '') === key.replace(/^g/, ''))!
+        for (let i = 0; i < steps; i += 6) expect(samples[i][1]).toBeCloseTo(expected[i][1], 9)
+      }
+    }
+  })
+
   it('a short query of raw samples is passed on as it is', async () => {
     const request = { startMs: end - 2 * HOUR, endMs: end - HOUR, stepMs: MINUTE }
     const got = await range(plannerOf(expired), 'rate(c_total[5m])', request)

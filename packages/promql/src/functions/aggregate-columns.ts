@@ -24,9 +24,10 @@ const ADDED: RangeFunction = { floats: sumFloats, window: (window) => added(wind
 const ADDED_PER_SECOND: RangeFunction = {
   floats(series, windows, out) {
     sumFloats(series, windows, out)
-    const seconds = windows.rangeMs / 1000
+    const { rangeMs, rangesMs } = windows
     for (let s = 0; s < windows.grid.count; s++) {
-      if (out.presence[out.offset + s] === FLOAT) out.values[out.offset + s] /= seconds
+      if (out.presence[out.offset + s] !== FLOAT) continue
+      out.values[out.offset + s] /= (rangesMs === undefined ? rangeMs : rangesMs[s]) / 1000
     }
   },
   window(window) {

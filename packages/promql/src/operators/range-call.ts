@@ -25,7 +25,7 @@ import { ABSENT_LABEL } from './label-table.js'
 import { BatchReader, emptyFloatSeries, type MixedSeries } from './sample-range.js'
 import type { SelectOrder, SeriesSource } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
-import { findWindows, type WindowShape, type Windows, windowEnds } from './windows.js'
+import { findWindows, type WindowShape, type Windows, widenedShape, windowEnds } from './windows.js'
 
 const HISTOGRAMS_PER_BATCH = 8192
 const ANCHORED_FUNCTIONS = ['changes', 'delta', 'increase', 'rate', 'resets']
@@ -255,7 +255,8 @@ const NO_TIMES = new Float64Array(0)
 class RangeCallRun implements RangeCallContext {
   readonly name: string
   readonly grid: Grid
-  readonly shape: WindowShape
+  shape: WindowShape
+  readonly #asked: WindowShape
   readonly scalars: readonly Float64Array[]
   readonly out: VectorBatch
   readonly series = emptyFloatSeries()
@@ -277,7 +278,8 @@ class RangeCallRun implements RangeCallContext {
     this.name = node.function.name
     this.grid = grid
     this.scalars = scalars
-    this.shape = windowShape(node.source, grid, evaluator.context.options.lookbackMs)
+    this.#asked = windowShape(node.source, grid, evaluator.context.options.lookbackMs)
+    this.shape = this.#asked
     this.#rows = rowsPerBatch(grid.count)
     this.out = new VectorBatch(grid.count, Math.min(this.#rows, 64))
     this.#function = rangeFunctionOf(this.name)
@@ -314,6 +316,7 @@ class RangeCallRun implements RangeCallContext {
   /** Downsampled samples may need another function than the call's, see `ResolutionSlice`. */
   useColumn(result: SelectResult): void {
     const column = result.slices?.[0]?.column ?? 'value'
+    this.shape = widenedShape(this.#asked, result.slices)
     this.#function = aggregateColumnFunction(this.name, column) ?? rangeFunctionOf(this.name)
   }
 

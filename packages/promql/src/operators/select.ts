@@ -12,7 +12,7 @@ import type { Grid } from './grid.js'
 import { BatchReader } from './sample-range.js'
 import type { SelectOrder, SeriesSource } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
-import { findNewest, type WindowShape, windowEnds } from './windows.js'
+import { findNewest, type WindowShape, widenedShape, windowEnds } from './windows.js'
 
 /** What of the sample is wanted: its value, or a time in seconds for `timestamp` and `start_timestamp`. */
 export type SampleAspect = 'value' | 'timestamp' | 'startTimestamp'
@@ -43,11 +43,12 @@ export async function* selectBatches(
   aspect: SampleAspect = 'value',
 ): AsyncGenerator<VectorBatch> {
   const { context } = evaluator
-  const shape = selectShape(node, grid, context.options.lookbackMs)
-  const order = selectOrder(node, shape, context.options.rangeQuery ? grid.stepMs : 0)
+  const asked = selectShape(node, grid, context.options.lookbackMs)
+  const order = selectOrder(node, asked, context.options.rangeQuery ? grid.stepMs : 0)
   const rows = rowsPerBatch(grid.count)
   const out = new VectorBatch(grid.count, Math.min(rows, 64))
-  for await (const { batch, symbols } of source.read(order, trace)) {
+  for await (const { batch, symbols, result } of source.read(order, trace)) {
+    const shape = widenedShape(asked, result.slices)
     const reader = new BatchReader(batch, node.statsOnly)
     const newestOf = new Map<number, Int32Array>()
     for (let series = 0; series < batch.seriesCount; series++) {

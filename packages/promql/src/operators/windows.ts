@@ -4,6 +4,7 @@
  * Series of one scrape target share their timestamp column, so this is found once for all of them; every range function
  * then works on indexes alone.
  */
+import type { ResolutionSlice } from '@varve/tsdb-core/query'
 import type { Grid } from './grid.js'
 
 export interface Windows {
@@ -11,6 +12,8 @@ export interface Windows {
   /** The window of step s is `(endsMs[s] - rangeMs, endsMs[s]]`. Never falling. */
   readonly endsMs: Float64Array
   readonly rangeMs: number
+  /** The range of each step, where some are wider: see `widenedShape`. */
+  readonly rangesMs?: Float64Array
   /** Its samples are `first[s] .. end[s])` of the column. Neither ever falls. */
   readonly first: Int32Array
   readonly end: Int32Array
@@ -21,6 +24,7 @@ export interface WindowShape {
   readonly grid: Grid
   readonly endsMs: Float64Array
   readonly rangeMs: number
+  readonly rangesMs?: Float64Array
   /** Samples so much before the window's start and after its end are looked at too (anchored, smoothed). */
   readonly beforeMs: number
   readonly afterMs: number
@@ -35,32 +39,47 @@ export function windowEnds(grid: Grid, atMs: number | undefined, offsetMs: numbe
   return ends
 }
 
+/** The same with windows that are at least as long as what one sample stands for, where a coarser resolution serves. */
+export function widenedShape(shape: WindowShape, slices: readonly ResolutionSlice[] | undefined): WindowShape {
+  const { endsMs, rangeMs } = shape
+  const wider = slices?.filter(({ resolutionMs }) => resolutionMs > rangeMs) ?? []
+  if (wider.length === 0) return shape
+  const rangesMs = new Float64Array(endsMs.length).fill(rangeMs)
+  for (const { startMs, endMs, resolutionMs } of wider) {
+    for (let s = 0; s < endsMs.length; s++) {
+      if (endsMs[s] >= startMs && endsMs[s] < endMs && rangesMs[s] < resolutionMs) rangesMs[s] = resolutionMs
+    }
+  }
+  return { ...shape, rangesMs }
+}
+
 /** Finds the windows over `timesMs[from..to)`; indexes count from `from`. */
 export function findWindows(shape: WindowShape, timesMs: Float64Array, from: number, to: number): Windows {
-  const { grid, endsMs, rangeMs, beforeMs, afterMs } = shape
+  const { grid, endsMs, rangeMs, rangesMs, beforeMs, afterMs } = shape
   const first = new Int32Array(grid.count)
   const end = new Int32Array(grid.count)
   let low = from
   let high = from
   for (let s = 0; s < grid.count; s++) {
-    const startMs = endsMs[s] - rangeMs - beforeMs
+    const startMs = endsMs[s] - (rangesMs === undefined ? rangeMs : rangesMs[s]) - beforeMs
     const endMs = endsMs[s] + afterMs
     while (high < to && timesMs[high] <= endMs) high++
     while (low < high && timesMs[low] <= startMs) low++
     first[s] = low - from
     end[s] = high - from
   }
-  return { grid, endsMs, rangeMs, first, end }
+  return { grid, endsMs, rangeMs, ...(rangesMs !== undefined && { rangesMs }), first, end }
 }
 
 /** For each step the newest sample in the lookback, as an index from `from`, or -1. */
 export function findNewest(shape: WindowShape, timesMs: Float64Array, from: number, to: number): Int32Array {
-  const { grid, endsMs, rangeMs } = shape
+  const { grid, endsMs, rangeMs, rangesMs } = shape
   const newest = new Int32Array(grid.count)
   let high = from
   for (let s = 0; s < grid.count; s++) {
     while (high < to && timesMs[high] <= endsMs[s]) high++
-    newest[s] = high > from && timesMs[high - 1] > endsMs[s] - rangeMs ? high - 1 - from : -1
+    const startMs = endsMs[s] - (rangesMs === undefined ? rangeMs : rangesMs[s])
+    newest[s] = high > from && timesMs[high - 1] > startMs ? high - 1 - from : -1
   }
   return newest
 }
