@@ -59,10 +59,10 @@ export class LabelCache {
     this.seed = options.seed >>> 0
     this.#arenaSizeBytesMax = options.arenaSizeBytesMax ?? 256 * 1024 * 1024
     this.#entryCountMax = options.entryCountMax ?? 4 * 1024 * 1024
-    this.arena = new Uint8Array(64 * 1024)
+    this.arena = new Uint8Array(1024 * 1024)
     this.arenaView = viewOf(this.arena)
-    this.entries = new Uint32Array(ENTRY_STRIDE * 512)
-    this.slots = new Int32Array(1024)
+    this.entries = new Uint32Array(ENTRY_STRIDE * 8192)
+    this.slots = new Int32Array(65_536)
   }
 
   /** The entry of exactly these bytes, or -1. */
@@ -134,7 +134,7 @@ export class LabelCache {
       entries.set(this.entries)
       this.entries = entries
     }
-    if ((this.entryCount + 1) * 2 > this.slots.length) this.#rehash(this.slots.length * 2)
+    if ((this.entryCount + 1) * 2 > this.slots.length) this.#rehash(this.slots.length * 4)
   }
 
   #rehash(size: number): void {
