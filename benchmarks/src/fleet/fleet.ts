@@ -81,7 +81,8 @@ export class Fleet {
     const { seed, startMs, stepMs, steps, hosts, jitterShare } = this.options
     const random = new FleetRandom(seedOf(seed, host, 3))
     const offset = random.below(stepMs)
-    const jittered = host % Math.max(1, Math.round(1 / jitterShare)) === Math.min(7, hosts - 1) && jitterShare > 0
+    const every = Math.max(1, Math.round(1 / jitterShare))
+    const jittered = jitterShare > 0 && host % every === Math.min(7, hosts - 1, every - 1)
     const timestamps = new Float64Array(steps)
     for (let step = 0; step < steps; step++) {
       timestamps[step] = startMs + offset + step * stepMs + (jittered ? random.below(20) : 0)

@@ -65,13 +65,6 @@ export class DatabaseLog {
     return sizeBytes
   }
 
-  /** Bytes since the epoch began. */
-  get epochSizeBytes(): number {
-    let sizeBytes = 0
-    for (const segment of this.#log.segments()) if (segment.segment >= this.segment) sizeBytes += segment.sizeBytes
-    return sizeBytes
-  }
-
   /** Resolves once the records are durable. They are encoded before the call returns. */
   append(
     target: LogTarget,

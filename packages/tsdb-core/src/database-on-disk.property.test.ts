@@ -79,7 +79,7 @@ describe('a database on disk', () => {
       fc.asyncProperty(fc.array(command, { maxLength: 14, size: 'max' }), async (commands) => {
         await checkRun(commands, join(folder, `${run++}`))
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   })
 })

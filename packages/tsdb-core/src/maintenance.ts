@@ -79,10 +79,12 @@ export class Maintenance {
       const { clock, memory } = this.#parts
       this.#parts.countMemory()
       const nowMs = clock.monotonicMs()
-      const isShort =
-        memory.headBytes > memory.bytesMax * HEAD_PART_MAX ||
-        this.#parts.log.epochSizeBytes > this.#parts.logSizeBytesMax
-      await this.#seal((block) => this.#isDue(block, nowMs) || isShort)
+      const isShort = memory.headBytes > memory.bytesMax * HEAD_PART_MAX
+      const isLogLarge = this.#parts.log.sizeBytes > this.#parts.logSizeBytesMax
+      const oldest = this.#oldestSegment()
+      // Long blocks of aggregates would otherwise keep the log of many short ones: those that need its oldest part go first.
+      const isInTheWay = (block: OpenBlock) => isShort || (isLogLarge && block.firstSegment === oldest)
+      await this.#seal((block) => this.#isDue(block, nowMs) || isInTheWay(block))
       for (const namespace of this.#parts.namespaces()) {
         const store = this.#parts.storeOf(namespace)
         if (store === undefined) continue
@@ -155,15 +157,21 @@ export class Maintenance {
     this.#parts.countMemory()
   }
 
-  async #truncate(segment: number): Promise<void> {
-    let needed = segment
+  /** First segment of the log that an open block needs. */
+  #oldestSegment(): number {
+    let oldest = Number.POSITIVE_INFINITY
     for (const namespace of this.#parts.namespaces()) {
       for (const shard of namespace.shards) {
         for (const block of [...shard.head.blocks.values(), ...shard.sealing]) {
-          if (block.firstSegment < needed) needed = block.firstSegment
+          if (block.firstSegment < oldest) oldest = block.firstSegment
         }
       }
     }
+    return oldest
+  }
+
+  async #truncate(segment: number): Promise<void> {
+    const needed = Math.min(segment, this.#oldestSegment())
     await this.#parts.saveState()
     const first = await this.#parts.log.removeBefore(needed)
     for (const namespace of this.#parts.namespaces()) this.#parts.storeOf(namespace)?.forgetWindows(first)
