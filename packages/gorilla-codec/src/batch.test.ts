@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import {
   decodeSealedTimestampsBatch,
+  decodeSealedValuesAsync,
   decodeSealedValuesBatch,
   encodeSealedTimestampsBatch,
+  encodeSealedValuesAsync,
   encodeSealedValuesBatch,
 } from './batch.js'
 import { encodeSealedValues, sealedValuesSizeMax } from './sealed-values.js'
@@ -60,4 +62,41 @@ test('refuses ranges that are no pairs, and too few result slots', () => {
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     )
   }
+})
+
+test('off the main thread, columns become the same bytes and come back', async () => {
+  const expected = new Uint8Array(2000)
+  const expectedEnds = new Uint32Array(3)
+  const expectedEnd = encodeSealedValuesBatch(VALUES, RANGES, expected, 10, expectedEnds)
+  const out = new Uint8Array(2000)
+  const ends = new Uint32Array(3)
+  expect(await encodeSealedValuesAsync(VALUES, RANGES, out, 10, ends)).toBe(expectedEnd)
+  expect(ends).toEqual(expectedEnds)
+  expect(out.subarray(10, expectedEnd)).toEqual(expected.subarray(10, expectedEnd))
+
+  const decoded = new Float64Array(11)
+  const counts = new Uint32Array(3)
+  const ranges = Uint32Array.of(10, ends[0], ends[0], ends[1], ends[1], ends[2])
+  expect(await decodeSealedValuesAsync(out, ranges, decoded, 2, counts)).toBe(11)
+  expect([...counts]).toEqual([4, 2, 3])
+  expect(decoded.subarray(2)).toEqual(VALUES)
+})
+
+test('off the main thread, bad bytes and too little room fail as they do on it', async () => {
+  const out = new Uint8Array(2000)
+  const ends = new Uint32Array(3)
+  encodeSealedValuesBatch(VALUES, RANGES, out, 0, ends)
+  const ranges = Uint32Array.of(0, ends[0], ends[0], ends[1], ends[1], ends[2])
+  const counts = new Uint32Array(3)
+  await expect(decodeSealedValuesAsync(out, ranges, new Float64Array(5), 0, counts)).rejects.toMatchObject({
+    code: 'OUTPUT_TOO_SMALL',
+  })
+  out[ends[0]] = 99
+  await expect(decodeSealedValuesAsync(out, ranges, new Float64Array(9), 0, counts)).rejects.toMatchObject({
+    code: 'UNSUPPORTED_ENCODING',
+    bitOffset: ends[0] * 8,
+  })
+  await expect(encodeSealedValuesAsync(VALUES, Uint32Array.of(3, 3), out, 0, ends)).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
 })
