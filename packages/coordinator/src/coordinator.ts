@@ -409,6 +409,8 @@ export class Coordinator {
         timeoutMs: config.timeout,
         selectors: config.match.map((text) => parseSelector(text)),
         samplesPerRequest: config.samples_per_request,
+        namespaces: () =>
+          config.namespaces.filter((name) => database.hasNamespace(name)).map((name) => database.namespace(name)),
         queue: await ForwardQueue.open({
           files: env.files,
           directory: `${dataDirectory}/forward/${config.name}`,
@@ -419,7 +421,6 @@ export class Coordinator {
         logger,
         externalLabels: () => this.#config.external_labels,
       })
-      for (const name of config.namespaces) if (database.hasNamespace(name)) forwarder.follow(database.namespace(name))
       forwarder.start()
       forwarders.push(forwarder)
     }

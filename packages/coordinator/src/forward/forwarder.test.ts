@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -64,8 +64,29 @@ remote_write:
   code = 204
   await expect.poll(() => count(target.url, 'count_over_time(up[10m])'), { timeout: 10_000 }).toBe(20)
   expect(await count(target.url, 'count(up{site="north",job="api"} or up)')).toBe(1)
-  const metrics = await (await fetch(`${front.url}/metrics`)).text()
-  expect(metrics).toMatch(/varve_forward_sent_samples_total\{target="far"\} 20/)
+  // The target has them before we have its answer.
+  await expect
+    .poll(async () => (await fetch(`${front.url}/metrics`)).text(), { timeout: 5_000 })
+    .toMatch(/varve_forward_sent_samples_total\{target="far"\} 20/)
+})
+
+test('rolled-up samples are sent on too, from a namespace that a rule made later', async () => {
+  const target = await start('self_scrape: off')
+  const front = await start(`self_scrape: off
+remote_write: [{ name: far, url: "${target.url}/api/v1/write", namespaces: [1s_1d] }]`)
+  mkdirSync(join(front.directory, 'rules', 'mapping'), { recursive: true })
+  writeFileSync(join(front.directory, 'rules/mapping/all.json'), '{"match": "{job=\\"api\\"}", "policies": ["1s:1d"]}')
+  const nowMs = () => Date.now()
+  await expect
+    .poll(
+      async () => {
+        await writeSeries(front.url, [{ labels: { __name__: 'up', job: 'api' }, samples: [[nowMs(), 1]] }])
+        const names = await fetch(`${target.url}/api/v1/label/__name__/values`)
+        return ((await names.json()) as { data: string[] }).data
+      },
+      { timeout: 20_000, interval: 250 },
+    )
+    .toContain('up')
 })
 
 test('a queue keeps its order over a restart, cuts a torn end, and drops the oldest when full', async () => {

@@ -27,6 +27,8 @@ export interface ForwarderOptions {
   readonly timeoutMs: number
   readonly selectors: readonly Matchers[]
   readonly samplesPerRequest: number
+  /** What is sent on; asked again and again, since rules make namespaces while everything runs. */
+  readonly namespaces: () => Iterable<Namespace>
   readonly queue: ForwardQueue
   readonly http: HttpClient
   readonly clock: Clock
@@ -72,16 +74,8 @@ export class Forwarder {
     return missed
   }
 
-  /** Forwards what is stored in this namespace from now on. */
-  follow(namespace: Namespace): void {
-    if (!this.#sources.has(namespace.name)) this.#sources.set(namespace.name, new StoredSamples(namespace))
-  }
-
-  follows(namespace: string): boolean {
-    return this.#sources.has(namespace)
-  }
-
   start(): void {
+    this.#follow()
     this.#collecting = this.#collect((source) =>
       source.recent(this.#options.selectors, this.#options.clock.wallMs(), REPEATED_MS),
     ).then(() => this.#schedule())
@@ -100,6 +94,13 @@ export class Forwarder {
     await this.#options.queue.close()
   }
 
+  #follow(): void {
+    if (this.#stop.signal.aborted) return
+    for (const namespace of this.#options.namespaces()) {
+      if (!this.#sources.has(namespace.name)) this.#sources.set(namespace.name, new StoredSamples(namespace))
+    }
+  }
+
   #schedule(): void {
     if (this.#stop.signal.aborted) return
     this.#timer = this.#options.clock.setTimer(COLLECT_INTERVAL_MS, () => {
@@ -111,6 +112,7 @@ export class Forwarder {
     samplesOf: (source: StoredSamples) => AsyncIterable<BatchSeries> = (source) => source.take(this.#options.selectors),
   ): Promise<void> {
     const { logger, name, samplesPerRequest } = this.#options
+    this.#follow()
     try {
       let part: BatchSeries[] = []
       let count = 0

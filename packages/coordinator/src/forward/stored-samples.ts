@@ -35,13 +35,15 @@ export class StoredSamples {
     const times = this.#timestampsMs.slice(0, count)
     this.#count = 0
     const wanted = selectors.length === 0 ? [ALL] : selectors
+    // There the references told are of columns, and those read of series: windows are known by their ends alone.
+    const isAggregated = this.#namespace.options.resolutionMs > 0
     for (const stretch of stretchesOf(refs, times)) {
       const seen = new Set<string>()
       for (const matchers of wanted) {
         const result = await this.#namespace.select({ matchers, startMs: stretch.startMs, endMs: stretch.endMs + 1 })
         for await (const batch of result.batches) {
           for (let i = 0; i < batch.seriesCount; i++) {
-            const noted = batch.seriesRefs === undefined ? undefined : stretch.timesOf.get(batch.seriesRefs[i])
+            const noted = isAggregated ? stretch.times : stretch.timesOf.get(batch.seriesRefs?.[i] ?? 0)
             if (noted === undefined) continue
             const series = only(seriesOf(batch, result.symbols, i), noted)
             if (wanted.length > 1 && seen.has(series.labels.key)) continue
@@ -85,6 +87,7 @@ interface Stretch {
   readonly startMs: number
   readonly endMs: number
   readonly timesOf: Map<number, Set<number>>
+  readonly times: ReadonlySet<number>
 }
 
 function* stretchesOf(refs: Uint32Array, times: Float64Array): Generator<Stretch> {
@@ -93,24 +96,26 @@ function* stretchesOf(refs: Uint32Array, times: Float64Array): Generator<Stretch
   while (from < order.length) {
     const startMs = times[order[from]]
     const timesOf = new Map<number, Set<number>>()
+    const all = new Set<number>()
     let to = from
     for (; to < order.length && times[order[to]] - startMs <= STRETCH_MS; to++) {
       const ref = refs[order[to]]
+      all.add(times[order[to]])
       const noted = timesOf.get(ref)
       if (noted === undefined) timesOf.set(ref, new Set([times[order[to]]]))
       else noted.add(times[order[to]])
     }
-    yield { startMs, endMs: times[order[to - 1]], timesOf }
+    yield { startMs, endMs: times[order[to - 1]], timesOf, times: all }
     from = to
   }
 }
 
 /** The series with the noted samples alone. */
 function only(series: BatchSeries, times: ReadonlySet<number>): BatchSeries {
-  if (series.timestampsMs.length === times.size) return series
   const kept: number[] = []
   for (let i = 0; i < series.timestampsMs.length; i++) if (times.has(series.timestampsMs[i])) kept.push(i)
   const values = new Float64Array(kept.length)
+  if (kept.length === series.timestampsMs.length) return series
   kept.forEach((from, to) => {
     values.set(series.values.subarray(from, from + 1), to)
   })
