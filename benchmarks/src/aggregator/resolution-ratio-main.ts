@@ -8,6 +8,8 @@ import { Labels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
 
 const HOUR = 3_600_000
+/** The store's timers do not keep a process alive. */
+const alive = setInterval(() => {}, 1000)
 const seriesCount = Number(process.argv[2] ?? 50)
 const days = Number(process.argv[3] ?? 4)
 const startMs = Date.UTC(2026, 0, 1)
@@ -78,3 +80,4 @@ console.log(
 await aggregator.stop()
 await database.close()
 await env.files.removeTree(folder)
+clearInterval(alive)
