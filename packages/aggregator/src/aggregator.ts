@@ -66,6 +66,7 @@ export class Aggregator {
   #isComputingLate = false
   #wake: (() => void) | null = null
   #rulesChanged = true
+  #isApplyingRules = false
   #error: string | null = null
   readonly #backfills: BackfillQueue
   #rejectedCount = 0
@@ -223,7 +224,8 @@ export class Aggregator {
     for (;;) {
       const nowMs = this.#env.clock.wallMs()
       const runners = [...this.#runners.values()]
-      if (!this.#rulesChanged && runners.every((runner) => !runner.isDirty && runner.nextDueMs > nowMs)) return
+      const isSettled = !this.#rulesChanged && !this.#isApplyingRules
+      if (isSettled && runners.every((runner) => !runner.isDirty && runner.nextDueMs > nowMs)) return
       this.#lateSinceMs = -Infinity
       this.#wake?.()
       await sleep(this.#env.clock, 5, this.#stop.signal)
@@ -264,12 +266,15 @@ export class Aggregator {
   /** Makes the namespaces and runners that the rules ask for. */
   async #applyRules(): Promise<void> {
     this.#rulesChanged = false
+    this.#isApplyingRules = true
     try {
       for (const policy of policiesOf(this.book)) await this.#ensureRunner(policy)
       await this.#applyNamespaceRules()
     } catch (error) {
       this.#rulesChanged = true
       throw error
+    } finally {
+      this.#isApplyingRules = false
     }
   }
 
