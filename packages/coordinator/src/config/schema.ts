@@ -115,7 +115,7 @@ const limits = z.strictObject({
   label_value_length: count.default(2_048),
   labels_per_series: count.default(64),
   series_per_request: count.default(50_000),
-  samples_per_request: count.default(200_000),
+  samples_per_request: count.default(2_000_000),
   /** Samples a second; 0: no limit. */
   ingestion_rate: count.default(0),
   ingestion_burst: count.default(0),
@@ -189,7 +189,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   ingest: z
     .strictObject({
-      body_size: size.prefault('8MiB'),
+      body_size: size.prefault('32MiB'),
       decoded_size: size.prefault('32MiB'),
       limits: limits.prefault({}),
       relabel: z.array(relabelRule).default([]),

@@ -362,6 +362,36 @@ describe('what is refused as a whole', () => {
   })
 })
 
+describe('a request with more samples than columns ordinarily hold', () => {
+  it('is stored whole, in parts', async () => {
+    const count = 250_000
+    const own = new WriteMemory({ ...WRITE_LIMITS, seriesCountMax: 100, sampleCountMax: 300_000 })
+    let rows = 0
+    let parts = 0
+    const wide = new WritePipeline({
+      sink: {
+        resolve: async (_, offsets) => new Uint32Array(offsets.length - 1),
+        labelsOf: () => undefined,
+        append: async (batch) => {
+          expect(batch.timestampsMs[0]).toBe(NOW + rows)
+          rows += batch.count
+          parts++
+          return { appendedCount: batch.count, rejections: [] }
+        },
+      },
+      scanner: typescriptScanner,
+      memory: own,
+      cache: new LabelCache({ seed: 1 }),
+      exemplars,
+      metadata,
+    })
+    const samples = Array.from({ length: count }, (_, i) => ({ value: i, timestamp: NOW + i }))
+    const outcome = await wide.write(1, encodeSnappy(bodyV1([{ labels: [['__name__', 'a']], samples }])))
+    expect(outcome.samplesWritten).toBe(count)
+    expect([rows, parts]).toEqual([count, 13])
+  })
+})
+
 describe('the door', () => {
   it('drops and renames series, once for all', async () => {
     let asked = 0

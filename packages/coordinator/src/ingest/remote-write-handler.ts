@@ -43,7 +43,7 @@ export interface RemoteWriteOptions {
   readonly admit?: (tenant: string) => Promise<HttpResponse | null>
   /** Told how many samples came, good and bad. */
   readonly took?: (tenant: string, count: number) => void
-  /** Of the compressed body. Default 8 MiB: some twenty times what Prometheus sends at most. */
+  /** Of the compressed body. Default 32 MiB, as Prometheus has it. */
   readonly bodySizeBytesMax?: number
   readonly counters: RemoteWriteCounters
 }
@@ -81,7 +81,7 @@ export class RemoteWriteCounters {
 }
 
 export function remoteWriteRoutes(options: RemoteWriteOptions): Route[] {
-  const body = { sizeBytesMax: options.bodySizeBytesMax ?? 8 * 1024 * 1024 }
+  const body = { sizeBytesMax: options.bodySizeBytesMax ?? 32 * 1024 * 1024 }
   return REMOTE_WRITE_PATHS.map((path) => ({
     methods: POST,
     path,

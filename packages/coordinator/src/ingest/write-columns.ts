@@ -6,8 +6,8 @@
  *     extra x    extras[6x..]   kind | bytes (offset, length) | row | label bytes    histograms, exemplars, metadata
  *
  * Offsets are into the scratch memory, which holds the decoded body and behind it label bytes that were put together.
- * A histogram has a row too, whose timestamp its decoder fills in. Made once and used again for request after request: all
- * columns are as long as the limits allow, and memory that no request ever touches is never backed by pages.
+ * A histogram has a row too, whose timestamp its decoder fills in. Made once and used again for request after request; memory
+ * that no request ever touches is never backed by pages.
  */
 import { halvesOf } from '@varve/tsdb-core/model'
 
@@ -30,7 +30,7 @@ export interface WriteLimits {
 /** The reasons stand in docs/ingest.md; the sizes are those that Prometheus and Cortex have. */
 export const WRITE_LIMITS: WriteLimits = {
   seriesCountMax: 50_000,
-  sampleCountMax: 200_000,
+  sampleCountMax: 2_000_000,
   extraCountMax: 50_000,
   symbolCountMax: 500_000,
   decodedSizeBytesMax: 32 * 1024 * 1024,
@@ -69,32 +69,47 @@ export const STATUS = {
   BODY_SIZE: 12,
 } as const
 
+/** Rows that columns have room for; a request with more, which no sender's defaults make, gets longer ones for itself. */
+export const ROW_COUNT_ORDINARY = 200_000
+
 export class WriteColumns {
   readonly status = new Uint32Array(16)
-  readonly seriesRefs: Uint32Array
-  readonly timestampsMs: Float64Array
-  readonly values: Float64Array
-  /** The same memory as `values`, in 32-bit halves: NaN payloads are copied through these. */
-  readonly valueHalves: Uint32Array
-  readonly startTimestampsMs: Float64Array
   readonly unknowns: Uint32Array
   readonly extras: Uint32Array
+  seriesRefs!: Uint32Array
+  timestampsMs!: Float64Array
+  values!: Float64Array
+  /** The same memory as `values`, in 32-bit halves: NaN payloads are copied through these. */
+  valueHalves!: Uint32Array
+  startTimestampsMs!: Float64Array
   /** Remote write 2.0: offset and length of each symbol in the scratch memory. Made at the first such request. */
   symbols = new Uint32Array(0)
   readonly #limits: WriteLimits
 
   constructor(limits: WriteLimits) {
-    this.seriesRefs = new Uint32Array(limits.sampleCountMax)
-    this.timestampsMs = new Float64Array(limits.sampleCountMax)
-    this.values = new Float64Array(limits.sampleCountMax)
-    this.valueHalves = halvesOf(this.values)
-    this.startTimestampsMs = new Float64Array(limits.sampleCountMax)
+    this.#limits = limits
     this.unknowns = new Uint32Array(limits.seriesCountMax * UNKNOWN_STRIDE)
     this.extras = new Uint32Array(limits.extraCountMax * EXTRA_STRIDE)
-    this.#limits = limits
+    this.#makeRows(Math.min(limits.sampleCountMax, ROW_COUNT_ORDINARY))
+  }
+
+  /** Makes room for as many rows as the limits allow. Returns whether that is more than before. */
+  growRows(): boolean {
+    const { sampleCountMax } = this.#limits
+    if (this.seriesRefs.length >= sampleCountMax) return false
+    this.#makeRows(sampleCountMax)
+    return true
   }
 
   reserveSymbols(): void {
     if (this.symbols.length === 0) this.symbols = new Uint32Array(this.#limits.symbolCountMax * SYMBOL_STRIDE)
+  }
+
+  #makeRows(count: number): void {
+    this.seriesRefs = new Uint32Array(count)
+    this.timestampsMs = new Float64Array(count)
+    this.values = new Float64Array(count)
+    this.valueHalves = halvesOf(this.values)
+    this.startTimestampsMs = new Float64Array(count)
   }
 }

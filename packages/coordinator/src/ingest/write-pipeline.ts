@@ -15,6 +15,7 @@ import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from 
 import type { HistogramColumn } from '@varve/tsdb-core/query'
 import type { ExemplarStore } from '../exemplars/exemplar-store.js'
 import type { MetadataStore } from '../metadata/metadata-store.js'
+import { FAULT } from '../wire-error.js'
 import type { Door, ReplicaGate } from './door/door.js'
 import { histogramFault, reduceSchema } from './histogram-validation.js'
 import { decodeHistogram } from './histogram-wire.js'
@@ -27,6 +28,7 @@ import {
   EXTRA_EXEMPLAR,
   EXTRA_HISTOGRAM,
   EXTRA_STRIDE,
+  ROW_COUNT_ORDINARY,
   STATUS,
   UNKNOWN_STRIDE,
   WriteColumns,
@@ -80,7 +82,9 @@ export class WriteMemory {
   }
 
   giveBack(columns: WriteColumns): void {
-    if (this.#free.length < COLUMNS_KEPT_MAX) this.#free.push(columns)
+    // Those that were made longer for one request are not kept.
+    const ordinary = columns.seriesRefs.length <= ROW_COUNT_ORDINARY
+    if (ordinary && this.#free.length < COLUMNS_KEPT_MAX) this.#free.push(columns)
   }
 }
 
@@ -182,7 +186,9 @@ export class WritePipeline {
   async #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged | null> {
     const { scratch } = this.#memory
     const { status } = columns
-    this.#scanner.scan({ version, body, scratch, cache: this.#cache, columns, limits: this.#limits })
+    const request = { version, body, scratch, cache: this.#cache, columns, limits: this.#limits }
+    this.#scanner.scan(request)
+    if (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.growRows()) this.#scanner.scan(request)
     throwFault(columns, this.#limits)
     this.#cache.lastEntry = status[STATUS.LAST_ENTRY]
     const accepted = this.#accepts(columns)
