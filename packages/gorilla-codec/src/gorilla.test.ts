@@ -56,3 +56,18 @@ test('refuses a window that is wider than 64 bits', () => {
     expect.objectContaining({ code: 'CORRUPT_CHUNK', bitOffset: 18 * 8 + 3 }),
   )
 })
+
+test.each([
+  [2n ** 53n, undefined],
+  [2n ** 53n + 1n, { code: 'CORRUPT_CHUNK', bitOffset: 16 }],
+  [-(2n ** 53n), undefined],
+  [-(2n ** 53n) - 1n, { code: 'CORRUPT_CHUNK', bitOffset: 16 }],
+])('takes a first timestamp of %i only within 2^53, which a float64 would round to', (timestamp, error) => {
+  const encoder = new GorillaEncoder()
+  encoder.append(0, 1)
+  const chunk = encoder.finish().slice()
+  new DataView(chunk.buffer).setBigInt64(2, timestamp)
+  const decode = () => decodeGorilla(chunk, 0, chunk.length, new Float64Array(1), new Float64Array(1), 0)
+  if (error === undefined) expect(decode()).toBe(1)
+  else expect(decode).toThrow(expect.objectContaining(error))
+})

@@ -29,6 +29,8 @@ import { appendXorValue, newXorDecoderState, newXorEncoderState, readXorValue, t
 /** The longest sample: an escaped timestamp of 68 bits and a value of 77. */
 const SAMPLE_SIZE_MAX = 20
 const COUNT_SIZE = 2
+/** The upper half of 2^53. */
+const TIMESTAMP_HIGH_MAX = 2 ** 21
 
 /** Appends samples to a chunk in memory of its own, which grows as it must. */
 export class GorillaEncoder {
@@ -222,8 +224,13 @@ function signed(reader: BitReader, count: number): number {
 function readTimestamp(reader: BitReader, least: number): number {
   const start = reader.position
   const high = reader.bits(32) | 0
-  const timestamp = high * 4294967296 + reader.bits(32)
-  if (timestamp < least || timestamp > INTEGER_EXACT_MAX) throw misplaced(start)
+  const low = reader.bits(32)
+  // Asked by halves: as one float64, 2^53 + 1 would be 2^53.
+  if (high < -TIMESTAMP_HIGH_MAX || high > TIMESTAMP_HIGH_MAX || (high === TIMESTAMP_HIGH_MAX && low > 0)) {
+    throw misplaced(start)
+  }
+  const timestamp = high * 4294967296 + low
+  if (timestamp < least) throw misplaced(start)
   return timestamp
 }
 
