@@ -6,7 +6,8 @@
  * Source: Prometheus, util/annotations.
  */
 import type { PositionRange } from '../ast.js'
-import { formatG, quote } from './go-format.js'
+import { quote } from '../parser/go-text.js'
+import { formatG } from './go-format.js'
 
 type Severity = 'warning' | 'info'
 

@@ -1,10 +1,10 @@
 /** count_values: how many series of a group have each value, which becomes a label. */
 
-import { formatFixed } from '../engine/go-format.js'
 import type { TraceNode } from '../engine/stats.js'
 import { PromqlError } from '../errors.js'
 import { sourceText } from '../functions/label-names.js'
 import { histogramText } from '../histograms/index.js'
+import { formatFloat } from '../parser/go-text.js'
 import { isValidLabelName } from '../parser/literal.js'
 import type { AggregationPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
@@ -36,7 +36,7 @@ export async function countValues(
       for (let s = 0, at = row * batch.steps; s < batch.steps; s++, at++) {
         if (batch.presence[at] === ABSENT) continue
         const text =
-          batch.presence[at] === FLOAT ? formatFixed(batch.values[at]) : histogramText(batch.histograms![at]!)
+          batch.presence[at] === FLOAT ? formatFloat(batch.values[at]) : histogramText(batch.histograms![at]!)
         let group = sets.get(text)
         if (group === undefined) {
           group = grouping.groupOf(labels.with(batch.labelSets[row], label, text))
