@@ -60,7 +60,11 @@ export class ByteReader {
   private varintRest(start: number, magnitude: number, unit: number): number {
     for (let count = 0; count < 8; count++) {
       const byte = this.byte()
-      magnitude += (byte & 127) * unit
+      const part = (byte & 127) * unit
+      // Asked before it is added, since a sum of 2^53 + 1 would round down to 2^53.
+      const fits = part <= INTEGER_EXACT_MAX - magnitude
+      magnitude += part
+      if (!fits) magnitude = Number.POSITIVE_INFINITY
       if (byte < 128) {
         if (magnitude > INTEGER_EXACT_MAX) break
         return magnitude
