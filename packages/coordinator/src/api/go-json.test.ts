@@ -8,6 +8,11 @@ describe('numbers, as Go prints them', () => {
     [-0, '-0'],
     [1, '1'],
     [0.1, '0.1'],
+    [0.001, '0.001'],
+    [-0.25, '-0.25'],
+    [123_456.07, '123456.07'],
+    [999_999_999.999, '999999999.999'],
+    [0.1 + 0.2, '0.30000000000000004'],
     [1e-6, '0.000001'],
     [9.99e-7, '9.99e-07'],
     [1e-7, '1e-07'],
@@ -22,6 +27,15 @@ describe('numbers, as Go prints them', () => {
     [NaN, 'NaN'],
   ])('%d is %s', (value, text) => {
     expect(goNumber(value)).toBe(text)
+  })
+
+  test('decimals of a few digits are those of the language', () => {
+    const different: number[] = []
+    for (let i = 1; i < 200_000; i++) {
+      const value = ((i * 7_919) % 1_999_999_973) / (i % 2 === 0 ? 1000 : 997)
+      if (goNumber(value) !== String(value) || goNumber(-value) !== String(-value)) different.push(value)
+    }
+    expect(different).toEqual([])
   })
 
   test.each([

@@ -7,10 +7,24 @@
 import type { Histogram } from '@varve/tsdb-core/model'
 import { bucketsOf } from './histogram-buckets.js'
 
+/** `''`, `.001`, `.002` … `.999` without zeros at the end. */
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => `.${String(i).padStart(3, '0')}`.replace(/\.?0+$/, ''))
+
 /** A sample value without quotes. */
 export function goNumber(value: number): string {
   if (Number.isInteger(value) && value < 1e21 && value > -1e21)
     return value === 0 && 1 / value < 0 ? '-0' : String(value)
+  const magnitude = value < 0 ? -value : value
+  if (magnitude < 1e9 && magnitude >= 1e-3) {
+    // No two decimals of 15 digits are the same double, so a value that is some thousandths has no shorter text than they.
+    const thousandths = Math.round(magnitude * 1000)
+    if (thousandths / 1000 === magnitude) {
+      const whole = Math.trunc(magnitude)
+      const text = whole + THOUSANDTHS[thousandths - whole * 1000]
+      return value < 0 ? `-${text}` : text
+    }
+    return String(value)
+  }
   if (Number.isNaN(value)) return 'NaN'
   if (value === Infinity) return '+Inf'
   if (value === -Infinity) return '-Inf'

@@ -44,6 +44,21 @@ test('rows written from the grid are those written sample by sample', async () =
   }
 })
 
+test('a range vector is written as it is read sample by sample', async () => {
+  const result = await new Engine().instantQuery({ queryable: database, query: 'x[10s]', timeMs: 25_000 })
+  let text = ''
+  const pause = async () => undefined
+  for await (const part of queryJson(result, { limit: 0, stats: 'none', notices: {}, pause })) text += part
+  const rows = JSON.parse(text).data.result as { metric: object; values: [number, string][] }[]
+  expect(rows).toHaveLength(3)
+  for (const [i, { metric, values }] of rows.entries()) {
+    const expected: [number, string][] = []
+    result.series.forEachSample(i, (timeMs, value) => expected.push([timeMs / 1000, goNumber(value)]))
+    expect(metric).toEqual(Object.fromEntries(result.series.labels(i)))
+    expect(values).toEqual(expected)
+  }
+})
+
 test('a limit counts series and warns', async () => {
   const { text } = await textOf('x', { limit: 2 })
   const answer = JSON.parse(text)

@@ -34,7 +34,7 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
   } else {
     text += '['
     let first = true
-    const heads = sampleHeads(series)
+    const heads = new SampleHeads(series)
     for (let i = 0; i < count; i++) {
       const row = result.type === 'vector' ? vectorRow(result, i) : matrixRow(result, i, heads)
       if (row === null) continue
@@ -66,25 +66,50 @@ function vectorRow(result: QueryResult, index: number): string | null {
   return sample === null ? null : `{"metric":${labelsJson(result.series.labels(index))},${sample}}`
 }
 
-/** `[1700000000,"` for each step of a grid: all series share them. `null` where samples have times of their own. */
-function sampleHeads({ grid, count }: ResultSeries): readonly string[] | null {
-  if (grid === undefined || count < 2) return null
-  return Array.from({ length: grid.stepCount }, (_, step) => `[${goTimestamp(grid.startMs + step * grid.stepMs)},"`)
+/** `[1700000000,"` for each sample: written once for all series on a grid, and for series in a row that share their times. */
+class SampleHeads {
+  readonly ofGrid: readonly string[] | undefined
+  #last: readonly string[] = []
+  #lastTimesMs: Float64Array = new Float64Array(0)
+
+  constructor({ grid, count }: ResultSeries) {
+    if (grid === undefined || count < 2) return
+    this.ofGrid = Array.from({ length: grid.stepCount }, (_, step) => head(grid.startMs + step * grid.stepMs))
+  }
+
+  of(timesMs: Float64Array): readonly string[] {
+    const last = this.#lastTimesMs
+    const isLast =
+      last.buffer === timesMs.buffer && last.byteOffset === timesMs.byteOffset && last.length === timesMs.length
+    if (!isLast) this.#last = Array.from(timesMs, head)
+    this.#lastTimesMs = timesMs
+    return this.#last
+  }
 }
 
-function matrixRow(result: QueryResult, index: number, heads: readonly string[] | null): string | null {
+function head(timeMs: number): string {
+  return `[${goTimestamp(timeMs)},"`
+}
+
+function matrixRow(result: QueryResult, index: number, heads: SampleHeads): string | null {
   const { grid } = result.series
+  const samples = result.series.samples?.(index)
   let values = ''
   let histograms = ''
-  if (grid !== undefined && heads !== null && grid.histograms === undefined) {
+  if (grid !== undefined && heads.ofGrid !== undefined && grid.histograms === undefined) {
     const from = grid.rows[index] * grid.stepCount
     for (let step = 0; step < grid.stepCount; step++) {
       if (grid.presence[from + step] === 0) continue
-      values += `${values === '' ? '' : ','}${heads[step]}${goNumber(grid.values[from + step])}"]`
+      values += `${values === '' ? '' : ','}${heads.ofGrid[step]}${goNumber(grid.values[from + step])}"]`
+    }
+  } else if (samples !== undefined && samples.histograms === undefined) {
+    const starts = heads.of(samples.timesMs)
+    for (let i = 0; i < starts.length; i++) {
+      values += `${values === '' ? '' : ','}${starts[i]}${goNumber(samples.values[i])}"]`
     }
   } else {
     result.series.forEachSample(index, (timeMs, value, histogram) => {
-      if (histogram === undefined) values += `${values === '' ? '' : ','}[${goTimestamp(timeMs)},"${goNumber(value)}"]`
+      if (histogram === undefined) values += `${values === '' ? '' : ','}${head(timeMs)}${goNumber(value)}"]`
       else histograms += `${histograms === '' ? '' : ','}[${goTimestamp(timeMs)},${histogramJson(histogram)}]`
     })
   }

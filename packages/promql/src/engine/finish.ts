@@ -104,5 +104,6 @@ export async function windowSeries(context: QueryContext, raw: readonly RawSerie
       for (let i = 0; i < timesMs.length; i++) visit(timesMs[i], values[i], histograms?.[i])
     },
     sampleCount: (series) => raw[order[series]].timesMs.length,
+    samples: (series) => raw[order[series]],
   }
 }

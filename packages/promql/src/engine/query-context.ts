@@ -24,6 +24,9 @@ export interface QueryContextOptions {
   readonly resolutionMsMax?: number | undefined
 }
 
+/** Made once: without a reason, each abort would make an error with a stack. */
+const ENDED = new PromqlError('canceled', 'the query has ended')
+
 export class QueryContext {
   readonly options: QueryContextOptions
   readonly labels = new LabelTable()
@@ -112,7 +115,7 @@ export class QueryContext {
   close(): void {
     this.endTurn()
     this.options.signal?.removeEventListener('abort', this.#forward)
-    this.#abort.abort()
+    this.#abort.abort(ENDED)
   }
 
   trace(parent: TraceNode, name: string): TraceNode {

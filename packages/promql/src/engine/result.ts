@@ -29,8 +29,18 @@ export interface ResultSeries {
   /** Samples of one series, oldest first. `histogram` is undefined for a float; `value` is 0 for a histogram. */
   forEachSample(series: number, visit: (timeMs: number, value: number, histogram: Histogram | undefined) => void): void
   sampleCount(series: number): number
+  /** Of a range vector: the columns of one series. Series of one scrape may share the memory of their times. */
+  samples?(series: number): ResultSamples
   /** The columns behind it, unless it is a range vector. */
   readonly grid?: ResultGrid
+}
+
+export interface ResultSamples {
+  readonly timesMs: Float64Array
+  /** 0 where the sample is a histogram. */
+  readonly values: Float64Array
+  /** Undefined when all samples are floats. */
+  readonly histograms: readonly (Histogram | undefined)[] | undefined
 }
 
 export interface ResultGrid {

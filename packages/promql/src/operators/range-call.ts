@@ -120,6 +120,7 @@ async function* fromSamples(
   const order = windowOrder(node, run.shape, run.name, context.options.rangeQuery ? grid.stepMs : 0)
   for await (const { batch, symbols, result } of source.read(order, trace)) {
     run.useColumn(result)
+    run.reserve(batch.seriesCount)
     const reader = new BatchReader(batch, node.statsOnly)
     const windowsOf = new Map<number, Windows>()
     for (let series = 0; series < batch.seriesCount; series++) {
@@ -281,7 +282,7 @@ class RangeCallRun implements RangeCallContext {
     this.#asked = windowShape(node.source, grid, evaluator.context.options.lookbackMs)
     this.shape = this.#asked
     this.#rows = rowsPerBatch(grid.count)
-    this.out = new VectorBatch(grid.count, Math.min(this.#rows, 64))
+    this.out = new VectorBatch(grid.count, 0)
     this.#function = rangeFunctionOf(this.name)
     this.dropName = this.#function.keepsName ? 0 : 1
     this.windowed = node.source.kind === 'window' && (node.source.anchored || node.source.smoothed)
@@ -307,6 +308,11 @@ class RangeCallRun implements RangeCallContext {
     return this.out.seriesCount === this.#rows || this.#heldHistograms >= HISTOGRAMS_PER_BATCH
   }
 
+  /** Makes room for rows to come, as far as they fit one batch. */
+  reserve(rows: number): void {
+    this.out.reserve(Math.min(this.#rows, this.out.seriesCount + rows))
+  }
+
   /** Forgets the rows, which somebody else has by now. */
   clear(): void {
     this.out.clear()
@@ -326,8 +332,7 @@ class RangeCallRun implements RangeCallContext {
     const { out } = this
     const offset = this.#prepare()
     this.#function.floats(this.series, windows, this.#output, this)
-    const found = out.presence.indexOf(FLOAT, offset)
-    return found >= 0 && found < offset + out.steps
+    return hasFloat(out.presence, offset, offset + out.steps)
   }
 
   mixed(samples: MixedSeries): boolean {
@@ -390,8 +395,7 @@ class RangeCallRun implements RangeCallContext {
     if (!options.typeAndUnitLabels && this.#checkedNames.has(nameId)) return
     const { out } = this
     const offset = (out.seriesCount - 1) * out.steps
-    const found = out.presence.indexOf(FLOAT, offset)
-    if (found < 0 || found >= offset + out.steps) return
+    if (!hasFloat(out.presence, offset, offset + out.steps)) return
     this.#checkedNames.add(nameId)
     const name = labels.text(nameId)
     if (options.typeAndUnitLabels) {
@@ -409,6 +413,11 @@ class RangeCallRun implements RangeCallContext {
     this.#output.offset = out.seriesCount * out.steps
     return this.#output.offset
   }
+}
+
+function hasFloat(presence: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (presence[at] === FLOAT) return true
+  return false
 }
 
 function sliced(column: Float64Array | undefined, offset: number, from: number, to: number): number[] {

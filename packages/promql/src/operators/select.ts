@@ -46,11 +46,12 @@ export async function* selectBatches(
   const asked = selectShape(node, grid, context.options.lookbackMs)
   const order = selectOrder(node, asked, context.options.rangeQuery ? grid.stepMs : 0)
   const rows = rowsPerBatch(grid.count)
-  const out = new VectorBatch(grid.count, Math.min(rows, 64))
+  const out = new VectorBatch(grid.count, 0)
   for await (const { batch, symbols, result } of source.read(order, trace)) {
     const shape = widenedShape(asked, result.slices)
     const reader = new BatchReader(batch, node.statsOnly)
     const newestOf = new Map<number, Int32Array>()
+    out.reserve(Math.min(rows, out.seriesCount + batch.seriesCount))
     for (let series = 0; series < batch.seriesCount; series++) {
       const column = batch.timestampColumns[series]
       let newest = newestOf.get(column)
