@@ -2,7 +2,7 @@
  * Queries over HTTP, side by side: Varve with and without the native module, Prometheus and VictoriaMetrics hold the same
  * fleet, and are asked the same questions in turn. Answers are compared with Prometheus' before anything is timed.
  *
- *     npm run bench -- servers/query [--small] [--hosts 200] [--rounds 7] [--servers varve,prometheus,victoria-metrics]
+ *     npm run bench -- servers/query [--small] [--hosts 200] [--rounds 7] [--warm-up 3] [--servers varve,prometheus,victoria-metrics]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,8 @@ export interface QueryBenchmarkOptions {
   readonly hosts: number
   readonly steps: number
   readonly rounds: number
+  /** How often all queries are asked of all servers before any is timed. */
+  readonly warmUp: number
   readonly servers: readonly ServerName[]
 }
 
@@ -54,6 +56,10 @@ export async function runQueryBenchmark(
     // What was taken in a moment ago is searchable a second later in VictoriaMetrics.
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     const endSeconds = Math.floor((START_MS + options.steps * 15_000) / 1000)
+    // All servers alike: caches fill, and what is compiled as it runs is compiled.
+    for (let pass = 0; pass < options.warmUp; pass++) {
+      for (const query of QUERIES) for (const server of servers) await ask(urlOf(query, server, endSeconds))
+    }
     const timings: QueryTiming[] = []
     for (const query of QUERIES) {
       const timing = await timeQuery(query, servers, endSeconds, options.rounds)

@@ -7,10 +7,12 @@ const { values } = parseArgs({
     small: { type: 'boolean', default: false },
     hosts: { type: 'string' },
     rounds: { type: 'string' },
+    'warm-up': { type: 'string' },
     servers: { type: 'string' },
   },
 })
 const hosts = Number(values.hosts ?? (values.small ? 5 : 200))
 const rounds = Number(values.rounds ?? (values.small ? 3 : 7))
+const warmUp = Number(values['warm-up'] ?? 3)
 const servers = (values.servers ?? 'varve,varve-typescript,prometheus,victoria-metrics').split(',') as ServerName[]
-await runQueryBenchmark({ hosts, steps: 480, rounds, servers }, (line) => console.log(line))
+await runQueryBenchmark({ hosts, steps: 480, rounds, warmUp, servers }, (line) => console.log(line))

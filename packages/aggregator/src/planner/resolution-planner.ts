@@ -44,6 +44,9 @@ export class ResolutionPlanner implements Queryable {
     if (forced !== undefined && database.namespace(forced).options.resolutionMs === 0) {
       return database.namespace(forced).select(request)
     }
+    if (this.#namespaces().every(({ options }) => options.resolutionMs === 0)) {
+      return database.namespace(RAW).select(request)
+    }
     const tiers = this.#tiers()
     const slices =
       forced === undefined ? chooseSlices(tiers, sliceRequest(request)) : forcedSlice(tiers, forced, request)

@@ -7,6 +7,7 @@ import { ApiError, JSON_HEADERS, noticesJson, successResponse } from './envelope
 import { labelsJson } from './go-json.js'
 import { type Parameters, TIME_MS_MAX, TIME_MS_MIN } from './parameters.js'
 import { parseSelectors } from './selectors.js'
+import { shortBody } from './short-body.js'
 import { unescapeLabelName } from './unescape-name.js'
 
 export interface LabelRoutesOptions {
@@ -63,7 +64,7 @@ async function series(
     all = all.slice(0, limit)
     warnings.add(LIMIT_WARNING)
   }
-  return { status: 200, headers: JSON_HEADERS, body: seriesJson(all, [...warnings], options.pause) }
+  return { status: 200, headers: JSON_HEADERS, body: await shortBody(seriesJson(all, [...warnings], options.pause)) }
 }
 
 async function* seriesJson(

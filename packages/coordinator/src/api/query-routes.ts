@@ -17,6 +17,7 @@ import type { Parameters } from './parameters.js'
 import { goQuote, parseDurationMs } from './parameters.js'
 import type { QueryGate } from './query-gate.js'
 import { queryJson } from './query-json.js'
+import { shortBody } from './short-body.js'
 
 export interface QueryLimits {
   readonly timeoutMs: number
@@ -251,23 +252,6 @@ function deadlineFor(clock: Clock, timeoutMs: number, parent: AbortSignal): Dead
       parent.removeEventListener('abort', abort)
     },
   }
-}
-
-/** The whole text when it is one part, which most answers are; else a stream that starts with what was read. */
-async function shortBody(parts: AsyncGenerator<string>): Promise<string | AsyncGenerator<string>> {
-  const first = await parts.next()
-  if (first.done) return ''
-  const second = await parts.next()
-  if (second.done) return first.value
-  return (async function* () {
-    try {
-      yield first.value
-      yield second.value
-      yield* parts
-    } finally {
-      await parts.return(undefined)
-    }
-  })()
 }
 
 async function* endingWith(parts: AsyncGenerator<string>, end: () => void): AsyncGenerator<string> {

@@ -14,6 +14,8 @@ export class HeadIndex implements LabelIndex {
   readonly #labels = new Map<number, HeadLabel>()
   #all: Uint32Array = new Uint32Array(64)
   #count = 0
+  #lastName: string | undefined
+  #lastSymbol = 0
 
   constructor(series: SeriesTable) {
     this.#series = series
@@ -52,8 +54,15 @@ export class HeadIndex implements LabelIndex {
   }
 
   valueIndexOf(ref: number, name: string): number {
-    const symbol = this.#series.symbols.find(name)
-    const label = symbol < 0 ? undefined : this.#labels.get(symbol)
+    // Asked for one name and many series: a name that has been found keeps its symbol.
+    if (name !== this.#lastName) {
+      const found = this.#series.symbols.find(name)
+      if (found < 0) return -1
+      this.#lastName = name
+      this.#lastSymbol = found
+    }
+    const symbol = this.#lastSymbol
+    const label = this.#labels.get(symbol)
     if (label === undefined) return -1
     const { pairs, offsets } = this.#series
     for (let i = offsets[ref]; i < offsets[ref + 1]; i += 2) {

@@ -23,6 +23,8 @@ export class OpenBlockSource implements SampleSource {
   readonly #stride: number
   /** Rows with equal times, found by hash: the slot that stands for them. Good for one turn of the event loop only. */
   readonly #rows = new Map<number, number>()
+  /** The slot that was last found to stand for others, or -1. */
+  #lastRow = -1
 
   constructor(block: OpenBlock, series: SeriesTable, index: LabelIndex, stride: number) {
     this.#block = block
@@ -61,6 +63,7 @@ export class OpenBlockSource implements SampleSource {
 
   begin(): void {
     this.#rows.clear()
+    this.#lastRow = -1
   }
 
   columnMask(series: number): number {
@@ -148,10 +151,12 @@ export class OpenBlockSource implements SampleSource {
   }
 
   #rowLike(slot: number): number {
+    // Series of one scrape come one after the other.
+    if (this.#lastRow >= 0 && this.#block.rowsEqual(this.#lastRow, slot)) return this.#lastRow
     const hash = this.#block.rowHash(slot)
     const known = this.#rows.get(hash)
-    if (known !== undefined && this.#block.rowsEqual(known, slot)) return known
+    if (known !== undefined && this.#block.rowsEqual(known, slot)) return (this.#lastRow = known)
     this.#rows.set(hash, slot)
-    return slot
+    return (this.#lastRow = slot)
   }
 }
