@@ -113,6 +113,7 @@ export class Head {
         continue
       }
       if (block === undefined || timestampMs < blockStartMs || timestampMs >= blockEndMs) {
+        block?.compressFullRows()
         block = this.#blockAt(timestampMs, limits)
         blockStartMs = block.startMs
         blockEndMs = block.endMs
@@ -135,6 +136,7 @@ export class Head {
         reject(k, 'DUPLICATE')
       }
     }
+    block?.compressFullRows()
     return { rejections, appendedCount: count - rejections.length }
   }
 

@@ -4,7 +4,7 @@ import { HeadIndex } from '../index/head-index.js'
 import { halvesOf } from '../model/sample.js'
 import { BatchBuilder } from '../read/batch-builder.js'
 import { OpenBlockSource } from '../read/open-block-source.js'
-import { CONFLICT, OpenBlock, SAME, STORED } from './open-block.js'
+import { CONFLICT, OpenBlock, ROW_SAMPLES, SAME, STORED } from './open-block.js'
 import { SeriesTable } from './series-table.js'
 
 const LENGTH = 400
@@ -55,6 +55,84 @@ describe('an open block', () => {
     )
   })
 })
+
+describe('series that fill up together', () => {
+  /** How many series, how many scrapes, and at which of them full rows are compressed, some samples late or missing. */
+  const scrapes = fc.record({
+    series: fc.integer({ min: 1, max: 300 }),
+    count: fc.integer({ min: 40, max: 160 }),
+    compressEvery: fc.integer({ min: 1, max: 60 }),
+    absent: fc.uniqueArray(fc.nat(299), { maxLength: 20 }),
+    withStarts: fc.boolean(),
+    deletedAt: fc.nat(159),
+  })
+
+  it('are read as they were written, whether their rows are compressed together or not', () => {
+    fc.assert(
+      fc.property(scrapes, ({ series, count, compressEvery, absent, withStarts, deletedAt }) => {
+        const together = new OpenBlock(1000, 1000 + LENGTH, false)
+        const alone = new OpenBlock(1000, 1000 + LENGTH, false)
+        const values = new Float64Array(1)
+        const halves = halvesOf(values)
+        for (const block of [together, alone]) {
+          for (let key = 1; key <= series; key++) block.addSlot(key)
+          for (let scrape = 0; scrape < count; scrape++) {
+            for (let slot = 0; slot < series; slot++) {
+              if (absent.includes(slot) && scrape % 7 === slot % 7) continue
+              // Some bits of a NaN, which must stay what they are.
+              if (scrape % 11 === slot % 11) halves.set([slot, 0x7ff80000 + scrape])
+              else values[0] = slot * 0.5 + scrape
+              const startMs = withStarts && slot % 5 === 0 ? 500 : 0
+              if (block.append(slot, 1000 + scrape * 2, halves, 0, startMs) !== STORED) throw new Error('not stored')
+            }
+            if (scrape === deletedAt) block.deleteSamples(0, 1000, 1010)
+            if (block === together && scrape % compressEvery === 0) block.compressFullRows()
+          }
+        }
+        const differing = Array.from({ length: series }, (_, i) => i + 1).filter(
+          (key) => Buffer.compare(bitsOf(together, key), bitsOf(alone, key)) !== 0,
+        )
+        expect(differing).toEqual([])
+        expect(together.sampleCount).toBe(alone.sampleCount)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('become chunks with the sample that fills their rows', () => {
+    const block = new OpenBlock(1000, 1000 + LENGTH, false)
+    const values = Float64Array.of(1)
+    for (let key = 1; key <= 100; key++) block.addSlot(key)
+    for (let scrape = 0; scrape < ROW_SAMPLES; scrape++) {
+      for (let slot = 0; slot < 100; slot++) block.append(slot, 1000 + scrape, halvesOf(values), 0, 0)
+    }
+    expect(block.rowCount(99)).toBe(ROW_SAMPLES)
+    block.compressFullRows()
+    for (let slot = 0; slot < 100; slot++) expect([block.rowCount(slot), block.lastChunk(slot)]).toEqual([0, slot])
+  })
+})
+
+/** Times and the bits of the values, in the order in which they are held. */
+function bitsOf(block: OpenBlock, key: number): Buffer {
+  const slot = block.slotOf(key)
+  const chunks: number[] = []
+  for (let chunk = block.lastChunk(slot); chunk !== 0xffffffff; chunk = block.previousChunk(chunk))
+    chunks.unshift(chunk)
+  const times = new Float64Array(LENGTH)
+  const values = new Float64Array(LENGTH)
+  const starts = new Float64Array(LENGTH)
+  let count = 0
+  for (const chunk of chunks) {
+    block.readChunkStarts(chunk, starts, count)
+    block.readChunkValues(chunk, values, count)
+    count += block.readColumn(block.columnOf(chunk), times, count)
+  }
+  block.readRowStarts(slot, starts, count)
+  block.readRowValues(slot, values, count)
+  count += block.readRowTimes(slot, times, count)
+  const columns = [times, starts, values].map((column) => Buffer.from(column.buffer, 0, count * 8))
+  return Buffer.concat(columns)
+}
 
 function read(block: OpenBlock, range: { startMs: number; endMs: number; replaces: boolean }): number[][] {
   const series = new SeriesTable()

@@ -1,5 +1,5 @@
 /**
- * One block that still takes writes: recent samples raw in rows of a slab, full rows compressed by one call (DESIGN D3).
+ * One block that still takes writes: recent samples raw in rows of a slab, full rows compressed, many by one call (DESIGN D3).
  *
  *     slot            one for each series (and column) with samples in this block; found by `slotPages[key >>> 10][key & 1023]`
  *     row             the slot's newest `ROW_SAMPLES` samples at most: offsets (ms after the block's start) and values, sorted
@@ -15,6 +15,7 @@ import { ABSENT_HIGH, ABSENT_LOW, HIGH_HALF, LOW_HALF } from '../model/columns.j
 import { halvesOf } from '../model/sample.js'
 import { ByteArena } from './byte-arena.js'
 import type { HistogramStore } from './histogram-store.js'
+import { hasAny, RowBatch, sameOffsets } from './row-batch.js'
 import {
   decodeTimestamps,
   decodeValues,
@@ -26,6 +27,8 @@ import {
 
 /** A longer row takes more memory while it is raw, a shorter one more for the headers of its chunks. */
 export const ROW_SAMPLES = 48
+/** So many full rows wait for each other at most. */
+const FULL_ROWS_MAX = 256
 const SLOTS_PER_PAGE_BITS = 6
 const SLOTS_PER_PAGE = 1 << SLOTS_PER_PAGE_BITS
 const KEYS_PER_PAGE_BITS = 10
@@ -38,10 +41,14 @@ export const STORED = 0
 export const SAME = 1
 export const CONFLICT = 2
 
-const scratchBytes = new Uint8Array(rowTimestampsSizeMax(ROW_SAMPLES) + rowValuesSizeMax(ROW_SAMPLES) * 2)
+const scratchBytes = new Uint8Array(rowTimestampsSizeMax(ROW_SAMPLES))
+/** Values of a row, and its start timestamps. */
+const rowBytes = new Uint8Array(rowValuesSizeMax(ROW_SAMPLES) * 2)
 const scratchTimes = new Float64Array(ROW_SAMPLES)
 const scratchValues = new Float64Array(ROW_SAMPLES)
 const scratchHalves = halvesOf(scratchValues)
+
+const batch = new RowBatch(FULL_ROWS_MAX, ROW_SAMPLES)
 
 export class OpenBlock {
   readonly startMs: number
@@ -75,6 +82,10 @@ export class OpenBlock {
   readonly #rowValues: Float64Array[] = []
   /** Start timestamps beside the rows; pages come into being with the first sample that has one. */
   readonly #rowStarts: (Float64Array | undefined)[] = []
+
+  /** Slots whose rows became full; some may have been compressed since. */
+  readonly #fullSlots: Uint32Array = new Uint32Array(FULL_ROWS_MAX)
+  #fullCount = 0
 
   #chunkCount = 0
   #chunkPrevious: Uint32Array = new Uint32Array(64)
@@ -176,6 +187,10 @@ export class OpenBlock {
     row[place * 2 + 1] = halves[index * 2 + 1]
     if (startTimestampMs !== 0 || this.#rowStarts[page] !== undefined) this.#setStart(page, place, startTimestampMs)
     this.#rowCounts[slot] = at + 1
+    if (at + 1 === ROW_SAMPLES) {
+      if (this.#fullCount === FULL_ROWS_MAX) this.compressFullRows()
+      this.#fullSlots[this.#fullCount++] = slot
+    }
     this.#newest[slot] = offset + 1
     if (offset > this.lastOffset) this.lastOffset = offset
     if (offset < this.firstOffset) this.firstOffset = offset
@@ -429,27 +444,60 @@ export class OpenBlock {
     return decodeTimestamps(this.#bytes.pageAt(position), at, at + this.#columnSizes[column], scratchTimes, 0)
   }
 
+  /**
+   * Compresses the rows that are full, in one call of the codec: series of one scrape fill up together. Who does not call
+   * it after an append has the same samples; a full row is compressed at the latest when it gets another one.
+   */
+  compressFullRows(): void {
+    batch.count = 0
+    for (let i = 0; i < this.#fullCount; i++) {
+      const slot = this.#fullSlots[i]
+      // Compressed since, or noted twice.
+      if (this.#rowCounts[slot] !== ROW_SAMPLES) continue
+      const page = slot >>> SLOTS_PER_PAGE_BITS
+      if (this.#rowStarts[page] !== undefined) {
+        this.#compressRow(slot)
+        continue
+      }
+      batch.add(slot, this.#rowValues[page], (slot & (SLOTS_PER_PAGE - 1)) * ROW_SAMPLES)
+      this.#rowCounts[slot] = 0
+    }
+    this.#fullCount = 0
+    batch.encode()
+    for (let i = 0, start = 0; i < batch.count; i++) {
+      const end = batch.ends[i]
+      this.#addChunk(batch.slots[i], ROW_SAMPLES, batch.bytes, start, end, end)
+      start = end
+    }
+  }
+
   #compressRow(slot: number): void {
     const page = slot >>> SLOTS_PER_PAGE_BITS
     const from = (slot & (SLOTS_PER_PAGE - 1)) * ROW_SAMPLES
     const count = this.#rowCounts[slot]
-    const column = this.#internColumn(this.#rowOffsets[page], from, count)
-    const chunk = this.#chunkCount++
-    if (chunk === this.#chunkPositions.length) this.#growChunks(chunk)
-    const valuesEnd = encodeValues(this.#rowValues[page], from, from + count, scratchBytes, 0)
+    const valuesEnd = encodeValues(this.#rowValues[page], from, from + count, rowBytes, 0)
     const starts = this.#rowStarts[page]
     const startsEnd =
       starts !== undefined && hasAny(starts, from, from + count)
-        ? encodeValues(starts, from, from + count, scratchBytes, valuesEnd)
+        ? encodeValues(starts, from, from + count, rowBytes, valuesEnd)
         : valuesEnd
-    this.#chunkPrevious[chunk] = this.#lastChunks[slot]
-    this.#chunkColumns[chunk] = column
-    this.#chunkPositions[chunk] = this.#bytes.append(scratchBytes, 0, startsEnd)
-    this.#chunkValueSizes[chunk] = valuesEnd
-    this.#chunkStartSizes[chunk] = startsEnd - valuesEnd
-    this.#lastChunks[slot] = chunk
+    this.#addChunk(slot, count, rowBytes, 0, valuesEnd, startsEnd)
     this.#rowCounts[slot] = 0
     starts?.fill(0, from, from + count)
+  }
+
+  /** The first `count` samples of the slot's row become a chunk: values in `bytes[start, valuesEnd)`, start timestamps behind them. */
+  #addChunk(slot: number, count: number, bytes: Uint8Array, start: number, valuesEnd: number, startsEnd: number): void {
+    const from = (slot & (SLOTS_PER_PAGE - 1)) * ROW_SAMPLES
+    const column = this.#internColumn(this.#rowOffsets[slot >>> SLOTS_PER_PAGE_BITS], from, count)
+    const chunk = this.#chunkCount++
+    if (chunk === this.#chunkPositions.length) this.#growChunks(chunk)
+    this.#chunkPrevious[chunk] = this.#lastChunks[slot]
+    this.#chunkColumns[chunk] = column
+    this.#chunkPositions[chunk] = this.#bytes.append(bytes, start, startsEnd)
+    this.#chunkValueSizes[chunk] = valuesEnd - start
+    this.#chunkStartSizes[chunk] = startsEnd - valuesEnd
+    this.#lastChunks[slot] = chunk
   }
 
   #growChunks(chunk: number): void {
@@ -534,16 +582,6 @@ export class OpenBlock {
     }
     this.#columnTable = table
   }
-}
-
-function sameOffsets(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
-  for (let i = 0; i < count; i++) if (a[aAt + i] !== b[bAt + i]) return false
-  return true
-}
-
-function hasAny(column: Float64Array, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (column[i] !== 0) return true
-  return false
 }
 
 /** Place of the offset among the first `count` of `scratchTimes`, or -1. */

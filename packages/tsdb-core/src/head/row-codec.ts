@@ -4,6 +4,7 @@ export {
   decodeSealedValues as decodeValues,
   encodeSealedTimestamps as encodeTimestamps,
   encodeSealedValues as encodeValues,
+  encodeSealedValuesBatch as encodeValuesBatch,
   sealedTimestampsSizeMax as rowTimestampsSizeMax,
   sealedValuesSizeMax as rowValuesSizeMax,
 } from '@varve/gorilla-codec'

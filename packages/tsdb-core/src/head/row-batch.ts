@@ -1,0 +1,57 @@
+/** Full rows that are encoded by one call of the codec. One set of buffers for the process, empty between the calls. */
+import { encodeValues, encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
+
+/** Fewer are not worth the batch call. */
+const ROWS_MIN = 4
+
+export class RowBatch {
+  readonly rowsMax: number
+  count = 0
+  /** Row i is encoded in `bytes[i > 0 ? ends[i - 1] : 0, ends[i])`. */
+  readonly bytes: Uint8Array
+  readonly ends: Uint32Array
+  readonly slots: Uint32Array
+  readonly #rowSamples: number
+  readonly #values: Float64Array
+  readonly #ranges: Uint32Array
+
+  constructor(rowsMax: number, rowSamples: number) {
+    this.rowsMax = rowsMax
+    this.#rowSamples = rowSamples
+    this.#values = new Float64Array(rowsMax * rowSamples)
+    this.#ranges = Uint32Array.from({ length: rowsMax * 2 }, (_, i) => ((i + 1) >>> 1) * rowSamples)
+    this.bytes = new Uint8Array(rowsMax * rowValuesSizeMax(rowSamples))
+    this.ends = new Uint32Array(rowsMax)
+    this.slots = new Uint32Array(rowsMax)
+  }
+
+  /** Copies the row that begins at `from`. */
+  add(slot: number, values: Float64Array, from: number): void {
+    this.#values.set(values.subarray(from, from + this.#rowSamples), this.count * this.#rowSamples)
+    this.slots[this.count++] = slot
+  }
+
+  encode(): void {
+    const { count, bytes, ends } = this
+    if (count >= ROWS_MIN) {
+      encodeValuesBatch(this.#values, this.#ranges.subarray(0, count * 2), bytes, 0, ends)
+      return
+    }
+    for (let i = 0, at = 0; i < count; i++) {
+      at = encodeValues(this.#values, i * this.#rowSamples, (i + 1) * this.#rowSamples, bytes, at)
+      ends[i] = at
+    }
+  }
+}
+
+/** Whether two runs of `count` offsets are equal. */
+export function sameOffsets(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (a[aAt + i] !== b[bAt + i]) return false
+  return true
+}
+
+/** Whether any of `[from, to)` is not 0. */
+export function hasAny(column: Float64Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (column[i] !== 0) return true
+  return false
+}
