@@ -34,6 +34,16 @@ describe('patterns', () => {
     expect(compile('=~', 'a.*').matches('a\nb')).toBe(true)
   })
 
+  test('answer the same when they are compiled anew and when they were kept', () => {
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 40; i++) {
+        const pattern = compile('=~', `a[${i % 10}]{2}b${i}`)
+        expect([pattern.matches(`a${i % 10}${i % 10}b${i}`), pattern.matches(`a${i % 10}b${i}`)]).toEqual([true, false])
+      }
+      expect(() => compile('=~', 'a[')).toThrow(StorageError)
+    }
+  })
+
   test('alternations of texts list their values', () => {
     expect(compile('=~', 'a|b|a').literals).toEqual(['a', 'b'])
     expect(compile('=~', '(a|b)').literals).toEqual(['a', 'b'])

@@ -18,6 +18,11 @@ export const ALTERNATION_LENGTH_MAX = 1_000_000
 /** How many values a re2js pattern remembers before it starts anew. */
 const REMEMBERED_VALUES_MAX = 4096
 
+/** Dashboards ask the same again and again: compiled patterns that are not long stay, so many of them. */
+const KEPT_PATTERNS_MAX = 16
+const KEPT_PATTERN_LENGTH_MAX = 256
+const recentPatterns = new Map<string, RE2JS>()
+
 export interface CompiledMatcher {
   readonly matcher: Matcher
   /** `!=` and `!~`: what `literals` and `prefix` say is then about the values that do not pass. */
@@ -81,15 +86,23 @@ function compilePattern(pattern: string): CompiledPattern {
   const branches = simpleBranches(pattern)
   if (branches !== undefined) return compileBranches(branches)
   if (pattern.length > PATTERN_LENGTH_MAX) throw tooLong(pattern, 'PATTERN_LENGTH_MAX', PATTERN_LENGTH_MAX)
-  let compiled: RE2JS
+  const compiled = recentPatterns.get(pattern) ?? compileRe2(pattern)
+  return { test: remembering((value) => compiled.testExact(value)), prefix: literalPrefix(pattern) }
+}
+
+function compileRe2(pattern: string): RE2JS {
   try {
     RE2JS.compile(pattern) // The flag below is written into the pattern, and would show in error texts.
-    compiled = RE2JS.compile(pattern, RE2JS.DOTALL)
+    const compiled = RE2JS.compile(pattern, RE2JS.DOTALL)
+    if (pattern.length <= KEPT_PATTERN_LENGTH_MAX) {
+      if (recentPatterns.size >= KEPT_PATTERNS_MAX) recentPatterns.clear()
+      recentPatterns.set(pattern, compiled)
+    }
+    return compiled
   } catch (error) {
     if (error instanceof RE2JSException) throw new StorageError('INVALID_ARGUMENT', error.message, { cause: error })
     throw error
   }
-  return { test: remembering((value) => compiled.testExact(value)), prefix: literalPrefix(pattern) }
 }
 
 function tooLong(pattern: string, name: string, limit: number): StorageError {

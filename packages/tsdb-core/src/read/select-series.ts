@@ -15,8 +15,8 @@ import { SeriesGroups, type SourceFamily } from './series-groups.js'
 import { SymbolCollector } from './symbol-collector.js'
 
 const SERIES_PER_BATCH = 1000
-/** 8 MiB of values: a batch of long series is cut earlier. */
-const SAMPLES_PER_BATCH = 1024 * 1024
+/** 512 KiB of values, which stay in the processor's cache until they are used: a batch of long series is cut earlier. */
+const SAMPLES_PER_BATCH = 64 * 1024
 /** A turn of the event loop that reads is no longer than this. */
 const TURN_MS = 8
 
@@ -97,10 +97,11 @@ async function* readBatches(
       ...(parts.counts !== undefined && { counts: parts.counts }),
       ...(parts.exactColumn !== undefined && { exactColumn: parts.exactColumn }),
     })
+    let width = SERIES_PER_BATCH
     for (let first = 0; first < groups.count; ) {
       const waiting = pause()
       if (waiting !== undefined) await waiting
-      const last = Math.min(groups.count, first + SERIES_PER_BATCH)
+      const last = Math.min(groups.count, first + width)
       for (const loading of loads(sources, groups, first, last, startMs, endMs)) await loading
       // From here to the end of the batch nothing is awaited: open blocks must not change.
       let sampleCount = 0
@@ -108,6 +109,8 @@ async function* readBatches(
       for (; end < last && (end === first || sampleCount < SAMPLES_PER_BATCH); end++) {
         sampleCount += builder.sampleCountOf(groups, groups.offsets[end], groups.offsets[end + 1])
       }
+      // Series of one select are much alike: what the next batch will hardly hold is not brought into memory for it.
+      width = Math.min(SERIES_PER_BATCH, (end - first) * 2)
       const sizeBytes = sampleCount * 8
       parts.reserve(sizeBytes)
       reservedBytes += sizeBytes
