@@ -1,6 +1,6 @@
 /** The folder of a log: which segments it holds, and what the last clean close left behind. */
 import { crc32c } from '@varve/gorilla-codec'
-import type { FileSystem } from '../env/file-system.js'
+import type { FileSystem, OpenMode } from '../env/file-system.js'
 import type { LogDamage } from './commit-log.js'
 import { segmentOfFileName } from './format.js'
 import type { CloseMark, FoundSegment } from './replay.js'
@@ -32,9 +32,14 @@ export async function removeUnfinished(files: FileSystem, directory: string): Pr
 }
 
 /** Makes a file that has all of its bytes, synced, as soon as it has its name. Gives it open, for more to be appended. */
-export async function createWhole(files: FileSystem, path: string, parts: readonly Uint8Array[]) {
+export async function createWhole(
+  files: FileSystem,
+  path: string,
+  parts: readonly Uint8Array[],
+  mode: Extract<OpenMode, 'append' | 'append-synced'> = 'append',
+) {
   const early = `${path}${UNFINISHED}`
-  const file = await files.open(early, 'append')
+  const file = await files.open(early, mode)
   try {
     await file.truncate(0)
     for (const part of parts) await file.write(part)

@@ -346,7 +346,7 @@ export class CommitLog {
   }
 
   async #sync(open: OpenSegment): Promise<void> {
-    await open.file.sync()
+    if (!open.file.syncsWrites) await open.file.sync()
     this.#syncCount++
   }
 
@@ -399,9 +399,10 @@ export class CommitLog {
   }
 
   async #createWhole(path: string, segment: number, parts: readonly Uint8Array[]): Promise<File> {
-    const { files } = this.#options.env
+    const { syncMode, env } = this.#options
+    const { files } = env
     try {
-      return await createWhole(files, path, parts)
+      return await createWhole(files, path, parts, syncMode === 'always' ? 'append-synced' : 'append')
     } catch (error) {
       // It may have its name already, and what is in it is superseded by the segment that will be made in its place.
       await files.remove(path).catch((failure) => {

@@ -54,6 +54,22 @@ export function describeFileSystem(name: string, open: () => Promise<FileSystemU
       expect((await files.stat(`${folder}/a`))?.sizeBytes).toBe(5)
     })
 
+    it('a file whose writes sync takes them as another does', async () => {
+      const file = await files.open(`${folder}/a`, 'append-synced')
+      await file.write(new TextEncoder().encode('abcdef'))
+      await file.truncate(2)
+      await file.write(new TextEncoder().encode('Z'))
+      if (!file.syncsWrites) await file.sync()
+      await file.close()
+      const again = await files.open(`${folder}/a`, 'append-synced')
+      await again.write(new TextEncoder().encode('!'))
+      await again.close()
+      expect(await read('a')).toBe('abZ!')
+      const plain = await files.open(`${folder}/a`, 'append')
+      expect(plain.syncsWrites).toBe(false)
+      await plain.close()
+    })
+
     it('a buffer may be used again once its write has resolved', async () => {
       const file = await files.open(`${folder}/a`, 'create')
       const buffer = Uint8Array.of(65)

@@ -34,10 +34,15 @@ export interface FileSystem {
   watch(path: string, changed: () => void): { close(): void }
 }
 
-/** `read`: it exists. `create`: it must not exist yet. `append`: made if need be, writes go to its end. */
-export type OpenMode = 'read' | 'create' | 'append'
+/**
+ * `read`: it exists. `create`: it must not exist yet. `append`: made if need be, writes go to its end. `append-synced`: the
+ * same, and each write also syncs where the platform can do both in one call; `File.syncsWrites` says whether it does.
+ */
+export type OpenMode = 'read' | 'create' | 'append' | 'append-synced'
 
 export interface File {
+  /** Bytes are durable once `write` has resolved, as if `sync` had been called behind it. */
+  readonly syncsWrites: boolean
   /** Reads up to `target.length` bytes from `offset`; fewer only at the end of the file. */
   read(target: Uint8Array, offset: number): Promise<number>
   /** Writes all of `bytes` at the end of what was written so far. `bytes` may be reused once it has resolved. */

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -9,6 +10,26 @@ import { nodeFileSystem } from './node-file-system.js'
 describeFileSystem('node', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'varve-files-'))
   return { files: nodeFileSystem(), folder, close: () => rm(folder, { recursive: true }) }
+})
+
+describe.runIf(process.platform === 'linux')('a file whose writes sync', () => {
+  it('is opened so that the kernel makes each write durable', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'varve-files-'))
+    try {
+      const path = join(folder, 'a')
+      const file = await nodeFileSystem().open(path, 'append-synced')
+      expect(file.syncsWrites).toBe(true)
+      const links = await Promise.all(
+        (await readdir('/proc/self/fd')).map(async (fd) => [fd, await readlink(`/proc/self/fd/${fd}`).catch(() => '')]),
+      )
+      const fd = links.find(([, target]) => target === path)?.[0]
+      const flags = /flags:\s+(\d+)/.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1]
+      expect(Number.parseInt(flags ?? '0', 8) & constants.O_DSYNC).toBe(constants.O_DSYNC)
+      await file.close()
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
 })
 
 describe('the lock of a data directory', () => {

@@ -1,14 +1,22 @@
 /**
  * Files on Node. Every call runs on libuv's thread pool: a sync that takes long never holds the event loop.
  */
-import { watch as watchNames } from 'node:fs'
+import { constants, watch as watchNames } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { File, FileError, FileLock, FileStat, FileSystem, OpenMode } from '../file-system.js'
 import { during, fileErrorOf } from './node-file-error.js'
 import { lockFile } from './node-file-lock.js'
 
-const FLAGS: Record<OpenMode, string> = { read: 'r', create: 'wx+', append: 'a+' }
+const { O_APPEND, O_CREAT, O_DSYNC, O_RDWR } = constants
+/** Elsewhere the flag is not there (Windows), or leaves the bytes in the cache of the disk (macOS). */
+const SYNCS_WRITES = process.platform === 'linux'
+const FLAGS: Record<OpenMode, string | number> = {
+  read: 'r',
+  create: 'wx+',
+  append: 'a+',
+  'append-synced': SYNCS_WRITES ? O_RDWR | O_CREAT | O_APPEND | O_DSYNC : 'a+',
+}
 const POLL_INTERVAL_MS = 2_000
 const NOT_OURS = new Set(['EACCES', 'EPERM'])
 /** Some network file systems know no such call; their names are durable when the call that made them returns. */
@@ -19,7 +27,8 @@ export function nodeFileSystem(): FileSystem {
     async open(path, mode) {
       const handle = await during('open', path, fs.open(path, FLAGS[mode]))
       try {
-        return new NodeFile(path, handle, (await during('open', path, handle.stat())).size)
+        const { size } = await during('open', path, handle.stat())
+        return new NodeFile(path, handle, size, mode === 'append-synced' && SYNCS_WRITES)
       } catch (error) {
         await handle.close()
         throw error
@@ -84,11 +93,13 @@ function codeOf(error: unknown): string {
 }
 
 class NodeFile implements File {
+  readonly syncsWrites: boolean
   readonly #path: string
   readonly #handle: fs.FileHandle
   #endOffset: number
 
-  constructor(path: string, handle: fs.FileHandle, sizeBytes: number) {
+  constructor(path: string, handle: fs.FileHandle, sizeBytes: number, syncsWrites: boolean) {
+    this.syncsWrites = syncsWrites
     this.#path = path
     this.#handle = handle
     this.#endOffset = sizeBytes

@@ -73,6 +73,7 @@ export function simulatedFileSystem(simulation: EventSchedule, disk: SimulatedDi
       return part.length
     }
     return {
+      syncsWrites: false,
       read: (target, offset) =>
         call('read', path, () => {
           checkOpen()
@@ -131,7 +132,7 @@ export function simulatedFileSystem(simulation: EventSchedule, disk: SimulatedDi
 
   return {
     async open(path, mode) {
-      if (mode === 'read' || (mode === 'append' && disk.find(path) !== null)) {
+      if (mode === 'read' || (mode.startsWith('append') && disk.find(path) !== null)) {
         return call('read', path, () => openFile(path, found('open', path)))
       }
       return call('create', path, () => {

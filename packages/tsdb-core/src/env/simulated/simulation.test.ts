@@ -21,6 +21,7 @@ describeFileSystem('simulated', async () => {
     open: drive(async (path, mode) => {
       const file = await files.open(path, mode)
       return {
+        syncsWrites: file.syncsWrites,
         read: drive(file.read),
         write: drive(file.write),
         sync: drive(file.sync),
