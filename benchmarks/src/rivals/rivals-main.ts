@@ -46,8 +46,8 @@ async function measure(name: string): Promise<void> {
     await rival.reopen()
     check(name, await rival.sumOfSeries(oneSeries), wantedOne)
     check(name, await rival.sumOfFirst(scanned), wantedMany)
-    const oneUs = (await median(() => rival.sumOfSeries(oneSeries), 40)) * 1000
-    const manyNs = ((await median(() => rival.sumOfFirst(scanned), 7)) * 1e6) / wantedMany.count
+    const oneUs = (await median(() => rival.sumOfSeries(oneSeries), 200)) * 1000
+    const manyNs = ((await median(() => rival.sumOfFirst(scanned), 15)) * 1e6) / wantedMany.count
     await rival.close()
     console.log(
       `rivals/${name}: append and flush ${perCpuSecond.toFixed(2)} M samples per CPU s, ${bytes.toFixed(2)} B/sample, ` +
@@ -70,12 +70,13 @@ function check(name: string, got: { count: number; sum: number }, wanted: { coun
   }
 }
 
+/** Of warm runs: the first half of them is for compilers and caches. */
 async function median(run: () => Promise<unknown>, rounds: number): Promise<number> {
   const times: number[] = []
-  for (let round = 0; round < rounds; round++) {
+  for (let round = -rounds; round < rounds; round++) {
     const startedMs = performance.now()
     await run()
-    times.push(performance.now() - startedMs)
+    if (round >= 0) times.push(performance.now() - startedMs)
   }
   return times.sort((a, b) => a - b)[times.length >> 1]
 }
