@@ -10,7 +10,7 @@ import { createHash, type Hash } from 'node:crypto'
 import {
   crc32c,
   encodeSealedTimestamps,
-  encodeSealedValues,
+  encodeSealedValuesBatch,
   sealedTimestampsSizeMax,
   sealedValuesSizeMax,
 } from '@varve/gorilla-codec'
@@ -89,6 +89,8 @@ export class BlockWriter {
   readonly #options: BlockWriterOptions
   readonly #file: File
   readonly #seed: number
+  readonly #range = new Uint32Array(2)
+  readonly #rangeEnd = new Uint32Array(1)
   readonly #digest: Hash = createHash('sha256')
   #offset = HEADER_SIZE_BYTES
 
@@ -280,7 +282,10 @@ export class BlockWriter {
     const values = this.#values
     values.reserve(sealedValuesSizeMax(to - from))
     const start = values.length
-    values.length = encodeSealedValues(column, from, to, values.bytes, start)
+    // The batch call, for one column: it goes to the native codec where that is loaded.
+    this.#range[0] = from
+    this.#range[1] = to
+    values.length = encodeSealedValuesBatch(column, this.#range, values.bytes, start, this.#rangeEnd)
     this.#valueEnds.push(values.length)
     return values.length - start
   }
