@@ -104,6 +104,35 @@ describe('bodies', () => {
     expect(await response.text()).toBe('the body has 100001 bytes or more, at most 100000 are accepted\n')
   })
 
+  test('too large a body of unknown length is refused once it is, and its connection ends', async () => {
+    const { url, pipeline } = await serve([echo])
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    let answer = ''
+    socket.on('data', (part: Buffer) => {
+      answer += part.toString('latin1')
+    })
+    socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write('POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
+    const size = 60_000
+    for (let i = 0; i < 2; i++) socket.write(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`)
+    await closed
+    expect(answer).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 100000 are accepted/)
+    await expect.poll(() => pipeline.budget.usedBytes).toBe(0)
+  })
+
+  test('a client that leaves before its body is whole leaves nothing behind', async () => {
+    const { url, pipeline, statistics } = await serve([echo])
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(`POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n${'x'.repeat(100)}`)
+    await expect.poll(() => pipeline.budget.usedBytes).toBe(5000)
+    socket.destroy()
+    await expect.poll(() => pipeline.budget.usedBytes).toBe(0)
+    expect(statistics.requestsInFlight).toBe(0)
+    expect((await fetch(`${url}/echo`, { method: 'POST', body: 'next' })).status).toBe(200)
+  })
+
   test('with the byte budget spent the answer is 503 with Retry-After, and later it works again', async () => {
     let release = () => {}
     const held = new Promise<void>((resolve) => (release = resolve))

@@ -158,7 +158,10 @@ export class HttpServer implements Listener {
             answer = await this.#pipeline.handle(beginning.route, {
               ...beginning.head,
               body,
-              signal: controller.signal,
+              // Node makes the signal when it is asked for, and a write never asks.
+              get signal() {
+                return controller.signal
+              },
             })
             return await this.#send(raw, request, response, answer, controller)
           } finally {
@@ -200,14 +203,14 @@ export class HttpServer implements Listener {
     let buffer = this.#pool.take(Math.max(reserved, 1))
     try {
       let length = 0
-      for await (const chunk of request as AsyncIterable<Buffer>) {
+      const refused = await readBody(request, (chunk) => {
         if (length + chunk.length > options.sizeBytesMax) {
           response.shouldKeepAlive = false
-          return await use(tooLarge(length + chunk.length, options.sizeBytesMax), EMPTY)
+          return tooLarge(length + chunk.length, options.sizeBytesMax)
         }
         if (length + chunk.length > buffer.length) {
           const more = buffer.length
-          if (!budget.tryReserve(more)) return await use(overloaded(), EMPTY)
+          if (!budget.tryReserve(more)) return overloaded()
           reserved += more
           const larger = this.#pool.take(Math.max(buffer.length * 2, length + chunk.length))
           larger.set(buffer.subarray(0, length))
@@ -216,6 +219,12 @@ export class HttpServer implements Listener {
         }
         buffer.set(chunk, length)
         length += chunk.length
+        return null
+      })
+      if (refused !== null) {
+        const status = await use(refused, EMPTY)
+        request.destroy()
+        return status
       }
       this.#pipeline.statistics.receivedBytes += length
       const body = buffer.subarray(0, length)
@@ -245,7 +254,7 @@ export class HttpServer implements Listener {
     answer: HttpResponse,
     controller: AbortController,
   ): Promise<number> {
-    if (controller.signal.aborted && response.destroyed) return 499
+    if (response.destroyed && controller.signal.aborted) return 499
     const headers: Record<string, string> = { ...this.#pipeline.commonHeaders(raw), ...answer.headers }
     if (this.#stopping) response.shouldKeepAlive = false
     const { body } = answer
@@ -329,6 +338,33 @@ export class HttpServer implements Listener {
     timer.unref()
     return { stop: () => clearInterval(timer) }
   }
+}
+
+/**
+ * Hands over the body as it comes, until `take` refuses a part; then the rest stays unread. By events: an iterator makes
+ * some ten objects a request, and joins what has come meanwhile into a buffer of its own.
+ */
+function readBody(
+  request: IncomingMessage,
+  take: (chunk: Buffer) => HttpResponse | null,
+): Promise<HttpResponse | null> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(new Error('the client has gone before its request was whole'))
+    // Closed while we looked at its head: no event comes any more.
+    if (request.destroyed) gone()
+    const onData = (chunk: Buffer) => {
+      const refused = take(chunk)
+      if (refused === null) return
+      request.off('data', onData)
+      request.pause()
+      resolve(refused)
+    }
+    request.once('end', () => resolve(null))
+    // It stays: a connection that breaks after the body must find a listener too.
+    request.on('error', reject)
+    request.once('close', gone)
+    request.on('data', onData)
+  })
 }
 
 function tlsOptions(settings: TlsSettings): TlsOptions {
