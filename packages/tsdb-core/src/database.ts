@@ -23,7 +23,9 @@ import { MemoryBudget } from './memory-budget.js'
 import type { LabelledSample, Namespace, NamespaceStats, Watermark } from './namespace.js'
 import { NewSeriesLimit } from './new-series-limit.js'
 import {
+  checkDatabaseOptions,
   checkNamespace,
+  checkNamespaceOptionNames,
   type DatabaseOptions,
   DEFAULT_NAMESPACE,
   type NamespaceOptions,
@@ -96,10 +98,11 @@ export class Database implements Queryable {
    * Resolves once the commit log is replayed: in proportion to what is not sealed yet.
    *
    * @throws {StorageError} `LOCKED` when another process has the folder, `CORRUPT` when its identity cannot be read,
-   *   `INVALID_ARGUMENT` for options that make no sense. Damaged blocks and log records are told by `onNotice`, and do not
+   *   `INVALID_ARGUMENT` for options that do not exist or make no sense. Damaged blocks and log records are told by `onNotice`, and do not
    *   keep the rest from being served.
    */
   static async open(options: DatabaseOptions = {}): Promise<Database> {
+    checkDatabaseOptions(options)
     const database = new Database(options, options.env ?? nodeEnv())
     const given = { [DEFAULT_NAMESPACE]: {}, ...options.namespaces }
     for (const [name, one] of Object.entries(given)) checkNamespace(name, namespaceOptions(one))
@@ -132,6 +135,7 @@ export class Database implements Queryable {
   /** Makes a namespace, durable once resolved. @throws {StorageError} `INVALID_ARGUMENT` when it exists or options are wrong. */
   async createNamespace(name: string, options: Partial<NamespaceOptions> = {}): Promise<Namespace> {
     this.#checkOpen()
+    checkNamespaceOptionNames(name, options)
     const complete = namespaceOptions(options)
     checkNamespace(name, complete)
     return this.#exclusively(async () => {
@@ -144,6 +148,7 @@ export class Database implements Queryable {
   async changeNamespace(name: string, options: Partial<NamespaceOptions>): Promise<void> {
     this.#checkOpen()
     const namespace = this.#namespace(name)
+    checkNamespaceOptionNames(name, options)
     const changed = { ...namespace.options, ...options }
     checkNamespace(name, changed)
     for (const fixed of ['blockSizeMs', 'resolutionMs', 'shardCount'] as const) {

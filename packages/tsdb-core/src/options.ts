@@ -4,6 +4,7 @@
 import type { Env } from './env/env.js'
 import { StorageError } from './errors.js'
 import type { AggregateColumn } from './model/aggregate.js'
+import { checkOptionNames, describeValue } from './option-names.js'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -76,6 +77,51 @@ export interface NamespaceOptions {
   readonly columns: readonly AggregateColumn[]
   /** Slices by hash of the labels; fixed when the namespace is made. Default 1. */
   readonly shardCount: number
+}
+
+// Written as records, so that the compiler misses an option that is not listed.
+const NAMESPACE_OPTION_NAMES = Object.keys({
+  retentionMs: true,
+  retentionSizeBytes: true,
+  blockSizeMs: true,
+  resolutionMs: true,
+  columns: true,
+  shardCount: true,
+} satisfies Record<keyof NamespaceOptions, true>)
+
+const DATABASE_OPTION_NAMES = Object.keys({
+  directory: true,
+  env: true,
+  namespaces: true,
+  syncMode: true,
+  syncIntervalMs: true,
+  segmentSizeBytes: true,
+  memoryBytesMax: true,
+  seriesCountMax: true,
+  newSeriesPerSecondMax: true,
+  futureMsMax: true,
+  diskReserveBytes: true,
+  maintenanceIntervalMs: true,
+  logSizeBytesMax: true,
+  onNotice: true,
+} satisfies Record<keyof DatabaseOptions, true>)
+
+/** @throws {StorageError} `INVALID_ARGUMENT` for an option that does not exist, a directory that is no path, a sync mode unknown. */
+export function checkDatabaseOptions(options: DatabaseOptions): void {
+  checkOptionNames('Database.open', options, DATABASE_OPTION_NAMES)
+  const { directory, namespaces, syncMode } = options
+  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
+    throw invalid(`Database.open: directory is ${describeValue(directory)}, wanted the path of a folder`)
+  }
+  if (syncMode !== undefined && !['always', 'interval', 'never'].includes(syncMode)) {
+    throw invalid(`Database.open: syncMode is ${describeValue(syncMode)}, wanted always, interval or never`)
+  }
+  for (const [name, one] of Object.entries(namespaces ?? {})) checkNamespaceOptionNames(name, one)
+}
+
+/** @throws {StorageError} `INVALID_ARGUMENT` for an option that does not exist. */
+export function checkNamespaceOptionNames(name: string, given: Partial<NamespaceOptions>): void {
+  checkOptionNames(`namespace ${name}`, given, NAMESPACE_OPTION_NAMES)
 }
 
 /** Fills in defaults, which depend on the resolution. */
