@@ -56,7 +56,7 @@ export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlo
           endMs: options.identity.endMs,
           replaces: options.aggregated,
           column: COLUMNS[column],
-          exact: true,
+          exactColumn: true,
           keepsAbsent: options.keepsAbsent,
         }),
     )

@@ -130,10 +130,11 @@ export class Head {
       if (this.#aggregated && isAbsent(halves, k)) block.hasAbsent = true
       if (isHistogram) {
         if (!this.#appendHistogram(block, slot, batch, k, nextHistogram - 1, startMs)) reject(k, 'DUPLICATE')
-      } else if (block.histograms?.has(slot, timestampMs)) {
+      } else if (!block.replaces && block.histograms?.has(slot, timestampMs)) {
         reject(k, 'DUPLICATE')
-      } else if (block.append(slot, timestampMs, halves, k, startMs) === CONFLICT) {
-        reject(k, 'DUPLICATE')
+      } else {
+        if (block.replaces) block.removeHistogram(slot, timestampMs)
+        if (block.append(slot, timestampMs, halves, k, startMs) === CONFLICT) reject(k, 'DUPLICATE')
       }
     }
     block?.compressFullRows()
@@ -200,7 +201,8 @@ export class Head {
     const timestampMs = batch.timestampsMs[k]
     const histogram = batch.histograms?.histograms[histogramIndex]
     if (histogram === undefined) return false
-    if (block.hasSampleAt(slot, timestampMs)) return false
+    // Where windows are replaced, the histogram stands beside the float of before and hides it.
+    if (!block.replaces && block.hasSampleAt(slot, timestampMs)) return false
     block.histograms ??= new HistogramStore()
     const outcome = block.histograms.append(slot, timestampMs, startMs, histogram, block.replaces)
     if (outcome === 'stored') block.noteHistogram(timestampMs, startMs)

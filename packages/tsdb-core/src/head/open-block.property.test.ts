@@ -138,7 +138,7 @@ function read(block: OpenBlock, range: { startMs: number; endMs: number; replace
   const series = new SeriesTable()
   // One column a series here, whatever the block does with equal times.
   const source = new OpenBlockSource(block, series, new HeadIndex(series), 1)
-  const builder = new BatchBuilder([source], { ...range, exact: true })
+  const builder = new BatchBuilder([source], { ...range, exactColumn: true })
   const entries = { sources: Uint16Array.of(0), series: Uint32Array.of(7) }
   builder.begin(builder.sampleCountOf(entries, 0, 1))
   if (!builder.add(entries, 0, 1)) return []

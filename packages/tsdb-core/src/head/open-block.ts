@@ -207,6 +207,13 @@ export class OpenBlock {
     this.sampleCount++
   }
 
+  /** Makes room for a float where a histogram stands. */
+  removeHistogram(slot: number, timestampMs: number): void {
+    if (!this.histograms?.has(slot, timestampMs)) return
+    this.histograms.remove(slot, timestampMs, timestampMs + 1)
+    this.sampleCount--
+  }
+
   /** Whether a float sample stands at this time. */
   hasSampleAt(slot: number, timestampMs: number): boolean {
     const offset = timestampMs - this.startMs

@@ -23,8 +23,6 @@ export interface ReadRange {
   readonly counts?: boolean
   /** A series without the column has no samples, instead of those of another column. */
   readonly exactColumn?: boolean
-  /** This column and no other in its stead. */
-  readonly exact?: boolean
   /** Markers of removed windows stay, for a block beside older ones. */
   readonly keepsAbsent?: boolean
   /** Newer samples replace older ones of the same timestamp. */
@@ -179,7 +177,7 @@ export class BatchBuilder {
   /** The wanted column where the series has it, else `value`, else `last`. */
   #columnIn(source: SampleSource, series: number): number {
     if (!this.#range.replaces) return VALUE_COLUMN
-    if (this.#range.exact) return this.#wanted
+    if (this.#range.exactColumn) return this.#wanted
     const mask = source.columnMask(series)
     const wanted = this.#wanted
     return mask & (1 << wanted) ? wanted : mask & (1 << VALUE_COLUMN) ? VALUE_COLUMN : LAST_COLUMN
