@@ -3,7 +3,8 @@
  *
  * Batches are kept as they came; only the symbols of their labels are put into one table.
  */
-import type { SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+import type { Histogram } from '@varve/tsdb-core/model'
+import type { HistogramColumn, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
 
 const SERIES_PER_BATCH = 1000
 
@@ -13,6 +14,8 @@ export interface SamplePart {
   readonly values: Float64Array
   /** Null: one each. */
   readonly counts: Float64Array | null
+  /** Beside `values`, where a native histogram stands. Null: there is none. */
+  readonly histograms?: readonly (Histogram | undefined)[] | null
 }
 
 interface Entry {
@@ -79,9 +82,20 @@ export class SeriesParts {
   lastValueOf(key: string): number | null {
     const { parts } = this.#entries.get(key) ?? { parts: [] }
     for (let part = parts.length - 1; part >= 0; part--) {
-      const { values } = parts[part]
+      const { values, histograms } = parts[part]
+      if (histograms) continue
       // Staleness markers are passed over, and running sums are never NaN.
       for (let at = values.length - 1; at >= 0; at--) if (!Number.isNaN(values[at])) return values[at]
+    }
+    return null
+  }
+
+  /** The same of native histograms; null when the series has none. */
+  lastHistogramOf(key: string): Histogram | null {
+    const { parts } = this.#entries.get(key) ?? { parts: [] }
+    for (let part = parts.length - 1; part >= 0; part--) {
+      const last = parts[part].histograms?.findLast((histogram) => histogram && !histogram.stale)
+      if (last) return last
     }
     return null
   }
@@ -112,6 +126,8 @@ function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
   const labelPairs = new Uint32Array(labelOffsets[seriesCount] * 2)
   const timestampsMs = new Float64Array(sampleCount)
   const values = new Float64Array(sampleCount)
+  const sampleIndexes: number[] = []
+  const histograms: Histogram[] = []
   const counts = withCounts ? new Float64Array(sampleCount).fill(1) : null
   entries.forEach(({ pairs, parts }, series) => {
     labelPairs.set(pairs, labelOffsets[series] * 2)
@@ -120,6 +136,11 @@ function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
       timestampsMs.set(part.timestampsMs, at)
       values.set(part.values, at)
       if (counts && part.counts) counts.set(part.counts, at)
+      part.histograms?.forEach((histogram, i) => {
+        if (!histogram) return
+        sampleIndexes.push(at + i)
+        histograms.push(histogram)
+      })
       at += part.values.length
     }
   })
@@ -133,5 +154,10 @@ function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
     timestampOffsets: sampleOffsets,
     timestampsMs,
     ...(counts && { counts }),
+    ...(histograms.length > 0 && { histograms: columnOf(sampleIndexes, histograms) }),
   }
+}
+
+function columnOf(sampleIndexes: readonly number[], histograms: readonly Histogram[]): HistogramColumn {
+  return { sampleIndexes: Uint32Array.from(sampleIndexes), histograms }
 }

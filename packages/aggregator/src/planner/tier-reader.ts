@@ -5,13 +5,16 @@
  * alone), and outputs of counter rollups (`increase` alone, whose cumulative value is made here).
  */
 import type { Database, Namespace } from '@varve/tsdb-core'
-import type { Matcher } from '@varve/tsdb-core/model'
+import type { Histogram, Matcher } from '@varve/tsdb-core/model'
 import type { SelectRequest, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+import { histogramsByIndex } from '../windows/histogram-samples.js'
 import { type ColumnKind, storedColumnOf, toIncreases, toOnes, toRunningSum } from './column-kind.js'
+import { toHistogramIncreases, toHistogramRunningSum, withoutHistograms } from './histogram-column.js'
 import type { SamplePart, SeriesParts } from './series-parts.js'
 
 /** How far back a raw slice looks for the sample before its first one, so that no growth is lost at a seam. */
 const SAMPLE_BEFORE_MS = 3_600_000
+const NOT_OF_HISTOGRAMS: ReadonlySet<ColumnKind> = new Set(['min', 'max', 'sum'])
 
 export interface TierRead {
   readonly database: Database
@@ -36,6 +39,11 @@ async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
   let added = 0
   const startMs = kind === 'increase' ? afterMs - SAMPLE_BEFORE_MS : afterMs
   await forEachSeries(read, { startMs: startMs + 1 }, parts, (key, part) => {
+    if (part.histograms && (kind === 'increase' || kind === 'count')) {
+      const changed = kind === 'increase' ? toHistogramIncreases(part) : withoutHistograms(part)
+      added += addFrom(parts, key, changed, afterMs)
+      return
+    }
     const first = firstAfter(part.timestampsMs, afterMs)
     if (first === part.values.length) return
     if (kind === 'increase') toIncreases(part.values, 0, part.values.length, Number.NaN)
@@ -51,7 +59,14 @@ async function readAggregated(read: TierRead, parts: SeriesParts): Promise<numbe
   const stored = storedColumnOf(kind)
   let added = 0
   await forEachSeries(read, { startMs: afterMs + 1, ...stored }, parts, (key, part) => {
-    parts.add(key, kind === 'count' ? counted(part) : withCounts(part))
+    if (part.histograms && NOT_OF_HISTOGRAMS.has(kind)) {
+      const { function: name = '' } = read.request.hints ?? {}
+      read.warnings.add(
+        `PromQL warning: namespace ${read.namespace} keeps last, count and increase of native histograms: ${name} leaves them out`,
+      )
+      return
+    }
+    parts.add(key, kind === 'count' ? counted(part.histograms ? withoutHistograms(part) : part) : withCounts(part))
     added++
   })
   // What has no such column is looked for only if there is something left: most selectors find all at once.
@@ -68,6 +83,10 @@ async function readGrowthOfGauges(read: TierRead, parts: SeriesParts): Promise<n
   let added = 0
   const startMs = afterMs - Math.max(SAMPLE_BEFORE_MS, resolutionMs) + 1
   await forEachSeries(read, { startMs, column: 'last' }, parts, (key, part) => {
+    if (part.histograms) {
+      added += addFrom(parts, key, toHistogramIncreases(part), afterMs)
+      return
+    }
     const first = firstAfter(part.timestampsMs, afterMs)
     if (first === part.values.length) return
     toIncreases(part.values, 0, part.values.length, Number.NaN)
@@ -83,6 +102,15 @@ async function readCumulative(read: TierRead, parts: SeriesParts): Promise<numbe
   let added = 0
   const options = { startMs: 0, column: 'increase' as const, exactColumn: true }
   await forEachSeries(read, options, parts, (key, part) => {
+    if (part.histograms) {
+      if (NOT_OF_HISTOGRAMS.has(kind)) return
+      const before = parts.lastHistogramOf(key)
+      const summed = before
+        ? toHistogramRunningSum(from(part, firstAfter(part.timestampsMs, afterMs)), before)
+        : toHistogramRunningSum(part, null)
+      added += addFrom(parts, key, kind === 'count' ? withoutHistograms(summed) : summed, afterMs)
+      return
+    }
     const first = firstAfter(part.timestampsMs, afterMs)
     const before = parts.lastValueOf(key)
     if (before === null) toRunningSum(part.values, 0, part.values.length, 0)
@@ -106,7 +134,7 @@ async function forEachSeries(
   read: TierRead,
   options: { readonly startMs: number } & Partial<ReturnType<typeof storedColumnOf>>,
   parts: SeriesParts,
-  visit: (key: string, part: SamplePart & { counts: Float64Array | null }) => void,
+  visit: (key: string, part: SamplePart) => void,
 ): Promise<void> {
   const { database, matchers, untilMs, request, warnings } = read
   const result: SelectResult = await database.namespace(read.namespace).select({
@@ -118,15 +146,16 @@ async function forEachSeries(
   })
   const keyOf = parts.keys(result)
   for await (const batch of result.batches) {
+    const byIndex = histogramsByIndex(batch)
     for (let series = 0; series < batch.seriesCount; series++) {
       const key = keyOf(batch, series)
-      if (!parts.has(key)) visit(key, partOf(batch, series))
+      if (!parts.has(key)) visit(key, partOf(batch, series, byIndex))
     }
   }
   for (const warning of result.warnings) warnings.add(warning)
 }
 
-function partOf(batch: SeriesBatch, series: number): SamplePart {
+function partOf(batch: SeriesBatch, series: number, byIndex: ReadonlyMap<number, Histogram> | null): SamplePart {
   const start = batch.sampleOffsets[series]
   const end = batch.sampleOffsets[series + 1]
   const times = batch.timestampOffsets[batch.timestampColumns[series]]
@@ -134,7 +163,27 @@ function partOf(batch: SeriesBatch, series: number): SamplePart {
     timestampsMs: batch.timestampsMs.subarray(times, times + end - start),
     values: batch.values.subarray(start, end),
     counts: batch.counts?.subarray(start, end) ?? null,
+    histograms: byIndex && histogramsWithin(byIndex, start, end),
   }
+}
+
+function histogramsWithin(byIndex: ReadonlyMap<number, Histogram>, start: number, end: number) {
+  let found: (Histogram | undefined)[] | null = null
+  for (let at = start; at < end; at++) {
+    const histogram = byIndex.get(at)
+    if (histogram === undefined) continue
+    found ??= new Array<Histogram | undefined>(end - start).fill(undefined)
+    found[at - start] = histogram
+  }
+  return found
+}
+
+/** Adds the samples after a time; 0 when there is none. */
+function addFrom(parts: SeriesParts, key: string, part: SamplePart, afterMs: number): number {
+  const first = firstAfter(part.timestampsMs, afterMs)
+  if (first === part.values.length) return 0
+  parts.add(key, from(part, first))
+  return 1
 }
 
 function from(part: SamplePart, first: number): SamplePart {
@@ -142,6 +191,7 @@ function from(part: SamplePart, first: number): SamplePart {
     timestampsMs: part.timestampsMs.subarray(first),
     values: part.values.subarray(first),
     counts: part.counts?.subarray(first) ?? null,
+    histograms: part.histograms?.slice(first) ?? null,
   }
 }
 

@@ -10,15 +10,19 @@
  */
 import type { Namespace, Watermark } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
-import { halvesOf, isStaleAt, Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import { type Histogram, halvesOf, isStaleAt, Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
 import type { EachFunction } from '../rules/rule.js'
 import { extended } from './columns.js'
+import { HistogramRun } from './histogram-run.js'
+import { histogramsByIndex, splitSeries } from './histogram-samples.js'
+import type { HistogramState } from './histogram-scan.js'
 import {
   COLUMNS,
   COUNT,
   type Contribution,
   type Group,
+  type GroupOutput,
   INCREASE,
   MAX,
   MIN,
@@ -92,6 +96,8 @@ export class Evaluator {
   #hotEndMs = Number.NaN
   /** Members whose state has to be looked up, whether they have samples in the next window or not. */
   readonly #forgotten = new Set<number>()
+  /** The last native histogram of the members that have some. */
+  readonly #histogramStates = new Map<number, HistogramState>()
   #seen: Uint32Array<ArrayBuffer> = new Uint32Array(64)
   #epoch = 0
 
@@ -110,6 +116,7 @@ export class Evaluator {
   forgetSeries(seriesRefs: Iterable<number>): void {
     for (const ref of seriesRefs) {
       const member = this.plan.memberOf(ref)
+      if (this.#histogramStates.delete(member)) this.#forgotten.add(member)
       if (member >= 0 && member < this.#valuesMs.length) {
         this.#valuesMs[member] = Number.NaN
         this.#forgotten.add(member)
@@ -128,6 +135,7 @@ export class Evaluator {
       scan: this.#scan,
       memberSlots: this.#memberSlots,
       groupSlots: this.#groupSlots,
+      histogramStates: this.#histogramStates,
     }
   }
 
@@ -168,6 +176,7 @@ export class Evaluator {
   /** @internal */
   clearStates(): void {
     this.#valuesMs.fill(Number.NaN)
+    this.#histogramStates.clear()
     this.#forgotten.clear()
   }
 
@@ -225,6 +234,9 @@ class Run {
   readonly #advances: boolean
   readonly #touchedGroups: Set<number> | null
   readonly #pending: Pending[] = []
+  readonly #histograms: HistogramRun
+  /** Of members with floats and native histograms: the windows that are the histograms'. */
+  readonly #histogramWindows = new Map<number, Uint8Array>()
   readonly #forgotten: ReadonlySet<number>
   readonly #empty: EmptyWindow[] = []
   readonly #rowsByRule = new Map<string, number>()
@@ -232,7 +244,7 @@ class Run {
   #turnStartMs: number
 
   constructor(evaluator: Evaluator, request: EvaluateRequest) {
-    const { options, scan, memberSlots, groupSlots } = evaluator.parts()
+    const { options, scan, memberSlots, groupSlots, histogramStates } = evaluator.parts()
     this.#evaluator = evaluator
     this.#plan = options.plan
     this.#request = request
@@ -250,6 +262,24 @@ class Run {
       target: options.target,
       slots: [memberSlots, groupSlots],
       seriesOf: (table, slot) => (table === MEMBER ? this.#memberSeries(slot) : this.#groupSeries(slot)),
+    })
+    this.#histograms = new HistogramRun({
+      plan: options.plan,
+      raw: options.raw,
+      writer: this.#writer,
+      firstEndMs: request.firstEndMs,
+      windowCount: request.windowCount,
+      resolutionMs: options.resolutionMs,
+      lookbackMs: LOOKBACK_MS,
+      only: request.only,
+      states: histogramStates,
+      isHot: this.#hot,
+      advances: this.#advances,
+      touch: (group) => this.#touchedGroups?.add(group),
+      addEmpty: (member, slots, endMs) => {
+        const labels = this.#labelsOfMember(member)
+        if (labels) this.#empty.push({ labels, table: MEMBER, slots, endMs })
+      },
     })
   }
 
@@ -309,7 +339,7 @@ class Run {
 
   async #readBatch(batch: SeriesBatch, symbols: readonly string[]): Promise<void> {
     const halves = halvesOf(batch.values)
-    const histograms = batch.histograms && new Set(batch.histograms.sampleIndexes)
+    const histograms = histogramsByIndex(batch)
     for (let series = 0; series < batch.seriesCount; series++) {
       const seriesRef = batch.seriesRefs![series]
       let member = this.#plan.memberOf(seriesRef)
@@ -317,9 +347,12 @@ class Run {
       if (!this.#plan.isUsed(member) || !this.#evaluator.see(member)) continue
       const start = batch.sampleOffsets[series]
       const end = batch.sampleOffsets[series + 1]
-      // Native histograms are not rolled up: see docs/rules.md.
-      if (histograms && hasAny(histograms, start, end)) continue
       this.#readSampleCount += end - start
+      if ((histograms && hasAny(histograms, start, end)) || this.#histograms.remembers(member)) {
+        this.#takeHistograms(member, batch, symbols, series, histograms)
+        if (this.#writer.isFull || (series & 63) === 63) await this.#breathe()
+        continue
+      }
       const times = batch.timestampOffsets[batch.timestampColumns[series]]
       const { timestampsMs, values } = batch
       if (!this.#takeSeries(member, timestampsMs, times, values, halves, start, end)) {
@@ -328,6 +361,26 @@ class Run {
         this.#pending.push({ member, ...copy })
       }
       if (this.#writer.isFull || (series & 63) === 63) await this.#breathe()
+    }
+  }
+
+  /** A series with native histograms; it may have floats besides. */
+  #takeHistograms(
+    member: number,
+    batch: SeriesBatch,
+    symbols: readonly string[],
+    series: number,
+    byIndex: ReadonlyMap<number, Histogram> | null,
+  ): void {
+    const { histograms, timestampsMs, values, hasFloats } = splitSeries(batch, series, byIndex)
+    this.#plan.noteHistograms(member, labelsIn(batch, symbols, series))
+    const knowsFloats = this.#hot && this.#evaluator.readState(member, this.#state) && this.#state.valueMs > -Infinity
+    const takesFloats = hasFloats || knowsFloats
+    this.#histograms.take(member, histograms, !takesFloats)
+    if (!takesFloats) return
+    this.#histogramWindows.set(member, this.#histograms.windowsWith(histograms))
+    if (!this.#takeSeries(member, timestampsMs, 0, values, halvesOf(values), 0, values.length)) {
+      this.#pending.push({ member, timestampsMs, values })
     }
   }
 
@@ -361,8 +414,10 @@ class Run {
   async #resolvePending(): Promise<void> {
     for (const member of this.#forgotten) {
       if (!this.#evaluator.see(member)) continue
+      if (this.#plan.hasHistograms(member)) this.#histograms.takeForgotten(member)
       this.#pending.push({ member, timestampsMs: new Float64Array(0), values: new Float64Array(0) })
     }
+    await this.#histograms.resolvePending()
     if (this.#pending.length === 0) return
     const { raw, resolutionMs } = this.#options
     const beforeMs = this.#request.firstEndMs - resolutionMs
@@ -391,6 +446,7 @@ class Run {
   /** Members without a sample in what was read may live still, by the sample before, or end now. */
   async #passOverSilent(): Promise<void> {
     if (!this.#hot) return
+    this.#histograms.passOverSilent((member) => this.#evaluator.wasSeen(member))
     const { firstEndMs } = this.#request
     const { resolutionMs } = this.#options
     const nothing = new Float64Array(0)
@@ -417,6 +473,9 @@ class Run {
     const plan = this.#plan
     const scan = this.#scan
     if (this.#advances) this.#evaluator.writeState(member, this.#state)
+    this.#histogramWindows.get(member)?.forEach((has, window) => {
+      if (has === 1) scan.counts[window] = 0
+    })
     const isWanted = this.#request.only === null || this.#request.only.has(plan.memberRefs[member])
     if (plan.memberColumns[member] !== 0 && isWanted) this.#emitMember(member)
     const start = plan.contributionStart(member)
@@ -476,7 +535,9 @@ class Run {
   #emitMember(member: number): void {
     const scan = this.#scan
     const columns = this.#plan.memberColumns[member]
+    const histogramWindows = this.#histogramWindows.get(member)
     for (let window = 0; window < scan.windowCount; window++) {
+      if (histogramWindows?.[window] === 1) continue
       const endMs = scan.firstEndMs + window * scan.resolutionMs
       const livedBefore = window === 0 ? scan.livedBefore : scan.lives[window - 1] === 1
       const hasValue = scan.counts[window] > 0
@@ -537,23 +598,65 @@ class Run {
         if (cells.living[living] > 0) targetCells.living[this.#plan.groups[target].number * (windowCount + 1)]++
       }
       const slot = index * OUTPUTS_MAX + at
+      const histograms = group.stage.rule.outputs[at].aggregation.operator === 'sum' ? this.#histograms.cells : null
+      if (histograms?.lives(index, -1)) {
+        for (const target of output.targets) this.#passHistogram(target, -1, true, null, output.labels)
+      }
       for (let window = 0; window < windowCount; window++) {
         const cell = group.number * windowCount + window
         const lives = cells.living[living + window + 1] > 0
         const hasValue = cells.contributed[cell] > 0
         const value = hasValue ? group.stage.folds[at].result(cell) : 0
         const endMs = firstEndMs + window * resolutionMs
-        for (const target of output.targets) this.#pass(target, window, lives, hasValue, value, endMs)
+        const sum = histograms ? this.#sumOf(group, index, output, window, hasValue) : null
+        const hasHistogramLife = histograms?.lives(index, window) ?? false
+        for (const target of output.targets) {
+          this.#pass(target, window, lives, hasValue, value, endMs)
+          this.#passHistogram(target, window, hasHistogramLife, sum, output.labels)
+        }
         if (!group.stage.emits || output.suppressed || !isTouched) continue
         if (hasValue) {
           this.#writer.add(GROUP, slot, endMs, value)
-          const { name } = group.stage.rule
-          this.#rowsByRule.set(name, (this.#rowsByRule.get(name) ?? 0) + 1)
-        } else if (!lives && cells.living[living + window] > 0) this.#writer.addMarker(GROUP, slot, endMs)
+          this.#countRow(group)
+        } else if (sum) {
+          this.#writer.addHistogram(GROUP, slot, endMs, sum)
+          this.#countRow(group)
+        } else if (
+          !lives &&
+          !hasHistogramLife &&
+          (cells.living[living + window] > 0 || histograms?.lives(index, window - 1))
+        )
+          this.#writer.addMarker(GROUP, slot, endMs)
         else if (this.#request.only !== null)
           this.#empty.push({ labels: output.labels, table: GROUP, slots: [slot], endMs })
       }
     })
+  }
+
+  #countRow({ stage }: Group): void {
+    const { name } = stage.rule
+    this.#rowsByRule.set(name, (this.#rowsByRule.get(name) ?? 0) + 1)
+  }
+
+  /** The sum of a group's native histograms in a window; null when there is none. */
+  #sumOf(group: Group, index: number, output: GroupOutput, window: number, hasFloats: boolean): Histogram | null {
+    const sum = this.#histograms.cells.sum(index, window)
+    if (sum === undefined) return null
+    const { rule } = group.stage
+    if (sum === null) this.#plan.bucketProblem(rule, output.labels)
+    else if (hasFloats) this.#plan.mixedProblem(rule, output.labels)
+    return hasFloats ? null : sum
+  }
+
+  /** The same of native histograms as `#pass` of floats. */
+  #passHistogram(target: Contribution, window: number, lives: boolean, sum: Histogram | null, labels: Labels): void {
+    if (!lives && sum === null) return
+    if (!this.#plan.addsHistograms(target)) {
+      this.#plan.histogramProblem(this.#plan.groups[target.group].stage.rule, labels)
+      return
+    }
+    if (lives) this.#histograms.cells.addLiving(target.group, window)
+    if (sum) this.#histograms.cells.add(target.group, window, sum)
   }
 
   /** One window of an output, as a contribution to another rule's group. */
@@ -607,7 +710,7 @@ class Run {
     const slots = COLUMNS.flatMap((_, column) =>
       (this.#plan.memberColumns[member] & (1 << column)) === 0 ? [] : [member * COLUMNS.length + column],
     )
-    this.#empty.push({ labels, table: MEMBER, slots, endMs })
+    if (slots.length > 0) this.#empty.push({ labels, table: MEMBER, slots, endMs })
   }
 
   /** Hides what stands where a window has no output any more: a staleness marker before a late sample, mostly. */
@@ -677,7 +780,7 @@ function labelsIn(batch: SeriesBatch, symbols: readonly string[], series: number
   return Labels.fromSorted(flat)
 }
 
-function hasAny(indexes: ReadonlySet<number>, start: number, end: number): boolean {
+function hasAny(indexes: ReadonlyMap<number, Histogram>, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (indexes.has(at)) return true
   return false
 }

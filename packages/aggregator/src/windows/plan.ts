@@ -24,6 +24,8 @@ export const SUM = 3
 export const COUNT = 4
 export const INCREASE = 5
 export const VALUE = 6
+/** A bit beside those of the columns: native counter histograms keep `increase`, whatever the name says of their type. */
+const HISTOGRAM_INCREASE = 1 << 7
 
 /** One rollup rule in a plan. */
 export interface RollupStage {
@@ -94,6 +96,10 @@ export class WindowPlan {
   /** Series that match, by rule name: for `explain` and status. */
   readonly matchedCounts = new Map<string, number>()
   memberCount = 0
+  /** Contributions of members with native histograms, by `2 · member + isCounter`. */
+  readonly #histogramContributions = new Map<number, readonly Contribution[]>()
+  readonly #histogramMembers = new Set<number>()
+  readonly #histogramProblems = new Set<string>()
 
   constructor(options: PlanOptions) {
     this.#options = options
@@ -137,6 +143,7 @@ export class WindowPlan {
 
   /** Whether the growth of the member is asked for, so that the sample before a window is needed. */
   needsIncrease(member: number): boolean {
+    if (this.#histogramMembers.has(member)) return true
     if ((this.memberColumns[member] & (1 << INCREASE)) !== 0) return true
     const start = this.#contributionStarts[member]
     for (let i = 0; i < this.#contributionCounts[member]; i++) {
@@ -144,6 +151,88 @@ export class WindowPlan {
       if (each === 'increase' || each === 'rate') return true
     }
     return false
+  }
+
+  /** The member has native histograms: their growth may be asked for. */
+  noteHistograms(member: number, labels: Labels): void {
+    if (this.#histogramMembers.has(member)) return
+    this.#histogramMembers.add(member)
+    for (const index of this.#matcher.match(labels)) {
+      const rule = this.mappings[index]
+      if (!rule || rule.columns.some((column) => column === 'last' || column === 'increase')) continue
+      this.#histogramProblem(
+        rule,
+        `${labels} has native histograms: aggregations last and increase keep them, no others`,
+      )
+    }
+  }
+
+  hasHistograms(member: number): boolean {
+    return this.#histogramMembers.has(member)
+  }
+
+  /** Whether the member's column is kept for native histograms; `count` is a float beside them. */
+  keepsOfHistograms(member: number, column: typeof LAST | typeof COUNT | typeof INCREASE): boolean {
+    const bit = column === INCREASE ? HISTOGRAM_INCREASE : 1 << column
+    return (this.memberColumns[member] & bit) !== 0
+  }
+
+  /** To which groups the member's native histograms contribute. A gauge gives its last one, a counter its growth. */
+  histogramContributions(member: number, isCounter: boolean, labels: Labels): readonly Contribution[] {
+    const key = member * 2 + Number(isCounter)
+    const known = this.#histogramContributions.get(key)
+    if (known) return known
+    const contributions = this.#matcher
+      .match(labels)
+      .filter((index) => index >= this.mappings.length)
+      .flatMap((index) => this.#contributeHistograms(this.#rootStages[index - this.mappings.length], labels, isCounter))
+    this.#histogramContributions.set(key, contributions)
+    return contributions
+  }
+
+  #contributeHistograms(stage: RollupStage, labels: Labels, isCounter: boolean): Contribution[] {
+    const { rule } = stage
+    const all = this.#contribute(stage, labels, isCounter && rule.type !== 'gauge', true)
+    const possible = all.filter((contribution) => this.addsHistograms(contribution))
+    const isComplete = possible.length > 0 && rule.outputs.every(({ aggregation }) => aggregation.operator === 'sum')
+    if (!isComplete) this.histogramProblem(rule, labels)
+    return possible
+  }
+
+  /** Whether a group can take native histograms as this contribution. */
+  addsHistograms({ group, each }: Contribution): boolean {
+    const { stage, outputs } = this.groups[group]
+    const { rule } = stage
+    return (
+      (each === 'last' || each === 'increase') &&
+      !rule.absolute &&
+      rule.outputs.some(({ aggregation }, at) => aggregation.operator === 'sum' && outputs[at] !== null)
+    )
+  }
+
+  /** Tells that the rule's aggregations leave native histograms out. */
+  histogramProblem(rule: Rule, labels: Labels): void {
+    this.#histogramProblem(
+      rule,
+      `${labels} has native histograms: only the sum of their last or their increase is rolled up`,
+    )
+  }
+
+  /** Tells that floats and native histograms met in one output. */
+  mixedProblem(rule: Rule, labels: Labels): void {
+    this.#histogramProblem(rule, `${labels}: native histograms cannot be added to floats, and are left out`)
+  }
+
+  /** Tells that exponential and custom buckets met in one output. */
+  bucketProblem(rule: Rule, labels: Labels): void {
+    this.#histogramProblem(rule, `${labels}: exponential and custom buckets have no sum`)
+  }
+
+  /** Once a rule. */
+  #histogramProblem(rule: Rule, message: string): void {
+    if (this.#histogramProblems.has(rule.name)) return
+    this.#histogramProblems.add(rule.name)
+    this.#options.onProblem(rule, message)
   }
 
   /** Matches a series that was not seen before. */
@@ -161,6 +250,7 @@ export class WindowPlan {
         const rule = this.mappings[index]
         const isCounter = metricTypeOf(metricName, rule.type, this.#options.metadata) !== 'gauge'
         for (const column of rule.columns) {
+          if (column === 'increase') this.memberColumns[member] |= HISTOGRAM_INCREASE
           if (column !== 'increase' || isCounter) this.memberColumns[member] |= 1 << COLUMNS.indexOf(column)
         }
         this.#count(rule.name)
@@ -177,16 +267,21 @@ export class WindowPlan {
 
   /** The series is gone; its reference may not come again. */
   removeMember(seriesRef: number): void {
+    const member = this.#members.get(seriesRef)
+    if (member === undefined) return
     this.#members.delete(seriesRef)
+    this.#histogramMembers.delete(member)
+    this.#histogramContributions.delete(member * 2)
+    this.#histogramContributions.delete(member * 2 + 1)
   }
 
-  #contribute(stage: RollupStage, labels: Labels, isCounter: boolean): Contribution[] {
+  #contribute(stage: RollupStage, labels: Labels, isCounter: boolean, ofHistograms = false): Contribution[] {
     const { rule } = stage
     const eachOf = ({ aggregation }: RollupOutput) => rule.each ?? eachFor(aggregation.operator, isCounter)
     // Aggregations that take the same of each series share a group.
     return [...new Set(rule.outputs.map(eachOf))].map((each) => {
       const outputs = rule.outputs.flatMap((output, at) => (eachOf(output) === each ? [at] : []))
-      return { group: this.#groupOf(stage, labels, each, outputs, isCounter), each }
+      return { group: this.#groupOf(stage, labels, each, outputs, isCounter, ofHistograms), each }
     })
   }
 
@@ -196,6 +291,7 @@ export class WindowPlan {
     each: EachFunction,
     outputs: readonly number[],
     isCounter: boolean,
+    ofHistograms: boolean,
   ): number {
     const { rule } = stage
     const names = new Set([...rule.grouping.labels, METRIC_NAME])
@@ -218,7 +314,7 @@ export class WindowPlan {
       return {
         labels: outputLabels,
         column: grows ? INCREASE : VALUE,
-        suppressed: stage.emits && !this.#own(rule, outputLabels),
+        suppressed: stage.emits && !this.#own(rule, outputLabels, ofHistograms),
         targets: stage.readers
           .filter(({ matcher }) => matcher === null || matcher.match(outputLabels).length > 0)
           .flatMap(({ stage: reader }) => this.#contribute(reader, outputLabels, grows)),
@@ -229,8 +325,10 @@ export class WindowPlan {
   }
 
   /** Two rules never write one series: the older one keeps it. */
-  #own(rule: RollupRule, labels: Labels): boolean {
+  #own(rule: RollupRule, labels: Labels, ofHistograms: boolean): boolean {
     const owner = this.#owners.get(labels.key)
+    // The name may have said that floats would be gauges, where histograms say themselves that they are counters.
+    if (ofHistograms && owner === rule.name) return true
     if (owner === undefined) {
       this.#owners.set(labels.key, rule.name)
       return true

@@ -5,7 +5,15 @@
  * evicted them meanwhile.
  */
 import type { Namespace, Watermark } from '@varve/tsdb-core'
-import { type AggregateColumn, halvesOf, type Labels, writeAbsentAt, writeStaleAt } from '@varve/tsdb-core/model'
+import {
+  type AggregateColumn,
+  type Histogram,
+  halvesOf,
+  type Labels,
+  writeAbsentAt,
+  writeStaleAt,
+} from '@varve/tsdb-core/model'
+import type { HistogramColumn } from '@varve/tsdb-core/query'
 import { AggregatorError } from '../errors.js'
 import { extended } from './columns.js'
 
@@ -52,6 +60,8 @@ export class RowWriter {
   #values: Float64Array<ArrayBuffer> = new Float64Array(ROWS_MIN)
   #halves = halvesOf(this.#values)
   #refs: Uint32Array<ArrayBuffer> = new Uint32Array(ROWS_MIN)
+  /** The rows that are native histograms. */
+  readonly #histograms = new Map<number, Histogram>()
   #count = 0
   /** Rows appended so far, and those refused since they are older than the namespace keeps. */
   writtenCount = 0
@@ -75,6 +85,11 @@ export class RowWriter {
     this.#values[row] = value
   }
 
+  addHistogram(table: 0 | 1, slot: number, windowEndMs: number, histogram: Histogram): void {
+    this.add(table, slot, windowEndMs, 0)
+    this.#histograms.set(this.#count - 1, histogram)
+  }
+
   addMarker(table: 0 | 1, slot: number, windowEndMs: number): void {
     this.add(table, slot, windowEndMs, 0)
     writeStaleAt(this.#halves, this.#count - 1)
@@ -95,6 +110,7 @@ export class RowWriter {
       seriesRefs: this.#refs,
       timestampsMs: this.#timestampsMs,
       values: this.#values,
+      ...(this.#histograms.size > 0 && { histograms: histogramColumn(this.#histograms) }),
     }
     const { rejections } = await this.#options.target.append(batch, watermarks ? { watermarks } : {})
     const unknown: number[] = []
@@ -106,13 +122,13 @@ export class RowWriter {
     }
     this.writtenCount += this.#count - rejections.length
     if (unknown.length === 0) {
-      this.#count = 0
+      this.#setCount(0)
       return
     }
     // Evicted since they were resolved: those rows once more. The watermark is repeated, with them this time.
     for (const row of unknown) this.#options.slots[this.#tables[row]].set(this.#slots[row], UNRESOLVED)
     for (const [index, row] of unknown.entries()) this.#move(row, index)
-    this.#count = unknown.length
+    this.#setCount(unknown.length)
     await this.flush(watermarks)
   }
 
@@ -132,6 +148,14 @@ export class RowWriter {
     this.#timestampsMs[to] = this.#timestampsMs[from]
     this.#halves[to * 2] = this.#halves[from * 2]
     this.#halves[to * 2 + 1] = this.#halves[from * 2 + 1]
+    const histogram = this.#histograms.get(from)
+    if (histogram) this.#histograms.set(to, histogram)
+    else this.#histograms.delete(to)
+  }
+
+  #setCount(count: number): void {
+    this.#count = count
+    for (const row of this.#histograms.keys()) if (row >= count) this.#histograms.delete(row)
   }
 
   async #resolve(): Promise<void> {
@@ -172,6 +196,14 @@ export class RowWriter {
     for (let row = 0; row < this.#count; row++) {
       if (!gone.has(`${this.#tables[row]}:${this.#slots[row]}`)) this.#move(row, kept++)
     }
-    this.#count = kept
+    this.#setCount(kept)
+  }
+}
+
+function histogramColumn(histograms: ReadonlyMap<number, Histogram>): HistogramColumn {
+  const rows = [...histograms].sort(([a], [b]) => a - b)
+  return {
+    sampleIndexes: Uint32Array.from(rows, ([row]) => row),
+    histograms: rows.map(([, histogram]) => histogram),
   }
 }

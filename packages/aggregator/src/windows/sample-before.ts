@@ -6,7 +6,9 @@
  * them apart. The look goes back over growing ranges, since most gaps are short.
  */
 import type { Namespace } from '@varve/tsdb-core'
-import { halvesOf, isStaleAt, type Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import { type Histogram, halvesOf, isStaleAt, type Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import { histogramsByIndex } from './histogram-samples.js'
+import { type HistogramState, noHistogram } from './histogram-scan.js'
 import { COUNTER_LOOKBACK_MS } from './series-scan.js'
 
 const SERIES_PER_SELECT = 200
@@ -39,10 +41,12 @@ export async function findSamplesBefore(
   for (const rangeMs of RANGES_MS) {
     const startMs = beforeMs - rangeMs
     if (missing.length === 0 || endMs <= oldestMs) break
-    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values) => {
+    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values, histogramAt) => {
       const halves = halvesOf(values)
       for (let at = values.length - 1; at >= 0; at--) {
-        if (isStaleAt(halves, at)) {
+        const histogram = histogramAt(at)
+        if (histogram && !histogram.stale) continue
+        if (histogram || isStaleAt(halves, at)) {
           if (!markers.has(seriesRef)) markers.set(seriesRef, timestampsMs[at])
           continue
         }
@@ -55,6 +59,37 @@ export async function findSamplesBefore(
     endMs = startMs
   }
   return found
+}
+
+/** The last histogram at or before `beforeMs` of each series that has one, by reference. */
+export async function findHistogramsBefore(
+  raw: Namespace,
+  wanted: readonly Wanted[],
+  beforeMs: number,
+): Promise<Map<number, HistogramState>> {
+  const states = new Map<number, HistogramState>()
+  const oldestMs = raw.stats().firstMs ?? Infinity
+  let missing = wanted
+  let endMs = beforeMs + 1
+  for (const rangeMs of RANGES_MS) {
+    const startMs = beforeMs - rangeMs
+    if (missing.length === 0 || endMs <= oldestMs) break
+    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values, histogramAt) => {
+      const halves = halvesOf(values)
+      const state = states.get(seriesRef) ?? noHistogram()
+      states.set(seriesRef, state)
+      for (let at = values.length - 1; at >= 0 && state.histogram === null; at--) {
+        const histogram = histogramAt(at)
+        if (histogram && !histogram.stale) {
+          state.histogram = histogram
+          state.valueMs = timestampsMs[at]
+        } else if (histogram || isStaleAt(halves, at)) state.markerMs = Math.max(state.markerMs, timestampsMs[at])
+      }
+    })
+    missing = missing.filter(({ seriesRef }) => !states.get(seriesRef)?.histogram)
+    endMs = startMs
+  }
+  return states
 }
 
 /** The time of the first value after `afterMs` and up to `untilMs` of each series that has one, by reference. */
@@ -70,10 +105,10 @@ export async function findSamplesAfter(
   for (const rangeMs of RANGES_MS) {
     if (missing.length === 0 || startMs > untilMs) break
     const endMs = Math.min(untilMs + 1, afterMs + 1 + rangeMs)
-    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values) => {
+    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values, histogramAt) => {
       const halves = halvesOf(values)
       for (let at = 0; at < values.length; at++) {
-        if (isStaleAt(halves, at)) continue
+        if (isStaleAt(halves, at) || histogramAt(at)?.stale) continue
         found.set(seriesRef, timestampsMs[at])
         break
       }
@@ -89,20 +124,28 @@ async function forEachSelect(
   wanted: readonly Wanted[],
   startMs: number,
   endMs: number,
-  visit: (seriesRef: number, timestampsMs: Float64Array, values: Float64Array) => void,
+  visit: (
+    seriesRef: number,
+    timestampsMs: Float64Array,
+    values: Float64Array,
+    histogramAt: (at: number) => Histogram | undefined,
+  ) => void,
 ): Promise<void> {
   const refs = new Set(wanted.map(({ seriesRef }) => seriesRef))
   for (const matchers of matchersFor(wanted)) {
     const { batches } = await raw.select({ matchers, startMs, endMs })
     for await (const batch of batches) {
+      const byIndex = histogramsByIndex(batch)
       for (let series = 0; series < batch.seriesCount; series++) {
         const seriesRef = batch.seriesRefs?.[series] ?? 0
         if (!refs.has(seriesRef)) continue
         const column = batch.timestampColumns[series]
+        const start = batch.sampleOffsets[series]
         visit(
           seriesRef,
           batch.timestampsMs.subarray(batch.timestampOffsets[column], batch.timestampOffsets[column + 1]),
-          batch.values.subarray(batch.sampleOffsets[series], batch.sampleOffsets[series + 1]),
+          batch.values.subarray(start, batch.sampleOffsets[series + 1]),
+          (at) => byIndex?.get(start + at),
         )
       }
     }

@@ -5,10 +5,12 @@
  *     count      `count_over_time` adds them
  *     sum        `avg_over_time` divides the sum of sums by the sum of counts; `sum_over_time` adds them as it is
  */
-import type { AggregateColumn } from '@varve/tsdb-core/model'
+import type { AggregateColumn, Histogram } from '@varve/tsdb-core/model'
+import { compactHistogram, divideHistogram } from '../histograms/index.js'
 import { FLOAT } from '../operators/vector-batch.js'
-import type { RangeFunction, SampleWindow } from './range-function.js'
+import type { RangeCallContext, RangeFunction, SampleWindow } from './range-function.js'
 import { sumFloats, sumOf } from './sums-over-time.js'
+import { totalOf } from './window-functions.js'
 
 /** The function to use instead of the named one, if the column asks for another. */
 export function aggregateColumnFunction(name: string, column: AggregateColumn): RangeFunction | undefined {
@@ -19,7 +21,7 @@ export function aggregateColumnFunction(name: string, column: AggregateColumn): 
   return undefined
 }
 
-const ADDED: RangeFunction = { floats: sumFloats, window: (window) => added(window) }
+const ADDED: RangeFunction = { floats: sumFloats, window: added }
 
 const ADDED_PER_SECOND: RangeFunction = {
   floats(series, windows, out) {
@@ -30,13 +32,20 @@ const ADDED_PER_SECOND: RangeFunction = {
       out.values[out.offset + s] /= (rangesMs === undefined ? rangeMs : rangesMs[s]) / 1000
     }
   },
-  window(window) {
-    const sum = added(window)
-    return sum === undefined ? undefined : sum / (window.rangeMs / 1000)
+  window(window, call) {
+    const sum = added(window, call)
+    const seconds = window.rangeMs / 1000
+    return typeof sum === 'object' ? divideHistogram(sum, seconds) : sum === undefined ? undefined : sum / seconds
   },
 }
 
-function added(window: SampleWindow): number | undefined {
+const totalOfHistograms = totalOf(sumFloats, false)
+
+function added(window: SampleWindow, call: RangeCallContext): number | Histogram | undefined {
+  if (window.histograms.length > 0) {
+    const total = totalOfHistograms(window, call)
+    return typeof total === 'object' ? compactHistogram(total) : total
+  }
   return window.floats.length === 0 ? undefined : sumOf(window.floats, 0, window.floats.length)
 }
 
