@@ -181,24 +181,25 @@ export class Database implements Queryable {
     this.#countMemory()
   }
 
-  /** Stores samples in `default`. */
-  append(samples: Iterable<LabelledSample>): Promise<AppendResult> {
+  /** Stores samples in `default`; all of them must be well-formed, see `Namespace.appendSamples`. */
+  async append(samples: Iterable<LabelledSample>): Promise<AppendResult> {
     return this.#namespace(DEFAULT_NAMESPACE).appendSamples(samples)
   }
 
-  select(request: SelectRequest): Promise<SelectResult> {
-    return this.#namespace(request.hints?.namespace ?? DEFAULT_NAMESPACE).select(request)
+  async select(request: SelectRequest): Promise<SelectResult> {
+    return this.#namespace(request?.hints?.namespace ?? DEFAULT_NAMESPACE).select(request)
   }
 
-  labelNames(request: LabelRequest): Promise<LabelResult> {
+  /** As in `Queryable`; what is left out of the request is all series, the whole range of time, no limit. So in the next two. */
+  labelNames(request?: Partial<LabelRequest>): Promise<LabelResult> {
     return this.#namespace(DEFAULT_NAMESPACE).labelNames(request)
   }
 
-  labelValues(name: string, request: LabelRequest): Promise<LabelResult> {
+  labelValues(name: string, request?: Partial<LabelRequest>): Promise<LabelResult> {
     return this.#namespace(DEFAULT_NAMESPACE).labelValues(name, request)
   }
 
-  series(request: LabelRequest): Promise<SeriesResult> {
+  series(request?: Partial<LabelRequest>): Promise<SeriesResult> {
     return this.#namespace(DEFAULT_NAMESPACE).series(request)
   }
 

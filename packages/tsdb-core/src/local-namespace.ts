@@ -4,12 +4,12 @@
  * With one shard a reference is the shard's key; with more it is `key · shardCount + shard`.
  */
 import { StorageError } from './errors.js'
+import { columnsOfSamples } from './labelled-samples.js'
 import { LocalShard, type ShardHost, withoutSamples } from './local-shard.js'
 import type { AggregateColumn } from './model/aggregate.js'
 import { encodeCanonicalLabels, hashBytes } from './model/canonical-labels.js'
 import { columnNumber } from './model/columns.js'
-import type { Histogram } from './model/histogram.js'
-import { compareLabels, Labels } from './model/labels.js'
+import { compareLabels, type Labels } from './model/labels.js'
 import { compareUtf8 } from './model/utf8.js'
 import type {
   AppendOptions,
@@ -20,7 +20,9 @@ import type {
   NamespaceStats,
   SeriesObserver,
 } from './namespace.js'
+import { describeValue } from './option-names.js'
 import type { NamespaceOptions } from './options.js'
+import { checkSelection, completeLabelRequest } from './query/check-request.js'
 import type { LabelRequest, LabelResult, Matchers, SelectResult, SeriesResult } from './query/queryable.js'
 import { readCardinality } from './read/cardinality.js'
 import { mergeSelectResults } from './read/merge-results.js'
@@ -110,57 +112,37 @@ export class LocalNamespace implements Namespace {
   }
 
   async appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult> {
-    const list = [...samples]
-    const count = list.length
-    const labels = list.map((sample) => (sample.labels instanceof Labels ? sample.labels : Labels.from(sample.labels)))
-    const values = new Float64Array(count)
-    const timestampsMs = new Float64Array(count)
-    const startTimestampsMs = new Float64Array(count)
-    const sampleIndexes: number[] = []
-    const histograms: Histogram[] = []
-    list.forEach((sample, k) => {
-      timestampsMs[k] = sample.timestampMs
-      startTimestampsMs[k] = sample.startTimestampMs ?? 0
-      if (sample.histogram !== undefined) {
-        sampleIndexes.push(k)
-        histograms.push(sample.histogram)
-      } else if (sample.value === undefined) {
-        throw new StorageError(
-          'INVALID_ARGUMENT',
-          `sample ${k} of ${labels[k]}: it has neither a value nor a histogram`,
-        )
-      } else values[k] = sample.value
-    })
-    return this.append({
-      count,
-      seriesRefs: await this.resolveLabels(labels),
-      timestampsMs,
-      values,
-      ...(startTimestampsMs.some((start) => start !== 0) && { startTimestampsMs }),
-      ...(histograms.length > 0 && { histograms: { sampleIndexes: Uint32Array.from(sampleIndexes), histograms } }),
-    })
+    this.#checkOpen()
+    const { labels, columns } = columnsOfSamples(samples)
+    return this.append({ ...columns, seriesRefs: await this.resolveLabels(labels) })
   }
 
   async select(request: NamespaceSelectRequest): Promise<SelectResult> {
     this.#checkOpen()
-    checkRange(request)
+    checkSelection(request)
     if (this.shards.length === 1) return this.shards[0].select(request)
     const results = await Promise.all(this.shards.map((shard) => shard.select(request)))
     return mergeSelectResults(results, this.shards.length)
   }
 
-  async labelNames(request: LabelRequest): Promise<LabelResult> {
+  async labelNames(given: Partial<LabelRequest> = {}): Promise<LabelResult> {
     this.#checkOpen()
+    const request = completeLabelRequest(given)
     return mergeLabels(await Promise.all(this.shards.map((shard) => shard.labelNames(request))), request)
   }
 
-  async labelValues(name: string, request: LabelRequest): Promise<LabelResult> {
+  async labelValues(name: string, given: Partial<LabelRequest> = {}): Promise<LabelResult> {
     this.#checkOpen()
+    if (typeof name !== 'string' || name === '') {
+      throw new StorageError('INVALID_ARGUMENT', `labelValues: got ${describeValue(name)}, wanted the name of a label`)
+    }
+    const request = completeLabelRequest(given)
     return mergeLabels(await Promise.all(this.shards.map((shard) => shard.labelValues(name, request))), request)
   }
 
-  async series(request: LabelRequest): Promise<SeriesResult> {
+  async series(given: Partial<LabelRequest> = {}): Promise<SeriesResult> {
     this.#checkOpen()
+    const request = completeLabelRequest(given)
     const results = await Promise.all(this.shards.map((shard) => shard.seriesLabels(request)))
     if (results.length === 1) return results[0]
     const series = results.flatMap((result) => result.series).sort(compareLabels)
@@ -201,7 +183,7 @@ export class LocalNamespace implements Namespace {
 
   async deleteSamples(request: { matchers: Matchers; startMs: number; endMs: number }): Promise<void> {
     this.#checkOpen()
-    checkRange(request)
+    checkSelection(request)
     await this.#host.deleteSamples(this, request)
   }
 
@@ -286,12 +268,6 @@ function checkColumns(batch: SampleBatch): void {
   const shortest = Math.min(seriesRefs.length, timestampsMs.length, values.length, startTimestampsMs?.length ?? count)
   if (!Number.isInteger(count) || count < 0 || shortest < count) {
     throw new StorageError('INVALID_ARGUMENT', `a batch of ${count} samples whose shortest column has ${shortest}`)
-  }
-}
-
-function checkRange(request: { startMs: number; endMs: number }): void {
-  if (Number.isNaN(request.startMs) || Number.isNaN(request.endMs)) {
-    throw new StorageError('INVALID_ARGUMENT', `range [${request.startMs}, ${request.endMs}): wanted numbers`)
   }
 }
 

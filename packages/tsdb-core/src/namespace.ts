@@ -8,7 +8,15 @@ import type { AggregateColumn } from './model/aggregate.js'
 import type { Histogram } from './model/histogram.js'
 import type { Labels } from './model/labels.js'
 import type { NamespaceOptions } from './options.js'
-import type { Matchers, Queryable, SelectRequest, SelectResult } from './query/queryable.js'
+import type {
+  LabelRequest,
+  LabelResult,
+  Matchers,
+  Queryable,
+  SelectRequest,
+  SelectResult,
+  SeriesResult,
+} from './query/queryable.js'
 import type { AppendResult, SampleBatch } from './shard.js'
 
 export interface Namespace extends Queryable {
@@ -49,7 +57,12 @@ export interface Namespace extends Queryable {
    */
   append(batch: SampleBatch, options?: AppendOptions): Promise<AppendResult>
 
-  /** Stores samples given as objects: convenient for small amounts; `append` is the fast way. */
+  /**
+   * Stores samples given as objects: convenient for small amounts; `append` is the fast way.
+   *
+   * @throws {StorageError} as `append`; `INVALID_ARGUMENT` for a sample that is none (its value no number, its time not whole
+   *   milliseconds, no metric name), naming its place. Then none of the call is stored, nor its series made known.
+   */
   appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult>
 
   /**
@@ -59,6 +72,14 @@ export interface Namespace extends Queryable {
    * reference too, for `labelsOf` and as a key, though nothing can be appended to it; with `hints` it has 0.
    */
   select(request: NamespaceSelectRequest): Promise<SelectResult>
+
+  /**
+   * As in `Queryable`; what is left out of the request is all series, the whole range of time, no limit. A range counts by
+   * whole blocks: a series with samples only beside it, in a block that it touches, may be listed.
+   */
+  labelNames(request?: Partial<LabelRequest>): Promise<LabelResult>
+  labelValues(name: string, request?: Partial<LabelRequest>): Promise<LabelResult>
+  series(request?: Partial<LabelRequest>): Promise<SeriesResult>
 
   /** Labels of a known series, or `undefined` when the reference is unknown. Builds an object: not for hot paths. */
   labelsOf(seriesRef: number): Labels | undefined

@@ -5,6 +5,7 @@
  * Order is that of UTF-8 bytes, as Prometheus has it, not that of UTF-16 code units.
  */
 import { StorageError } from '../errors.js'
+import { describeValue } from '../option-names.js'
 import { compareUtf8 } from './utf8.js'
 
 export const METRIC_NAME = '__name__'
@@ -33,10 +34,17 @@ export class Labels {
   /**
    * Sorts the pairs and leaves out empty values, which mean an absent label.
    *
-   * @throws {StorageError} `INVALID_ARGUMENT` for a name that comes twice.
+   * @throws {StorageError} `INVALID_ARGUMENT` for a name that comes twice, and for what is no text.
    */
   static from(pairs: LabelPairs | Readonly<Record<string, string>>): Labels {
+    if (typeof pairs !== 'object' || pairs === null) {
+      throw new StorageError(
+        'INVALID_ARGUMENT',
+        `labels: got ${describeValue(pairs)}, wanted an object of names and values`,
+      )
+    }
     const entries = Symbol.iterator in pairs ? [...(pairs as LabelPairs)] : Object.entries(pairs)
+    for (const entry of entries) checkPair(entry)
     const kept = entries.filter(([, value]) => value !== '').sort((a, b) => compareUtf8(a[0], b[0]))
     const flat: string[] = []
     for (const [name, value] of kept) {
@@ -110,6 +118,22 @@ export class Labels {
     const rest = [...this].filter(([label]) => label !== METRIC_NAME)
     if (rest.length === 0 && name !== '') return name
     return `${name}{${rest.map(([label, value]) => `${label}=${JSON.stringify(value)}`).join(', ')}}`
+  }
+}
+
+function checkPair(pair: readonly [name: string, value: string]): void {
+  if (!Array.isArray(pair)) {
+    throw new StorageError('INVALID_ARGUMENT', `labels: got ${describeValue(pair)}, wanted a pair of name and value`)
+  }
+  const [name, value] = pair
+  if (typeof name !== 'string' || name === '') {
+    throw new StorageError('INVALID_ARGUMENT', `label name: got ${describeValue(name)}, wanted a string`)
+  }
+  if (typeof value !== 'string') {
+    throw new StorageError(
+      'INVALID_ARGUMENT',
+      `label ${JSON.stringify(name)}: got ${describeValue(value)}, wanted a string`,
+    )
   }
 }
 
