@@ -26,6 +26,26 @@ function rows(result: QueryResult): Record<string, number[]> {
   return Object.fromEntries(all)
 }
 
+describe('an argument that is missing or no number', () => {
+  const queryable = new MemoryQueryable()
+  const whole = { queryable, query: 'up', timeMs: 0, startMs: 0, endMs: 1000, stepMs: 1000 }
+  it.each<[string, 'instantQuery' | 'rangeQuery', Record<string, unknown>, RegExp]>([
+    ['timeMs', 'instantQuery', { timeMs: undefined }, /^timeMs is undefined, wanted a finite number of milliseconds$/],
+    ['timeMs', 'instantQuery', { timeMs: new Date(Number.NaN) }, /^timeMs is Invalid Date, wanted/],
+    ['startMs', 'rangeQuery', { startMs: undefined }, /^startMs is undefined, wanted/],
+    ['endMs', 'rangeQuery', { endMs: Number.NaN }, /^endMs is NaN, wanted/],
+    ['stepMs', 'rangeQuery', { stepMs: '15s' }, /^stepMs is "15s", wanted/],
+    ['query', 'instantQuery', { query: undefined }, /^query is undefined, wanted the text of an expression$/],
+    ['queryable', 'rangeQuery', { queryable: undefined }, /^queryable is undefined, wanted a Database/],
+  ])('%s of %s is named', async (_name, method, change, message) => {
+    await expect(engine[method]({ ...whole, ...change } as never)).rejects.toMatchObject({
+      name: 'PromqlError',
+      code: 'bad_data',
+      message: expect.stringMatching(message),
+    })
+  })
+})
+
 describe('Engine', () => {
   it('folds rates into groups over all steps of a range query', async () => {
     const result = await engine.rangeQuery({

@@ -72,10 +72,11 @@ export class Engine {
   /**
    * Evaluates an expression at one moment.
    *
-   * @throws {PromqlError} `bad_data` for a query that does not parse, `execution` where the data does not allow it or a
+   * @throws {PromqlError} `bad_data` for a query that does not parse or an argument that is missing, `execution` where the data does not allow it or a
    *   limit is met, `timeout`, `canceled`, and `internal` where the store fails.
    */
   async instantQuery(request: InstantQueryRequest): Promise<QueryResult> {
+    checkRequest(request, ['timeMs'])
     const { timeMs } = request
     return this.#run(request, { startMs: timeMs, endMs: timeMs, stepMs: 0 }, false)
   }
@@ -87,6 +88,7 @@ export class Engine {
    *   steps than the limit, and an expression that is neither scalar nor instant vector.
    */
   async rangeQuery(request: RangeQueryRequest): Promise<QueryResult> {
+    checkRequest(request, ['startMs', 'endMs', 'stepMs'])
     const { startMs, endMs, stepMs } = request
     if (!(stepMs > 0)) {
       throw new PromqlError(
@@ -191,6 +193,31 @@ async function evaluatePlan(
       return { type: rangeQuery ? 'matrix' : 'vector', series: await finishVector(context, rows, grid, rangeQuery) }
     }
   }
+}
+
+/** A program without types may leave anything out. */
+function checkRequest<R extends QueryRequest>(request: R, times: readonly (keyof R & string)[]): void {
+  if (typeof request !== 'object' || request === null) {
+    throw new PromqlError('bad_data', `got ${String(request)}, wanted { queryable, query, ${times.join(', ')} }`)
+  }
+  if (typeof request.query !== 'string') {
+    throw new PromqlError('bad_data', `query is ${shown(request.query)}, wanted the text of an expression`)
+  }
+  if (typeof request.queryable?.select !== 'function') {
+    throw new PromqlError(
+      'bad_data',
+      `queryable is ${shown(request.queryable)}, wanted a Database or another Queryable`,
+    )
+  }
+  for (const name of times) {
+    const time: unknown = request[name]
+    if (typeof time === 'number' && Number.isFinite(time)) continue
+    throw new PromqlError('bad_data', `${name} is ${shown(time)}, wanted a finite number of milliseconds`)
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
 function checkRangeType(expression: Expression): void {
