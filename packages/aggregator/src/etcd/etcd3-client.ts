@@ -39,7 +39,6 @@ const CHANNEL_OPTIONS = {
   // etcd closes a connection that pings more often than every 5 s, and counts from what reaches it.
   'grpc.keepalive_time_ms': 6000,
   'grpc.keepalive_timeout_ms': 2000,
-  'grpc.keepalive_permit_without_calls': 1,
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.min_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 1000,
