@@ -49,7 +49,7 @@ import { formatAddress } from './server/listen-address.js'
 import type { Listen, Listener } from './server/listener.js'
 import { Pipeline } from './server/pipeline.js'
 import { ServerStatistics } from './server/statistics.js'
-import { namespaceOfTenant } from './tenants.js'
+import { namespaceOfTenant, rawNamespace } from './tenants.js'
 import { VERSION } from './version.js'
 
 export interface CoordinatorOptions {
@@ -270,6 +270,7 @@ export class Coordinator {
         const options = { retentionMs: storage.retention, retentionSizeBytes: storage.retention_size }
         return database.createNamespace(name, options)
       },
+      rawNamespace: (tenant, name) => rawNamespace(database, tenant, name),
       ...(this.#etcd === undefined ? {} : { etcd: this.#etcd, etcdPrefix: etcd.prefix }),
       stateDirectory: `${dataDirectory}/state`,
     })

@@ -3,18 +3,18 @@
  *
  *     {"metric":{"__name__":"up","job":"node"},"values":[1,1,"NaN"],"timestamps":[1700000000000,…]}
  *
- * Numbers that JSON has not are the texts `NaN`, `+Inf`, `-Inf` and, for a staleness marker, `StaleNaN`; `/api/v1/import`
- * takes the same lines. Native histograms are left out, and counted in the trailer line `{"histogramsLeftOut":n}`.
+ * Numbers that JSON has not are texts: `+Inf`, `-Inf`, and the NaNs by their bits (`nan-text.ts`), so that `/api/v1/import`,
+ * which takes the same lines, stores exactly what was there. Native histograms are left out, and counted in the trailer line `{"histogramsLeftOut":n}`.
  */
 
 import type { Clock } from '@varve/tsdb-core/env'
-import { halvesOf, isStaleAt } from '@varve/tsdb-core/model'
 import type { Queryable, SeriesBatch } from '@varve/tsdb-core/query'
 import type { Route } from '../server/http.js'
 import { readRoute } from './api-handler.js'
 import { ApiError } from './envelope.js'
 import { goNumber, labelsJson } from './go-json.js'
 import { rangeOf } from './label-routes.js'
+import { nanText } from './nan-text.js'
 import { parseSelectors } from './selectors.js'
 
 export interface ExportRouteOptions {
@@ -49,8 +49,11 @@ export function exportRoute(options: ExportRouteOptions): Route {
         hints: { ...hints, ...(namespace === '' ? { resolutionMsMax: 0 } : { namespace }) },
       }))
       const queryable = options.queryable(request.tenant)
+      // The first is asked before the answer begins: what is wrong with the request shows here, while it can still be said.
+      const first = await queryable.select(all[0])
       const lines = (async function* () {
-        for (const one of all) yield* linesOf(await queryable.select(one))
+        yield* linesOf(first)
+        for (const one of all.slice(1)) yield* linesOf(await queryable.select(one))
       })()
       const body = parts(lines, () => options.clock.yield())
       return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body }
@@ -76,7 +79,7 @@ export async function* linesOf(result: Awaited<ReturnType<Queryable['select']>>)
   for await (const batch of result.batches) {
     const leftOut = new Set(batch.histograms?.sampleIndexes)
     histogramCount += leftOut.size
-    const halves = halvesOf(batch.values)
+    const bits = new BigUint64Array(batch.values.buffer, batch.values.byteOffset, batch.values.length)
     for (let i = 0; i < batch.seriesCount; i++) {
       const metric = labelsJson(labelsOf(batch, result.symbols, i))
       const column = batch.timestampOffsets[batch.timestampColumns[i]]
@@ -87,7 +90,7 @@ export async function* linesOf(result: Awaited<ReturnType<Queryable['select']>>)
         const times: number[] = []
         for (let k = at; k < Math.min(end, at + SAMPLES_PER_LINE); k++) {
           if (leftOut.has(k)) continue
-          values.push(isStaleAt(halves, k) ? '"StaleNaN"' : valueJson(batch.values[k]))
+          values.push(valueJson(batch.values[k], bits[k]))
           times.push(batch.timestampsMs[column + k - from])
         }
         if (times.length > 0) yield `{"metric":${metric},"values":[${values}],"timestamps":[${times}]}\n`
@@ -97,7 +100,8 @@ export async function* linesOf(result: Awaited<ReturnType<Queryable['select']>>)
   if (histogramCount > 0) yield `{"histogramsLeftOut":${histogramCount}}\n`
 }
 
-function valueJson(value: number): string {
+function valueJson(value: number, bits: bigint): string {
+  if (Number.isNaN(value)) return `"${nanText(bits)}"`
   return Number.isFinite(value) ? goNumber(value) : `"${goNumber(value)}"`
 }
 

@@ -17,6 +17,8 @@ export interface Command {
   readonly summary: string
   /** Lines after `varve <name>`: one a form. */
   readonly usage: readonly string[]
+  /** Arguments that are no flags; absent: the command looks itself. */
+  readonly positionalCountMax?: number
   readonly flags: readonly Flag[]
   /** Paragraphs and examples after the flags. */
   readonly more?: string
@@ -54,12 +56,14 @@ export class Arguments {
   }
 }
 
-/** @throws {CoordinatorError} `INVALID_ARGUMENT` for a flag that there is not. */
+/** @throws {CoordinatorError} `INVALID_ARGUMENT` for a flag that there is not, or an argument too many. */
 export function parseArguments(command: Command, argv: readonly string[]): Arguments {
   const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } }
   for (const flag of command.flags) options[flag.name] = { type: flag.type, multiple: flag.multiple ?? false }
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, allowNegative: true })
+    const extra = positionals[command.positionalCountMax ?? positionals.length]
+    if (extra !== undefined && values.help !== true) throw new Error(`${JSON.stringify(extra)} is not expected here`)
     return new Arguments(positionals, new Map(Object.entries(values as Record<string, string | boolean | string[]>)))
   } catch (error) {
     throw new CoordinatorError('INVALID_ARGUMENT', (error as Error).message.split('. ')[0])

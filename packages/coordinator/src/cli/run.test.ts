@@ -1,5 +1,6 @@
 /** The command line against a running coordinator. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Database } from '@varve/tsdb-core'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeProgram } from '../env/node/program.js'
@@ -17,7 +18,15 @@ const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import
 const START_MS = 1_700_000_000_000
 
 beforeAll(async () => {
-  server = await startCoordinator({ yaml: 'self_scrape: off' })
+  server = await startCoordinator({
+    yaml: 'self_scrape: off',
+    prepare: async (directory) => {
+      const database = await Database.open({ directory, env: nodeEnv() })
+      await database.createNamespace('second', { retentionMs: Infinity })
+      await database.createNamespace('1m_1d', { retentionMs: 86_400_000, resolutionMs: 60_000, columns: ['last'] })
+      await database.close()
+    },
+  })
   await writeSeries(server.url, [
     {
       labels: { __name__: 'a', b: 'c' },
@@ -67,6 +76,14 @@ describe('varve', () => {
     [['rules', 'nope', '--rules', 'x'], 'there is no "varve rules nope"'],
     [['rules', 'get', 'x', '--rules', 'x'], 'expected KIND/NAME'],
     [['coordinator', 'extra'], '"extra" is not expected here'],
+    [['export', 'extra'], '"extra" is not expected here'],
+    [['query', 'up', 'extra'], '"extra" is not expected here'],
+    [['verify', 'x', 'extra'], '"extra" is not expected here'],
+    [['inspect', 'x', 'extra'], '"extra" is not expected here'],
+    [['snapshot', 'extra'], '"extra" is not expected here'],
+    [['bench', 'extra'], '"extra" is not expected here'],
+    [['version', 'extra'], '"extra" is not expected here'],
+    [['import', 'json', 'x', 'extra'], '"extra" is not expected here'],
     [['query', 'up', '--since', 'x'], 'expected a duration'],
   ])('%j is a wrong call', async (arguments_, message) => {
     const { code, err } = await varve(arguments_)
@@ -126,8 +143,33 @@ describe('export', () => {
     const { code, out } = await varve(['export', '--match', 'a'])
     expect(code).toBe(0)
     expect(out).toBe(
-      '{"metric":{"__name__":"a","b":"c"},"values":[1,"NaN","+Inf"],"timestamps":[1700000000000,1700000001000,1700000002000]}\n',
+      '{"metric":{"__name__":"a","b":"c"},"values":[1,"NaN:0x7ff8000000000000","+Inf"],"timestamps":[1700000000000,1700000001000,1700000002000]}\n',
     )
+  })
+})
+
+describe('import', () => {
+  const line = '{"metric":{"__name__":"elsewhere"},"values":[1],"timestamps":[1700000000000]}\n'
+
+  test('into a namespace that is there', async () => {
+    const { code } = await varve(['import', 'json', '-', '--namespace', 'second'], line)
+    expect(code).toBe(0)
+    expect((await varve(['export', '--match', 'elsewhere', '--namespace', 'second'])).out).toBe(line)
+    expect((await varve(['export', '--match', 'elsewhere', '--namespace', 'default'])).out).toBe('')
+  })
+
+  test.each([
+    ['nope', 'no namespace "nope"; there are 1m_1d, default, second'],
+    ['1m_1d', 'namespace 1m_1d holds what rules roll up to 1m: raw samples cannot go there'],
+  ])('into namespace %s is refused', async (name, message) => {
+    const { code, err } = await varve(['import', 'json', '-', '--namespace', name], line)
+    expect(code).toBe(1)
+    expect(err).toContain(`answered 400: ${message}`)
+  })
+
+  test('flags of the other kind are refused', async () => {
+    const { code, err } = await varve(['import', 'json', '-', '--data-dir', 'x'], line)
+    expect([code, err]).toEqual([2, expect.stringContaining('--data-dir goes with "import prometheus" only')])
   })
 })
 

@@ -5,6 +5,8 @@
  *     POST /api/v1/import/prometheus[/metrics/job/JOB[/instance/INSTANCE]]    text; the path's labels are added
  *     POST /write, /api/v2/write, /api/v1/influxdb/write, /api/v1/push/influx/write      line protocol; ?precision=
  *
+ * `?namespace=` stores into another raw namespace than the tenant's own.
+ *
  * Rows are stored in batches while the text is read. A line that is not in its format ends the request with a 400 that names
  * it; the lines before it are then stored, and sending them again is harmless.
  */
@@ -72,9 +74,11 @@ async function handleImport(
   counters.bodyBytes += request.body.length
   try {
     const tenant = await options.open(request.tenant)
+    const namespace = request.query.get('namespace') ?? ''
+    const rows = namespace === '' ? tenant.rows : tenant.rowsInto(namespace)
     const reasons: string[] = []
     const store = async (batch: readonly WriteRow[]) => {
-      const { writtenCount, problems } = await tenant.rows.write(batch)
+      const { writtenCount, problems } = await rows.write(batch)
       counters.samples += writtenCount
       for (const { reason, count } of problems.counts()) counters.countRefused(reason, count)
       if (!problems.isEmpty && reasons.length < 5) reasons.push(problems.toString())

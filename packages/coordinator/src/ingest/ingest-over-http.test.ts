@@ -1,7 +1,7 @@
 /** Every way in, over HTTP into a real store, and out again by queries. */
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readRequestCodec, readResponseCodec } from '../proto/messages.js'
+import { readRequestCodec, readResponseCodec, writeRequestCodec } from '../proto/messages.js'
 import { decodeSnappy, encodeSnappy } from '../snappy/index.js'
 import { seeded } from '../testing/seeded.js'
 import { startCoordinator, type TestCoordinator } from '../testing/start-coordinator.js'
@@ -253,6 +253,54 @@ describe('other protocols', () => {
       status: 400,
       text: expect.stringContaining('line 2: column 5: wanted a value, got'),
     })
+  })
+
+  it('JSON lines keep the bits of every NaN, and take their own export again', async () => {
+    const bits = [0x7ff8000000000001n, 0x7ff0000000000002n, 0x7ff8000000000000n, 0xfff8000000000123n]
+    const body = Buffer.from(
+      writeRequestCodec
+        .encode({
+          timeseries: [
+            {
+              labels: [{ name: '__name__', value: 'nans' }],
+              samples: bits.map((_, i) => ({ value: 1 + i, timestamp: NOW + i })),
+            },
+          ],
+          metadata: [],
+        })
+        .finish(),
+    )
+    // A number would lose the bits: they are written over the values on the wire.
+    const before = Buffer.alloc(8)
+    bits.forEach((one, i) => {
+      before.writeDoubleLE(1 + i)
+      body.writeBigUInt64LE(one, body.indexOf(before))
+    })
+    expect((await write(V1, body)).status).toBe(204)
+    const exported = await (await fetch(`${server.url}/api/v1/export?match[]=nans`)).text()
+    expect(JSON.parse(exported).values).toEqual(['NaN', 'StaleNaN', 'NaN:0x7ff8000000000000', 'NaN:0xfff8000000000123'])
+    expect(await post('/api/v1/import', exported)).toMatchObject({ status: 204 })
+    expect((await post('/api/v1/import', exported.replace('"nans"', '"nans_copy"'))).status).toBe(204)
+    const copied = await (await fetch(`${server.url}/api/v1/export?match[]=nans_copy`)).text()
+    expect(JSON.parse(copied).values).toEqual(JSON.parse(exported).values)
+  })
+
+  it('a namespace that is not there is named in the answer', async () => {
+    for (const path of [
+      'export?match[]=up',
+      `query?query=up&time=${NOW / 1000}`,
+      'query_range?query=up&start=0&end=1&step=1',
+    ]) {
+      const response = await fetch(`${server.url}/api/v1/${path}&namespace=nope`)
+      const answer = (await response.json()) as { errorType: string; error: string }
+      expect([path, response.status, answer.errorType]).toEqual([path, 400, 'bad_data'])
+      expect(answer.error).toContain('no namespace "nope"; there are default')
+    }
+    const imported = await post(
+      '/api/v1/import?namespace=nope',
+      '{"metric":{"__name__":"x"},"values":[1],"timestamps":[1]}',
+    )
+    expect(imported).toMatchObject({ status: 400, text: 'no namespace "nope"; there are default\n' })
   })
 
   it('JSON lines: what export gives, import takes', async () => {

@@ -40,6 +40,8 @@ export interface IngestOptions {
   readonly metrics: Metrics
   /** Where a tenant's raw samples go; made when it is not there yet. */
   readonly namespaceOf: (tenant: string) => Promise<Namespace>
+  /** A namespace that a request names. @throws {CoordinatorError} `INVALID_ARGUMENT` when the tenant may not write there. */
+  readonly rawNamespace: (tenant: string, name: string) => Namespace
   /** Lets the HA replicas of a cluster be elected together with other coordinators. */
   readonly etcd?: EtcdClient
   /** Such as `/varve`. */
@@ -149,7 +151,7 @@ export class IngestService {
   }
 
   async #makeTenant(name: string): Promise<TenantIngest> {
-    const { clock, random, namespaceOf, config, tenantLimits } = this.#options
+    const { clock, random, namespaceOf, rawNamespace, config, tenantLimits } = this.#options
     const sink = await namespaceOf(name)
     const metadata = this.metadataOf(name)
     await this.#loadMetadata(name, metadata)
@@ -172,6 +174,15 @@ export class IngestService {
         ...(replicas === undefined ? {} : { replicas }),
       }),
       rows: new RowWriter({ sink, limits, ...(door === undefined ? {} : { door }) }),
+      // Made for each request: namespaces come and go, and such imports are rare and large.
+      rowsInto: (namespace) => {
+        const current = this.#doorOf(replicas)
+        return new RowWriter({
+          sink: rawNamespace(name, namespace),
+          limits,
+          ...(current === undefined ? {} : { door: current }),
+        })
+      },
       bucket: new TokenBucket(clock, own.ingestion_rate, own.ingestion_burst),
       metadata,
       exemplars,

@@ -4,6 +4,7 @@
  */
 import type { AppendResult, Rejection } from '@varve/tsdb-core'
 import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
+import { ORDINARY_NAN_BITS, STALE_NAN_BITS } from '../api/nan-text.js'
 import type { Door } from './door/door.js'
 import { histogramFault, reduceSchema } from './histogram-validation.js'
 import { ProblemList } from './problem-list.js'
@@ -11,12 +12,16 @@ import { resolveWithinLimits } from './resolve-within-limits.js'
 import type { WriteLimits } from './write-columns.js'
 import { REJECTION_TEXT, type WriteSink } from './write-sink.js'
 
-/** One sample. A value that is a staleness marker is told by `stale`: its bits would not survive in a number. */
+/**
+ * One sample. A value that is a staleness marker is told by `stale`, any other NaN by `nanBits`: their bits would not survive
+ * in a number. A NaN without them is stored as Prometheus' ordinary one.
+ */
 export interface WriteRow {
   readonly labels: Labels
   readonly timestampMs: number
   readonly value: number
   readonly stale?: boolean
+  readonly nanBits?: bigint
   readonly histogram?: Histogram
   readonly startTimestampMs?: number
 }
@@ -39,7 +44,6 @@ const KNOWN_COUNT_MAX = 200_000
 const DROPPED = -1
 /** Half of a pair cannot be written as UTF-8. */
 const LONE_SURROGATE = /\p{Surrogate}/u
-const STALE_BITS = 0x7ff0_0000_0000_0002n
 
 export class RowWriter {
   readonly #sink: WriteSink
@@ -167,7 +171,8 @@ export class RowWriter {
         }
         sampleIndexes.push(k)
         histograms.push(histogram)
-      } else if (row.stale === true) bits[k] = STALE_BITS
+      } else if (row.stale === true) bits[k] = STALE_NAN_BITS
+      else if (Number.isNaN(row.value)) bits[k] = row.nanBits ?? ORDINARY_NAN_BITS
       else values[k] = row.value
       seriesRefs[k] = ref
       timestampsMs[k] = row.timestampMs

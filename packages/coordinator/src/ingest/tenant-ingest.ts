@@ -10,6 +10,8 @@ export interface TenantIngest {
   readonly pipeline: WritePipeline
   /** For protocols other than remote write. */
   readonly rows: RowWriter
+  /** The same way in to another raw namespace. @throws {CoordinatorError} `INVALID_ARGUMENT` where it may not write. */
+  readonly rowsInto: (namespace: string) => RowWriter
   readonly bucket: TokenBucket
   readonly metadata: MetadataStore
   readonly exemplars: ExemplarStore

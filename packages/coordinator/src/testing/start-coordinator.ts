@@ -27,11 +27,14 @@ export interface TestCoordinatorOptions {
   readonly yaml?: string
   readonly files?: Readonly<Record<string, string>>
   readonly logger?: Logger
+  /** Fills the data folder before the server opens it. */
+  readonly prepare?: (dataDirectory: string) => Promise<void>
 }
 
 export async function startCoordinator(options: TestCoordinatorOptions = {}): Promise<TestCoordinator> {
   const directory = await mkdtemp(join(tmpdir(), 'varve-coordinator-'))
   const env = nodeEnv()
+  await options.prepare?.(join(directory, 'data'))
   const passwords = passwordWorker()
   const http = nodeHttpClient()
   let yaml = options.yaml ?? ''

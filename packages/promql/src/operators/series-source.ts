@@ -8,7 +8,7 @@ import type { Matcher } from '@varve/tsdb-core/model'
 import type { SelectHints, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
 import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
-import { PromqlError } from '../errors.js'
+import { PromqlError, type PromqlErrorCode } from '../errors.js'
 import { SymbolMap } from './label-table.js'
 
 export interface SelectOrder {
@@ -130,13 +130,20 @@ export class SeriesSource {
       this.#context.check()
       if (error instanceof PromqlError) throw error
       const code = (error as { code?: unknown }).code
-      const kind = code === 'LIMIT_EXCEEDED' ? 'execution' : code === 'CANCELLED' ? 'canceled' : 'internal'
+      const kind = KIND_OF_STORAGE.get(code) ?? 'internal'
       throw new PromqlError(kind, `expanding series: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       })
     }
   }
 }
+
+/** Codes of the store's errors that are not a failure of it; `INVALID_ARGUMENT` is a namespace that there is not. */
+const KIND_OF_STORAGE: ReadonlyMap<unknown, PromqlErrorCode> = new Map([
+  ['INVALID_ARGUMENT', 'bad_data'],
+  ['LIMIT_EXCEEDED', 'execution'],
+  ['CANCELLED', 'canceled'],
+])
 
 function keyOf(order: SelectOrder): string {
   const matchers = order.matchers.map(({ name, operator, value }) => JSON.stringify([name, operator, value])).sort()

@@ -24,6 +24,7 @@ export const benchCommand: Command = {
   name: 'bench',
   summary: 'measure writes and queries on this machine, in a store that is thrown away',
   usage: ['[--series 10000] [--scrapes 40]'],
+  positionalCountMax: 0,
   flags: [
     { name: 'series', type: 'string', value: '10000', help: 'series of the made-up fleet' },
     { name: 'scrapes', type: 'string', value: '40', help: 'samples of each, 15 s apart' },

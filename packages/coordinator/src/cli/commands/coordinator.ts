@@ -20,6 +20,7 @@ export const coordinatorCommand: Command = {
   name: 'coordinator',
   summary: 'store what Prometheus writes, answer PromQL, roll up by rules',
   usage: ['[flags]', '--config varve.yaml', '--config varve.yaml --check-config'],
+  positionalCountMax: 0,
   flags: [
     { name: 'config', type: 'string', value: 'FILE', help: 'settings in YAML; flags win over it' },
     { name: 'check-config', type: 'boolean', help: 'check the settings and end' },
@@ -33,9 +34,6 @@ SIGTERM stops in order, SIGHUP reads the configuration again. All settings: docs
 }
 
 async function run(given: Arguments, program: Program): Promise<number> {
-  if (given.positionals.length > 0) {
-    throw new CoordinatorError('INVALID_ARGUMENT', `${JSON.stringify(given.positionals[0])} is not expected here`)
-  }
   const readConfig = () => readConfiguration(given, program)
   const config = await readConfig()
   if (given.isSet('check-config')) {

@@ -8,6 +8,7 @@ export const exportCommand: Command = {
   name: 'export',
   summary: 'write samples as lines of JSON',
   usage: ["--match 'SELECTOR' [--start T] [--end T] > samples.jsonl"],
+  positionalCountMax: 0,
   flags: [
     { name: 'match', type: 'string', value: 'SELECTOR', multiple: true, help: 'series to write (default all)' },
     { name: 'start', type: 'string', value: 'T', help: 'from here' },

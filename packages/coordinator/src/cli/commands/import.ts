@@ -20,6 +20,7 @@ export const importCommand: Command = {
   name: 'import',
   summary: "take in a Prometheus' data directory, or lines of JSON or text",
   usage: ['prometheus DATA-DIR --data-dir DIR', 'json FILE|-', 'text FILE|-'],
+  positionalCountMax: 2,
   flags: [
     { name: 'data-dir', type: 'string', value: 'DIR', help: 'our data directory; no server may have it open' },
     { name: 'namespace', type: 'string', value: 'NAME', help: 'where to (default: default)' },
@@ -37,11 +38,19 @@ async function run(given: Arguments, program: Program): Promise<number> {
   if (kind === 'prometheus') return importBlocks(given, program)
   const lines = LINES.get(kind)
   if (lines === undefined) throw new CoordinatorError('INVALID_ARGUMENT', `there is no "varve import ${kind}"`)
+  for (const flag of ['data-dir', 'retention']) {
+    if (given.text(flag) !== undefined) {
+      const text = `--${flag} goes with "import prometheus" only; lines go to a running server`
+      throw new CoordinatorError('INVALID_ARGUMENT', text)
+    }
+  }
+  const namespace = given.text('namespace')
+  const path = namespace === undefined ? lines.path : `${lines.path}?namespace=${encodeURIComponent(namespace)}`
   const client = new ApiClient(given, program)
   const progress = new Progress({ output: program.stderr, clock: program.env.clock, what: 'lines' })
   let done = 0
   for await (const { text, count } of requests(source(given, program))) {
-    await (await client.stream(lines.path, text, lines.contentType)).discard()
+    await (await client.stream(path, text, lines.contentType)).discard()
     done += count
     progress.show(done, 0)
   }

@@ -12,6 +12,7 @@ export const inspectCommand: Command = {
   name: 'inspect',
   summary: 'show what lies in a data directory or a block file',
   usage: ['DATA-DIR', 'FILE.block'],
+  positionalCountMax: 1,
   flags: [{ name: 'json', type: 'boolean', help: 'as JSON' }],
   more: 'It reads sealed blocks only and changes nothing; a server may have the directory open meanwhile.',
   run,

@@ -24,6 +24,7 @@ export const queryCommand: Command = {
   name: 'query',
   summary: 'ask PromQL of a running server, answered as a table or a plot',
   usage: ["'EXPR' [--time T]", "'EXPR' --since 6h [--step 1m]", "'EXPR' --start T --end T [--step 1m]"],
+  positionalCountMax: 1,
   flags: [
     { name: 'time', type: 'string', value: 'T', help: 'moment of an instant query (default now)' },
     { name: 'since', type: 'string', value: '6h', help: 'plot from so long ago until now' },

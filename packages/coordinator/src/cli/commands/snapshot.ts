@@ -7,6 +7,7 @@ export const snapshotCommand: Command = {
   name: 'snapshot',
   summary: 'make a consistent copy of the data of a running server',
   usage: [''],
+  positionalCountMax: 0,
   flags: SERVER_FLAGS,
   more: `The server must run with --enable-admin. The copy is made beside the data, as DATA-DIR/snapshots/NAME: files are linked, so it
 takes little room and time. "varve coordinator --data-dir DATA-DIR/snapshots/NAME" opens it; copy it away for a backup.`,

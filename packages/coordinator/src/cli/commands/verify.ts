@@ -8,6 +8,7 @@ export const verifyCommand: Command = {
   name: 'verify',
   summary: 'check every byte of a data directory against its checksums',
   usage: ['DATA-DIR'],
+  positionalCountMax: 1,
   flags: [],
   more: `Ends with 0 when all is well, and with 1 and a line for each damaged place: file, offset, what was found and what was expected.
 It changes nothing. A directory that a server has open is checked as it is at that moment, so its newest files may look torn.`,

@@ -281,7 +281,7 @@ export class HttpServer implements Listener {
     }
     if (acceptsGzip) headers['Content-Encoding'] = 'gzip'
     response.writeHead(answer.status, headers)
-    await this.#stream(response, body, acceptsGzip, controller)
+    await this.#stream(response, this.#watched(body, raw, controller.signal), acceptsGzip, controller)
     return answer.status
   }
 
@@ -307,6 +307,16 @@ export class HttpServer implements Listener {
       guard.stop()
       // An end that is not an end must not look like one: cut the connection instead.
       if (!response.writableFinished) response.destroy()
+    }
+  }
+
+  /** An answer that fails half-way cannot say so any more: the log does. */
+  async *#watched(body: AsyncIterable<string | Uint8Array>, { method, path }: RawHead, signal: AbortSignal) {
+    try {
+      yield* body
+    } catch (error) {
+      if (!signal.aborted) this.#pipeline.logger.error({ error, path, method }, 'an answer broke off')
+      throw error
     }
   }
 

@@ -4,28 +4,33 @@ import { parseJsonLines } from './json-lines.js'
 import { parsePrometheusText } from './prometheus-text.js'
 
 const NOW = 1_700_000_000_000
-const shown = (rows: Iterable<{ labels: unknown; value: number; timestampMs: number; stale?: boolean }>) =>
-  [...rows].map(({ labels, value, timestampMs, stale }) => `${labels} ${stale ? 'stale' : value} ${timestampMs - NOW}`)
+const shown = (rows: Iterable<{ labels: unknown; value: number; timestampMs: number; nanBits?: bigint }>) =>
+  [...rows].map(
+    ({ labels, value, timestampMs, nanBits }) =>
+      `${labels} ${nanBits === undefined ? value : nanBits.toString(16)} ${timestampMs - NOW}`,
+  )
 
 describe('JSON lines', () => {
   it('takes what export gives, with the numbers that JSON has not', () => {
-    const text = `{"metric":{"__name__":"up","__proto__":"p"},"values":[1,"NaN",null,"+Inf","-Inf","StaleNaN"],"timestamps":[${NOW},${NOW + 1},${NOW + 2},${NOW + 3},${NOW + 4},${NOW + 5}]}
+    const text = `{"metric":{"__name__":"up","__proto__":"p"},"values":[1,"NaN",null,"+Inf","-Inf","StaleNaN","NaN:0xfff8000000000123"],"timestamps":[${NOW},${NOW + 1},${NOW + 2},${NOW + 3},${NOW + 4},${NOW + 5},${NOW + 6}]}
 
 {"histogramsLeftOut":3}
 `
     expect(shown(parseJsonLines(text))).toEqual([
       'up{__proto__="p"} 1 0',
-      'up{__proto__="p"} NaN 1',
+      'up{__proto__="p"} 7ff8000000000001 1',
       'up{__proto__="p"} NaN 2',
       'up{__proto__="p"} Infinity 3',
       'up{__proto__="p"} -Infinity 4',
-      'up{__proto__="p"} stale 5',
+      'up{__proto__="p"} 7ff0000000000002 5',
+      'up{__proto__="p"} fff8000000000123 6',
     ])
   })
 
   it.each([
     ['{"metric":', /line 2: no JSON/],
     ['[]', /line 2: wanted "metric"/],
+    ['{"metric":{},"values":["NaN:0x3ff0000000000000"],"timestamps":[1]}', /line 2: value "NaN:0x3ff0000000000000"/],
     ['{"metric":{"a":1},"values":[],"timestamps":[]}', /line 2: wanted label "a" to be a text/],
     ['{"metric":{},"values":[1],"timestamps":[]}', /line 2: wanted "values" and "timestamps"/],
     ['{"metric":{},"values":[1],"timestamps":[1.5]}', /line 2: timestamp 1.5/],

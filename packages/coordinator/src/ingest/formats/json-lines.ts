@@ -3,10 +3,11 @@
  *
  *     {"metric":{"__name__":"up","job":"node"},"values":[1,1,"NaN",null],"timestamps":[1700000000000,…]}
  *
- * Numbers that JSON has not are the texts `NaN`, `+Inf`, `-Inf` and `StaleNaN`; `null` is a NaN too. An export's trailer is
- * stepped over.
+ * Numbers that JSON has not are the texts `+Inf`, `-Inf` and those of NaNs (`api/nan-text.ts`); `null` is a NaN too. An
+ * export's trailer is stepped over.
  */
 import { Labels } from '@varve/tsdb-core/model'
+import { nanBitsOf } from '../../api/nan-text.js'
 import type { WriteRow } from '../row-writer.js'
 import { FormatError } from './format-error.js'
 
@@ -55,27 +56,27 @@ function* rowsOf(content: string, line: number): Generator<WriteRow> {
     }
     const value = numberOf(values[i])
     if (value === undefined) throw new FormatError(line, `value ${JSON.stringify(values[i])}, wanted a number`)
-    if (value === 'stale') yield { labels, timestampMs, value: 0, stale: true }
+    if (typeof value === 'bigint') yield { labels, timestampMs, value: Number.NaN, nanBits: value }
     else yield { labels, timestampMs, value }
   }
 }
 
-const TEXTS: ReadonlyMap<unknown, number | 'stale'> = new Map<unknown, number | 'stale'>([
+const TEXTS: ReadonlyMap<unknown, number> = new Map<unknown, number>([
   [null, Number.NaN],
-  ['NaN', Number.NaN],
   ['+Inf', Infinity],
   ['Inf', Infinity],
   ['Infinity', Infinity],
   ['-Inf', -Infinity],
   ['-Infinity', -Infinity],
-  ['StaleNaN', 'stale'],
 ])
 
-function numberOf(value: unknown): number | 'stale' | undefined {
+/** A NaN that was written as text comes as its bits. */
+function numberOf(value: unknown): number | bigint | undefined {
   if (typeof value === 'number') return value
   const known = TEXTS.get(value)
   if (known !== undefined) return known
-  return typeof value === 'string' && NUMBER.test(value) ? Number(value) : undefined
+  if (typeof value !== 'string') return undefined
+  return NUMBER.test(value) ? Number(value) : (nanBitsOf(value) ?? undefined)
 }
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
