@@ -384,6 +384,13 @@ export class Coordinator {
       this.#etcd === undefined
         ? new FileRuleStore({ files: env.files, path: this.#options.rulesPath })
         : etcdRuleStore(this.#etcd, { prefix: etcd.prefix, endpoints: etcd.endpoints })
+    const { rulesPath } = this.#options
+    if (this.#etcd === undefined && this.#config.rules !== undefined && (await env.files.stat(rulesPath)) === null) {
+      logger.warn(
+        { path: rulesPath },
+        'there is no file or folder of rules here yet: nothing is rolled up until there is',
+      )
+    }
     const metadata = ingest.metadataOf(DEFAULT_TENANT)
     const aggregator = new Aggregator({
       database,

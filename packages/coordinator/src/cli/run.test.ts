@@ -4,6 +4,7 @@ import { Database } from '@varve/tsdb-core'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeProgram } from '../env/node/program.js'
+import { SILENT } from '../logging/logger.js'
 import { startCoordinator, type TestCoordinator, writeSeries } from '../testing/start-coordinator.js'
 import { VERSION } from '../version.js'
 import { plotText } from './plot.js'
@@ -40,14 +41,14 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-async function varve(arguments_: readonly string[], input = '') {
+async function varve(arguments_: readonly string[], input = '', variables: Record<string, string> = {}) {
   let out = ''
   let err = ''
   const program: Program = {
     ...base,
     stdout: { write: (text) => (out += text), drained: async () => {}, isTerminal: false, columns: 80 },
     stderr: { write: (text) => (err += text), drained: async () => {}, isTerminal: false, columns: 80 },
-    variable: (name) => (name === 'VARVE_URL' ? server.url : undefined),
+    variable: (name) => (name === 'VARVE_URL' ? server.url : variables[name]),
     async *readStandardInput() {
       yield new TextEncoder().encode(input)
     },
@@ -213,6 +214,25 @@ describe('rules', () => {
   })
 })
 
+describe('rules that cannot be reached', () => {
+  test.each([
+    [['validate', 'nope.yaml']],
+    [['validate', '--rules', 'nope.yaml']],
+    [['list', '--rules', 'nope.yaml']],
+    [['explain', 'up', '--rules', 'nope.yaml']],
+  ])('%j names the missing file', async (call) => {
+    const { code, err } = await varve(['rules', ...call])
+    expect([code, err]).toEqual([1, expect.stringMatching(/there is no file or folder .*nope\.yaml\n$/)])
+  })
+
+  test('without flags the error says what was tried and what to give', async () => {
+    const { code, err } = await varve(['rules', 'list'], '', { VARVE_ETCD: 'http://127.0.0.1:1' })
+    expect(code).toBe(1)
+    expect(err).toContain('without flags the rules in etcd at http://127.0.0.1:1 are meant')
+    expect(err).toContain('--etcd URL, or --rules ./data/rules')
+  })
+})
+
 describe('coordinator', () => {
   test('--check-config reads the file and ends', async () => {
     const { writeFile } = await import('node:fs/promises')
@@ -225,6 +245,36 @@ describe('coordinator', () => {
     ])
     const good = await varve(['coordinator', '--config', path, '--retention', '5d', '--check-config'])
     expect([good.code, good.out]).toEqual([0, 'the configuration is good\n'])
+  })
+
+  test('--check-config takes the example of its page', async () => {
+    const page = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8')
+    const path = `${server.directory}/example.yaml`
+    writeFileSync(path, /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '')
+    expect(await varve(['coordinator', '--config', path, '--check-config'])).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('--check-config reads web_config, and the files that it names', async () => {
+    const web = `${server.directory}/web.yml`
+    const check = () => varve(['coordinator', '--web-config', web, '--check-config'])
+    expect(await check()).toMatchObject({ code: 1, err: expect.stringContaining(web) })
+    writeFileSync(web, 'basic_auth_user: {}\n')
+    expect(await check()).toMatchObject({ code: 1, err: expect.stringContaining('basic_auth_user') })
+    writeFileSync(web, 'tls_server_config: { cert_file: absent.pem, key_file: absent-key.pem }\n')
+    expect(await check()).toMatchObject({ code: 1, err: expect.stringContaining('absent') })
+  })
+
+  test('a place of rules that is named and not there is in the log; the default one may be missing', async () => {
+    for (const [yaml, count] of [
+      ['rules: elsewhere', 1],
+      ['', 0],
+    ] as const) {
+      const lines: string[] = []
+      const logger = { ...SILENT, warn: (_fields: object, message: string) => lines.push(message) }
+      const other = await startCoordinator({ yaml: `self_scrape: off\n${yaml}`, logger })
+      await other.stop()
+      expect(lines.filter((line) => line.includes('no file or folder of rules'))).toHaveLength(count)
+    }
   })
 
   test('listening beyond this machine without users is refused', async () => {

@@ -1,5 +1,6 @@
 /** `varve coordinator`: the server. */
 import { nativeStatus } from '@varve/native'
+import { accessControl } from '../../auth/access-control.js'
 import { parseConfig } from '../../config/parse-config.js'
 import type { Config } from '../../config/schema.js'
 import { formatDuration } from '../../config/units.js'
@@ -37,6 +38,7 @@ async function run(given: Arguments, program: Program): Promise<number> {
   const readConfig = () => readConfiguration(given, program)
   const config = await readConfig()
   if (given.isSet('check-config')) {
+    await checkAccess(config, program)
     program.stdout.write('the configuration is good\n')
     return EXIT.done
   }
@@ -72,6 +74,17 @@ async function run(given: Arguments, program: Program): Promise<number> {
   logger.info({}, 'stopped')
   program.exitAfter(LINGER_MS, EXIT.done)
   return EXIT.done
+}
+
+/** Reads users and certificates as the start does. @throws {CoordinatorError} `INVALID_CONFIG` */
+async function checkAccess(config: Config, program: Program): Promise<void> {
+  const passwords = passwordWorker()
+  try {
+    const readText = (path: string) => program.readText(program.resolvePath(path))
+    await accessControl({ config, readText, passwords, clock: program.env.clock, cacheKey: new Uint8Array(32) })
+  } finally {
+    await passwords.close()
+  }
 }
 
 async function readConfiguration(given: Arguments, program: Program): Promise<Config> {

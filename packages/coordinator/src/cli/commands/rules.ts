@@ -19,6 +19,9 @@ import { tableText } from '../table.js'
 import { explainSeries } from './rules-explain.js'
 import { backfill, dryRun, importM3 } from './rules-history.js'
 
+/** Actions that need a place with rules; others make it, or miss their rule in it. */
+const READING = new Set(['list', 'validate', 'explain'])
+
 const STORE_FLAGS: readonly Flag[] = [
   { name: 'etcd', type: 'string', value: 'URL[,URL]', help: 'rules in this etcd (default http://127.0.0.1:2379)' },
   { name: 'etcd-prefix', type: 'string', value: '/PATH', help: 'keys of this installation in etcd (default /varve)' },
@@ -60,14 +63,15 @@ async function run(given: Arguments, program: Program): Promise<number> {
   const action = given.positional(0, 'what to do: list, get, put, delete, validate or explain')
   const files = given.positionals.slice(1)
   if (action === 'validate' && files.length > 0) {
-    const stores = files.map((file) => new FileRuleStore({ files: program.env.files, path: program.resolvePath(file) }))
+    const stores: RuleStore[] = []
+    for (const file of files) stores.push(await existingFileStore(file, program))
     return validate(stores, program)
   }
   if (action === 'dry-run') return dryRun(given, ruleIdOf(given), await documentText(given, program), program)
   if (action === 'backfill') return backfill(given, ruleIdOf(given), program)
   const hasStore = given.text('rules') !== undefined || given.text('etcd') !== undefined
   if (action === 'import-m3' && !hasStore) return importM3(given, null, program)
-  const opened = await openStore(given, program)
+  const opened = await openStore(action, given, program)
   const { store } = opened
   try {
     if (action === 'list') return await list(store, program)
@@ -80,20 +84,39 @@ async function run(given: Arguments, program: Program): Promise<number> {
     throw new CoordinatorError('INVALID_ARGUMENT', `there is no "varve rules ${action}"`)
   } catch (error) {
     if (!(error instanceof EtcdError || error instanceof AggregatorError)) throw error
-    throw new CoordinatorError('UNAVAILABLE', error.message, { cause: error })
+    const text = hasStore ? error.message : `${error.message}; ${opened.hint}`
+    throw new CoordinatorError('UNAVAILABLE', text, { cause: error })
   } finally {
     await opened.close()
   }
 }
 
-async function openStore(given: Arguments, program: Program): Promise<{ store: RuleStore; close(): Promise<void> }> {
+/** A place that is only read has to be there: a mistyped name would look like a place without rules. */
+async function existingFileStore(file: string, program: Program): Promise<FileRuleStore> {
+  const path = program.resolvePath(file)
+  if ((await program.env.files.stat(path)) === null) {
+    throw new CoordinatorError('UNAVAILABLE', `there is no file or folder ${path}`)
+  }
+  return new FileRuleStore({ files: program.env.files, path })
+}
+
+interface OpenedStore {
+  readonly store: RuleStore
+  /** How to name another store, for when this one was not named and cannot be reached. */
+  readonly hint: string
+  close(): Promise<void>
+}
+
+async function openStore(action: string, given: Arguments, program: Program): Promise<OpenedStore> {
   const path = given.text('rules')
   if (path !== undefined && given.text('etcd') !== undefined) {
     throw new CoordinatorError('INVALID_ARGUMENT', 'rules are in etcd or in files: give --etcd or --rules, not both')
   }
   if (path !== undefined) {
-    const store = new FileRuleStore({ files: program.env.files, path: program.resolvePath(path) })
-    return { store, close: () => store.close() }
+    const store = READING.has(action)
+      ? await existingFileStore(path, program)
+      : new FileRuleStore({ files: program.env.files, path: program.resolvePath(path) })
+    return { store, hint: '', close: () => store.close() }
   }
   const endpoints = (given.text('etcd') ?? program.variable('VARVE_ETCD') ?? 'http://127.0.0.1:2379').split(',')
   const prefix = given.text('etcd-prefix') ?? program.variable('VARVE_ETCD_PREFIX') ?? '/varve'
@@ -103,7 +126,10 @@ async function openStore(given: Arguments, program: Program): Promise<{ store: R
     await store.close()
     await client.close()
   }
-  return { store, close }
+  const hint =
+    `without flags the rules in etcd at ${endpoints.join(', ')} are meant: ` +
+    'name --etcd URL, or --rules ./data/rules for those of a server that was started without flags'
+  return { store, hint, close }
 }
 
 async function list(store: RuleStore, program: Program): Promise<number> {
