@@ -29,13 +29,17 @@ test("the README's program prints the samples", async () => {
 
 test("the library page's programs run one after the other", async () => {
   const programs = [...LIBRARY.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program]) => program)
-  const [open, , columns, , plot] = programs
+  const [open, , columns, , plot, lists] = programs
   const plotted: unknown[] = []
   const program = `${open.replace(/directory: '[^']*',.*\n/, '').replace('await db.close()', '')}
 ${columns}
 ${plot}
+${lists}
+list(names, rooms, series.map(String))
 await db.close()`
+  const listed: unknown[] = []
   await run(program, {
+    list: (...lists: unknown[]) => listed.push(...lists),
     plot: (labels: { room: string }, times: Float64Array, values: Float64Array) =>
       plotted.push([labels.room, times.length, [...values]]),
   })
@@ -43,6 +47,7 @@ await db.close()`
     ['kitchen', 2, [21.5, 21.6]],
     ['cellar', 2, [12.25, 12.25]],
   ])
+  expect(listed).toEqual([['__name__', 'room'], ['cellar', 'kitchen'], ['room_temperature{room="cellar"}']])
   await run(programs.at(-1) as string, {})
 })
 
