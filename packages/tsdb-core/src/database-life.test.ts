@@ -387,6 +387,25 @@ describe('a block file', () => {
     expect(await readSamples(world.database, RANGE)).toEqual(wanted)
   })
 
+  it('with damage is told of by a notice, once and not by each query', async () => {
+    const world = await sealed()
+    const intact = await readFile(world.path)
+    await world.database.close()
+    intact[12] ^= 1
+    intact[Math.floor(intact.length / 2)] ^= 1
+    await writeFile(world.path, intact)
+    const notices: string[] = []
+    const database = await Database.open({
+      directory: world.directory,
+      diskReserveBytes: 0,
+      maintenanceIntervalMs: 0,
+      onNotice: ({ severity, message }) => notices.push(`${severity}: ${message}`),
+    })
+    for (let query = 0; query < 3; query++) await readSamples(database, RANGE)
+    await database.close()
+    expect(notices.filter((notice) => notice.startsWith('error') && notice.includes(world.path))).toHaveLength(1)
+  })
+
   it('cut off anywhere is reported, and the rest is served', async () => {
     const world = await sealed()
     const intact = await readFile(world.path)

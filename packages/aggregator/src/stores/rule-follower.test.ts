@@ -8,6 +8,7 @@ import { SimulatedEtcd } from '../etcd/simulated-etcd.js'
 import type { MappingRule } from '../rules/rule.js'
 import { EtcdCluster, eventually, hasEtcd } from '../testing/etcd-cluster.test.support.js'
 import { EtcdRuleStore } from './etcd-rule-store.js'
+import { FileRuleStore } from './file-rule-store.js'
 import { RuleFollower } from './rule-follower.js'
 import type { RuleStore } from './rule-store.js'
 
@@ -62,6 +63,22 @@ describe('following a rule store', () => {
     etcd.comeBack()
     await eventually('the new rule', () => matchOf(follower) === 'two')
     expect(follower.status()).toMatchObject({ reachable: true, error: null })
+  })
+
+  it('tells of a file that does not parse, once until it changes', async () => {
+    const path = join(root, 'rules.yaml')
+    await writeFile(path, 'mapping: {\n')
+    const follower = await follow(new FileRuleStore({ files: env.files, path }))
+    await follower.refresh()
+    const told = () => notices.filter((notice) => notice.startsWith(`error: this is no rule: ${path}: line `))
+    expect(told()).toHaveLength(1)
+    await writeFile(path, `mapping: { a: ${rule('one')} }\n`)
+    await follower.refresh()
+    expect(matchOf(follower)).toBe('one')
+    expect(notices).toContain('info: what was no rule is mended')
+    await writeFile(path, 'mapping: {\n')
+    await follower.refresh()
+    expect(told()).toHaveLength(2)
   })
 
   it('starts with an unreadable state file: it is left aside and reported', async () => {

@@ -6,7 +6,7 @@ import { type Env, sleep, type Timer } from '@varve/tsdb-core/env'
 import { messageOf } from '../errors.js'
 import { RuleBook, type RuleChange } from '../rules/rule-book.js'
 import { readRuleBook, writeRuleBook } from './rule-state-file.js'
-import type { RuleStore } from './rule-store.js'
+import type { RuleListing, RuleStore } from './rule-store.js'
 
 const RELIST_MS = 60_000
 /** A failed listing is repeated after this, and then at most so much later. */
@@ -51,6 +51,7 @@ export class RuleFollower {
   #listing: Promise<void> | null = null
   #wanted = false
   #retryMs = RETRY_MS_MIN
+  #strays: ReadonlySet<string> = new Set()
   #error: string | null = null
   #listedMs: number | null = null
   #listingCount = 0
@@ -166,6 +167,7 @@ export class RuleFollower {
       } finally {
         this.#holdAfterMs = Infinity
       }
+      this.#tellStrays(listing.strays)
       if (this.#error !== null) onNotice('info', `${store.description} answers again`)
       this.#error = null
       this.#listedMs = env.clock.wallMs()
@@ -179,6 +181,17 @@ export class RuleFollower {
       this.#error = messageOf(error)
       this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2)
     }
+  }
+
+  /** What is no rule, such as a file that does not parse: told when it appears and when it has gone. */
+  #tellStrays(strays: RuleListing['strays']): void {
+    const { onNotice } = this.#options
+    const texts = new Set(strays.map(({ where, message }) => `${where}: ${message}`))
+    for (const text of texts) {
+      if (!this.#strays.has(text)) onNotice('error', `this is no rule: ${text}`)
+    }
+    if (texts.size === 0 && this.#strays.size > 0) onNotice('info', 'what was no rule is mended')
+    this.#strays = texts
   }
 
   /** Until it is written, nobody may compute with it: a full disk delays the new rules, and loses nothing. */

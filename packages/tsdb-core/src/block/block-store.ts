@@ -46,8 +46,12 @@ export interface FrozenBlock {
 /** A backfill has hundreds of open blocks: each manifest costs two syncs. */
 const SEALS_PER_MANIFEST = 64
 
+/** So many different damages are told; more of them say nothing new. */
+const TOLD_COUNT_MAX = 1000
+
 export class BlockStore implements SealedBlocks {
   readonly #parts: BlockStoreParts
+  readonly #told = new Set<string>()
   #blocks: SealedBlock[] = []
   #sealedWindows: SealedWindow[] = []
   #nextGeneration = 1
@@ -137,6 +141,13 @@ export class BlockStore implements SealedBlocks {
     return this.#blocks
   }
 
+  /** Damage that queries find: each meets it again, the log has it once. */
+  #tellOnce(message: string): void {
+    if (this.#told.has(message) || this.#told.size === TOLD_COUNT_MAX) return
+    this.#told.add(message)
+    this.#parts.notice('error', message)
+  }
+
   acquire(shard: number, startMs: number, endMs: number): AcquiredBlocks {
     const blocks = this.#blocks.filter(
       ({ entry }) => entry.shard === shard && entry.firstMs < endMs && entry.lastMs >= startMs,
@@ -155,6 +166,7 @@ export class BlockStore implements SealedBlocks {
           if (warned.has(message)) return
           warned.add(message)
           warnings.push(message)
+          this.#tellOnce(message)
         }
         const pause = pauser(this.#parts.clock)
         for (const block of blocks) {
