@@ -24,4 +24,5 @@ export type { Explanation, RuleExplanation, WrittenSeries } from './tools/explai
 export { explainSeries } from './tools/explain.js'
 export type { ImportedRule, ImportedRules } from './tools/import-m3.js'
 export { importM3Rules } from './tools/import-m3.js'
+export { findOutputConflicts, type OutputConflict } from './tools/output-conflicts.js'
 export type { Backfill } from './windows/backfill-queue.js'

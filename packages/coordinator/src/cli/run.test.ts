@@ -214,6 +214,17 @@ describe('rules', () => {
   })
 })
 
+test('rules validate finds two rules that write one series', async () => {
+  const file = `${server.directory}/twice.yaml`
+  const rule = '{ match: a, name: out, by: [b], aggregate: sum, policies: [1m:1d] }'
+  writeFileSync(file, `rollup:\n  one: ${rule}\n  two: ${rule}\n`)
+  const { code, out } = await varve(['rules', 'validate', file])
+  expect([code, out]).toEqual([
+    1,
+    'rollup/one and rollup/two write the same series out in 1m_1d: name one of them differently\n2 rules, 1 problem\n',
+  ])
+})
+
 describe('rules that cannot be reached', () => {
   test.each([
     [['validate', 'nope.yaml']],

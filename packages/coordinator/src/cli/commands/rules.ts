@@ -2,8 +2,10 @@
 import {
   AggregatorError,
   FileRuleStore,
+  findOutputConflicts,
   problemText,
   RULE_KINDS,
+  type Rule,
   type RuleId,
   type RuleKind,
   type RuleStore,
@@ -172,6 +174,7 @@ async function remove(store: RuleStore, id: RuleId, program: Program): Promise<n
 }
 
 async function validate(stores: readonly RuleStore[], program: Program): Promise<number> {
+  const rules: Rule[] = []
   let documentCount = 0
   let problemCount = 0
   for (const store of stores) {
@@ -182,11 +185,18 @@ async function validate(stores: readonly RuleStore[], program: Program): Promise
       program.stdout.write(`${where}: ${message}\n`)
     }
     for (const { kind, name, text, where } of documents) {
-      for (const problem of readRule(kind, name, text).problems) {
+      const { rule, problems } = readRule(kind, name, text)
+      if (rule !== null) rules.push(rule)
+      for (const problem of problems) {
         problemCount++
         program.stdout.write(`${where} (${kind}/${name}): ${problemText(problem)}\n`)
       }
     }
+  }
+  for (const { rules: names, outputName, namespace } of findOutputConflicts(rules)) {
+    problemCount++
+    const both = names.map((name) => `rollup/${name}`).join(' and ')
+    program.stdout.write(`${both} write the same series ${outputName} in ${namespace}: name one of them differently\n`)
   }
   const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
   program.stdout.write(`${count(documentCount, 'rule')}, ${count(problemCount, 'problem')}\n`)
