@@ -126,7 +126,7 @@ function checkPair(pair: readonly [name: string, value: string]): void {
     throw new StorageError('INVALID_ARGUMENT', `labels: got ${describeValue(pair)}, wanted a pair of name and value`)
   }
   const [name, value] = pair
-  if (typeof name !== 'string' || name === '') {
+  if (typeof name !== 'string') {
     throw new StorageError('INVALID_ARGUMENT', `label name: got ${describeValue(name)}, wanted a string`)
   }
   if (typeof value !== 'string') {
