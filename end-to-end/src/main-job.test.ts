@@ -159,11 +159,11 @@ describe('raw samples', { timeout: 60_000 }, () => {
   })
 })
 
-describe('rules put into etcd while everything runs', { timeout: 150_000 }, () => {
+describe('rules put into etcd while everything runs', { timeout: 300_000 }, () => {
   it('a mapping rule keeps the same series at its policy', async () => {
     const rule = { match: 'load_queue_length', policies: [POLICY], aggregations: ['last', 'max'] }
     await etcd.ctl('put', '/varve/rules/mapping/queue', JSON.stringify(rule))
-    await waitFor('mapped windows', 40_000, async () => {
+    await waitFor('mapped windows', 90_000, async () => {
       const mapped = await samplesOf('load_queue_length', NAMESPACE)
       return mapped.length === load.workers.length && mapped.every(({ values = [] }) => values.length >= 2)
     })
@@ -184,7 +184,7 @@ describe('rules put into etcd while everything runs', { timeout: 150_000 }, () =
     const counter = { ...common, match: 'load_requests_total', name: 'load:requests_by_group', type: 'counter' }
     await etcd.ctl('put', '/varve/rules/rollup/queue', JSON.stringify(gauge))
     await etcd.ctl('put', '/varve/rules/rollup/requests', JSON.stringify(counter))
-    await waitFor('windows of both', 40_000, async () => {
+    await waitFor('windows of both', 90_000, async () => {
       const outputs = [
         ...(await samplesOf('load:queue_by_group', NAMESPACE)),
         ...(await samplesOf('load:requests_by_group', NAMESPACE)),
@@ -231,7 +231,7 @@ describe('rules put into etcd while everything runs', { timeout: 150_000 }, () =
         })
       return aggregate(values)
     }
-    await waitFor('windows under the changed rule', 40_000, async () => {
+    await waitFor('windows under the changed rule', 90_000, async () => {
       const outputs = await samplesOf('load:queue_by_group', NAMESPACE)
       return outputs.every(({ metric, values = [] }) =>
         values.some(
@@ -267,7 +267,7 @@ describe('rules put into etcd while everything runs', { timeout: 150_000 }, () =
   })
 })
 
-describe('faults', { timeout: 150_000 }, () => {
+describe('faults', { timeout: 300_000 }, () => {
   it('kill -9 under load loses no acknowledged sample and no window', async () => {
     for (let i = 0; i < 3; i++) {
       await delay(1_500 + 700 * i)
@@ -276,7 +276,7 @@ describe('faults', { timeout: 150_000 }, () => {
       coordinator = await Coordinator.start({ dataDirectory: dataDirectory(), flags: flags(), port: coordinator.port })
     }
     const killedUntilMs = Date.now()
-    await waitFor('windows after the last start', 40_000, async () => {
+    await waitFor('windows after the last start', 90_000, async () => {
       return (await lastWindowMs('load:requests_by_group')) > killedUntilMs + 2 * RESOLUTION_MS
     })
     await expectEveryAcknowledgedSample()
@@ -303,7 +303,7 @@ describe('faults', { timeout: 150_000 }, () => {
       policies: [POLICY],
     }
     await etcd.ctl('put', '/varve/rules/rollup/total', JSON.stringify(rule))
-    await waitFor('the rule that was put after', 40_000, async () => {
+    await waitFor('the rule that was put after', 90_000, async () => {
       return (await samplesOf('load:queue_total', NAMESPACE)).some(({ values = [] }) => values.length >= 2)
     })
     await expectEveryAcknowledgedSample()
