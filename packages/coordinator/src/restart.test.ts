@@ -1,5 +1,5 @@
 /** The binary as a process of its own: killed, started again, stopped, asked to open what another has open. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -70,7 +70,7 @@ const countOf = async (url: string, query: string) => {
 const samples = Array.from({ length: 20 }, (_, i) => [1_700_000_000_000 + i * 15_000, i] as const)
 
 describe('the process', () => {
-  test('a kill loses nothing that was acknowledged; a flush seals it; verify and inspect see it; a snapshot opens', async () => {
+  test('a kill loses nothing that was acknowledged; a flush seals it; verify and inspect see it; a snapshot is restored', async () => {
     const first = await start(['--enable-admin'])
     expect(await writeSeries(first.url, [{ labels: { __name__: 'kept' }, samples }])).toBe(204)
     first.child.kill('SIGKILL')
@@ -96,8 +96,22 @@ describe('the process', () => {
     expect(varve('inspect', join(directory, 'data', 'snapshots', data.name))).toMatch(/default +0 +2023-11-14T/)
 
     const copy = join(directory, 'data', 'snapshots', data.name)
-    const third = await start(['--data-dir', copy])
+    const dataDirectory = join(directory, 'data')
+    const refused = spawnSync(process.execPath, [
+      ...NODE_FLAGS,
+      program(['restore', copy, '--data-dir', dataDirectory]),
+    ])
+    expect(refused.status).toBe(2)
+    expect(String(refused.stderr)).toContain('holds a store already')
+    expect(varve('restore', copy, '--data-dir', dataDirectory, '--replace')).toContain('checked and restored')
+    const third = await start()
     expect(await countOf(third.url, 'count_over_time(kept[10m])')).toBe(20)
+    const inUse = spawnSync(process.execPath, [
+      ...NODE_FLAGS,
+      program(['restore', copy, '--data-dir', dataDirectory, '--replace']),
+    ])
+    expect(inUse.status).toBe(1)
+    expect(String(inUse.stderr)).toContain('is in use by')
     third.child.kill('SIGTERM')
     expect(await third.ended).toBe(0)
   })

@@ -4,6 +4,7 @@ import { readDocument, writeDocument } from './document-file.js'
 import { FileError, type FileLock, type FileSystem } from './env/file-system.js'
 import { StorageError } from './errors.js'
 import type { Watermark } from './namespace.js'
+import { finishRestore } from './unfinished-restore.js'
 
 /** Of the folder as a whole; each file has a version of its own. */
 const FOLDER_VERSION = 1
@@ -23,21 +24,12 @@ export class DataFolder {
   /** @throws {StorageError} `LOCKED`, or `CORRUPT` for a folder of another version. */
   static async open(directory: string, files: FileSystem): Promise<DataFolder> {
     await files.makeDirectory(directory)
-    await files.makeDirectory(`${directory}/namespaces`)
-    await files.makeDirectory(`${directory}/state`)
-    let lock: FileLock
-    try {
-      lock = await files.lock(`${directory}/LOCK`)
-    } catch (error) {
-      if (error instanceof FileError && error.code === 'LOCKED') {
-        throw new StorageError('LOCKED', `${directory} is in use by another process: ${error.message}`, {
-          cause: error,
-        })
-      }
-      throw error
-    }
+    const lock = await lockFolder(files, directory)
     const folder = new DataFolder(directory, files, lock)
     try {
+      await finishRestore(files, directory)
+      await files.makeDirectory(`${directory}/namespaces`)
+      await files.makeDirectory(`${directory}/state`)
       await folder.#checkIdentity()
     } catch (error) {
       await lock.release()
@@ -63,7 +55,7 @@ export class DataFolder {
   }
 
   async writeWatermarks(watermarks: readonly Watermark[]): Promise<void> {
-    await writeDocument(this.#files, watermarksPath(this.directory), 'watermarks', WATERMARKS_VERSION, watermarks)
+    await writeWatermarks(this.#files, this.directory, watermarks)
   }
 
   async close(): Promise<void> {
@@ -79,6 +71,24 @@ export class DataFolder {
 export async function readWatermarks(files: FileSystem, directory: string): Promise<Watermark[]> {
   const content = await readDocument(files, watermarksPath(directory), 'watermarks', WATERMARKS_VERSION)
   return (content as Watermark[] | undefined) ?? []
+}
+
+export async function writeWatermarks(
+  files: FileSystem,
+  directory: string,
+  watermarks: readonly Watermark[],
+): Promise<void> {
+  await writeDocument(files, watermarksPath(directory), 'watermarks', WATERMARKS_VERSION, watermarks)
+}
+
+/** @throws {StorageError} `LOCKED` when another process has the folder. */
+export async function lockFolder(files: FileSystem, directory: string): Promise<FileLock> {
+  try {
+    return await files.lock(`${directory}/LOCK`)
+  } catch (error) {
+    if (!(error instanceof FileError && error.code === 'LOCKED')) throw error
+    throw new StorageError('LOCKED', `${directory} is in use by another process: ${error.message}`, { cause: error })
+  }
 }
 
 function watermarksPath(directory: string): string {

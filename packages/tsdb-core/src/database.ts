@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { BlockStore } from './block/block-store.js'
 import { CommitLog } from './commit-log/index.js'
-import { DataFolder, writeIdentity } from './data-folder.js'
+import { DataFolder, writeIdentity, writeWatermarks } from './data-folder.js'
 import { DatabaseLog, watermarkKey } from './database-log.js'
 import { DiskGuard } from './disk-guard.js'
 import type { Timer } from './env/clock.js'
@@ -236,7 +236,7 @@ export class Database implements Queryable {
 
   /**
    * Makes a consistent copy in a new folder, by hard links, while writes go on: all that is durable when it is called is in
-   * it. `Database.open` opens the copy, and a restore is a copy of it into place.
+   * it, watermarks and their windows included. `Database.open` opens the copy, and `restoreSnapshot` puts it back into place.
    *
    * @throws {StorageError} `INVALID_ARGUMENT` in memory, or when the folder is there already.
    */
@@ -246,11 +246,16 @@ export class Database implements Queryable {
     const target = resolve(directory)
     if (this.#folder === undefined) throw new StorageError('INVALID_ARGUMENT', 'a database in memory has no snapshots')
     if ((await files.stat(target)) !== null) throw new StorageError('INVALID_ARGUMENT', `${target} is there already`)
+    // Before the flush: a watermark must not be ahead of the windows that are sealed by it.
+    const watermarks = [...this.#watermarks.values()]
     await this.flush()
     await this.#exclusively(async () => {
       await files.makeDirectory(`${target}/namespaces`)
+      await files.makeDirectory(`${target}/state`)
       for (const [namespace, store] of this.#stores) await store.linkTo(`${target}/namespaces/${namespace.name}`)
       await files.syncDirectory(`${target}/namespaces`)
+      await writeWatermarks(files, target, watermarks)
+      // Last: a folder without it is no snapshot.
       await writeIdentity(files, target)
     })
   }

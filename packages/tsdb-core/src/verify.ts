@@ -8,6 +8,7 @@ import { FileError, type FileSystem } from './env/file-system.js'
 import { nodeEnv } from './env/node/index.js'
 import { StorageError } from './errors.js'
 import { type Manifest, manifestCopyPath, manifestPath, readManifest } from './manifest.js'
+import { restoredPath } from './unfinished-restore.js'
 
 export interface VerifyReport {
   /** One line for each damaged place: file, offset, what was found and what was expected. Empty: all is well. */
@@ -30,6 +31,9 @@ export async function verifyDatabase(options: { directory: string; env?: Pick<En
     throw new StorageError('INVALID_ARGUMENT', `${directory} is no data folder: identity.json is missing`)
   }
   const verification = new Verification(files, directory)
+  if ((await files.stat(restoredPath(directory))) !== null) {
+    verification.remarks.push(`${restoredPath(directory)}: a restore was cut off; the next start completes it`)
+  }
   await verification.identity()
   await verification.watermarks()
   for (const name of await files.list(`${directory}/namespaces`)) await verification.namespace(name)

@@ -81,6 +81,8 @@ describe('varve', () => {
     [['query', 'up', 'extra'], '"extra" is not expected here'],
     [['verify', 'x', 'extra'], '"extra" is not expected here'],
     [['inspect', 'x', 'extra'], '"extra" is not expected here'],
+    [['restore', 'x', 'extra'], '"extra" is not expected here'],
+    [['restore', 'x'], '--data-dir is missing'],
     [['snapshot', 'extra'], '"extra" is not expected here'],
     [['bench', 'extra'], '"extra" is not expected here'],
     [['version', 'extra'], '"extra" is not expected here'],

@@ -36,6 +36,11 @@ const COMMANDS: readonly { name: string; summary: string; load: () => Promise<Co
     load: async () => (await import('./commands/snapshot.js')).snapshotCommand,
   },
   {
+    name: 'restore',
+    summary: 'put a snapshot in place of the data of a stopped server',
+    load: async () => (await import('./commands/restore.js')).restoreCommand,
+  },
+  {
     name: 'verify',
     summary: 'check every byte of a data directory against its checksums',
     load: async () => (await import('./commands/verify.js')).verifyCommand,

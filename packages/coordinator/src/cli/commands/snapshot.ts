@@ -10,7 +10,7 @@ export const snapshotCommand: Command = {
   positionalCountMax: 0,
   flags: SERVER_FLAGS,
   more: `The server must run with --enable-admin. The copy is made beside the data, as DATA-DIR/snapshots/NAME: files are linked, so it
-takes little room and time. "varve coordinator --data-dir DATA-DIR/snapshots/NAME" opens it; copy it away for a backup.`,
+takes little room and time: copy it away for a backup. "varve restore DATA-DIR/snapshots/NAME --data-dir DATA-DIR" puts it back into place.`,
   run,
 }
 
