@@ -71,6 +71,8 @@ export interface RangeFunction {
   readonly window: WindowFunction
   /** All steps of a series of histograms alone, where they allow it. */
   readonly histograms?: HistogramsKernel
+  /** Which frames `floats` looks for in its windows. */
+  readonly frames?: 'growth' | 'growthPerSecond'
   /** last_over_time and first_over_time pick a sample and keep its name. */
   readonly keepsName?: boolean
   /** Checks the scalar arguments of one step. @throws {PromqlError} `execution` */

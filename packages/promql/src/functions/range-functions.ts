@@ -26,7 +26,10 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
   ['avg_over_time', { floats: avgFloats, window: totalOf(avgFloats, true) }],
   ['changes', { floats: changesFloats, window: changesOf }],
   ['count_over_time', anySample(countFloats, (floats, histograms) => floats + histograms)],
-  ['delta', { floats: deltaFloats, window: rateOf(deltaFloats, { isCounter: false, perSecond: false }) }],
+  [
+    'delta',
+    { floats: deltaFloats, frames: 'growth', window: rateOf(deltaFloats, { isCounter: false, perSecond: false }) },
+  ],
   ['deriv', floatsOnly(derivFloats)],
   ['double_exponential_smoothing', floatsOnly(smoothingFloats)],
   ['first_over_time', { floats: firstFloats, window: pickSample(false), keepsName: true }],
@@ -35,6 +38,7 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
     'increase',
     {
       floats: increaseFloats,
+      frames: 'growth',
       window: rateOf(increaseFloats, { isCounter: true, perSecond: false }),
       histograms: growthOfHistograms(false),
     },
@@ -51,6 +55,7 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
     'rate',
     {
       floats: rateFloats,
+      frames: 'growthPerSecond',
       window: rateOf(rateFloats, { isCounter: true, perSecond: true }),
       histograms: growthOfHistograms(true),
     },

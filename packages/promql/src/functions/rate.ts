@@ -9,6 +9,7 @@
 import { FLOAT } from '../operators/vector-batch.js'
 import type { Windows } from '../operators/windows.js'
 import { findResets, newResets, startsOverlap } from './counter-resets.js'
+import { fillGrowthFrame, type GrowthFrame, newGrowthFrame } from './growth-frame.js'
 import type { FloatSeries, FloatsKernel, RangeCallContext, StepOutput } from './range-function.js'
 
 const resets = newResets()
@@ -18,8 +19,6 @@ export const increaseFloats = growthKernel(true, false)
 export const deltaFloats = growthKernel(false, false)
 
 function growthKernel(isCounter: boolean, perSecond: boolean): FloatsKernel {
-  /** Series of one timestamp column share it. */
-  const frames = new WeakMap<Windows, Frame>()
   return (series, windows, out, call) => {
     if (isCounter) findResets(series, resets)
     else resets.count = 0
@@ -28,8 +27,7 @@ function growthKernel(isCounter: boolean, perSecond: boolean): FloatsKernel {
       growthWithStarts(series, windows, out, series.startTimesMs, perSecond)
       return
     }
-    let frame = frames.get(windows)
-    if (frame === undefined) frames.set(windows, (frame = frameOf(series, windows, perSecond)))
+    const frame = growthFrameOf(series, windows, perSecond)
     if (!isCounter) differences(series, windows, frame, out, 0)
     else if (resets.count === 0) {
       const aboveZero = resets.rising ? firstStepAboveZero(series, windows, frame) : windows.grid.count
@@ -39,64 +37,23 @@ function growthKernel(isCounter: boolean, perSecond: boolean): FloatsKernel {
   }
 }
 
-/** What of the extrapolation depends on times alone. All columns are by step. */
-interface Frame {
-  /** FLOAT where the window has two samples. */
-  readonly presence: Uint8Array
-  /** Seconds from the first sample to the last. */
-  readonly sampled: Float64Array
-  /** Seconds that are extrapolated to the left, and to the right. */
-  readonly toStart: Float64Array
-  readonly toEnd: Float64Array
-  /** (sampled + toStart + toEnd) / sampled, over the range if the function is per second. */
-  readonly factor: Float64Array
-  readonly seconds: number
-  /** The least of sampled over toStart. */
-  reachMin: number
-}
-
-function frameOf(series: FloatSeries, windows: Windows, perSecond: boolean): Frame {
-  const { timesMs, timeOffset } = series
-  const { first, end, endsMs, rangeMs } = windows
-  const steps = windows.grid.count
-  const column = () => new Float64Array(steps)
-  const seconds = perSecond ? rangeMs / 1000 : 1
-  const frame: Frame = {
-    presence: new Uint8Array(steps),
-    sampled: column(),
-    toStart: column(),
-    toEnd: column(),
-    factor: column(),
-    seconds,
-    reachMin: Number.POSITIVE_INFINITY,
-  }
-  for (let s = 0; s < steps; s++) {
-    const last = end[s] - 1
-    if (last <= first[s]) continue
-    const firstMs = timesMs[timeOffset + first[s]]
-    const lastMs = timesMs[timeOffset + last]
-    const sampled = (lastMs - firstMs) / 1000
-    const between = sampled / (last - first[s])
-    const threshold = between * 1.1
-    let toStart = (firstMs - (endsMs[s] - rangeMs)) / 1000
-    let toEnd = (endsMs[s] - lastMs) / 1000
-    if (toStart >= threshold) toStart = between / 2
-    if (toEnd >= threshold) toEnd = between / 2
-    frame.presence[s] = FLOAT
-    frame.sampled[s] = sampled
-    frame.toStart[s] = toStart
-    frame.toEnd[s] = toEnd
-    frame.factor[s] = (sampled + toStart + toEnd) / sampled / seconds
-    frame.reachMin = Math.min(frame.reachMin, sampled / toStart)
-  }
-  return frame
+/** The frame of the windows. All series of one timestamp column find the one that the first of them has made. */
+function growthFrameOf({ timesMs, timeOffset }: FloatSeries, windows: Windows, perSecond: boolean): GrowthFrame {
+  if (windows.frame !== undefined) return windows.frame
+  const frame = newGrowthFrame(windows.grid.count)
+  fillGrowthFrame(frame, windows, timesMs, timeOffset, perSecond)
+  return (windows.frame = frame)
 }
 
 /**
  * The step from which on no window of a rising counter reaches down to zero: its first value, against the growth of the whole
  * column, is far enough up.
  */
-function firstStepAboveZero({ values, valueOffset, count }: FloatSeries, { first }: Windows, frame: Frame): number {
+function firstStepAboveZero(
+  { values, valueOffset, count }: FloatSeries,
+  { first }: Windows,
+  frame: GrowthFrame,
+): number {
   const { presence, reachMin } = frame
   const enough = (values[valueOffset + count - 1] - values[valueOffset]) / reachMin
   let step = 0
@@ -105,7 +62,13 @@ function firstStepAboveZero({ values, valueOffset, count }: FloatSeries, { first
   return step
 }
 
-function differences(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput, fromStep: number): void {
+function differences(
+  series: FloatSeries,
+  windows: Windows,
+  frame: GrowthFrame,
+  out: StepOutput,
+  fromStep: number,
+): void {
   const { values, valueOffset } = series
   const { first, end } = windows
   const { presence, factor } = frame
@@ -122,7 +85,7 @@ function differences(series: FloatSeries, windows: Windows, frame: Frame, out: S
 function growthWithoutResets(
   series: FloatSeries,
   windows: Windows,
-  frame: Frame,
+  frame: GrowthFrame,
   out: StepOutput,
   toStep: number,
 ): void {
@@ -143,7 +106,7 @@ function growthWithoutResets(
   }
 }
 
-function growth(series: FloatSeries, windows: Windows, frame: Frame, out: StepOutput): void {
+function growth(series: FloatSeries, windows: Windows, frame: GrowthFrame, out: StepOutput): void {
   const { values, valueOffset } = series
   const { first, end } = windows
   const { presence, sampled, toStart, toEnd, factor, seconds } = frame

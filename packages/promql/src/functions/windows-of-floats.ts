@@ -25,8 +25,10 @@ export function windowOf(kernel: FloatsKernel): WindowFunction {
       grid: { startMs: window.evaluationMs, stepMs: 1, count: 1 },
       endsMs: Float64Array.of(window.endMs),
       rangeMs: window.rangeMs,
+      rangesMs: undefined,
       first: Int32Array.of(0),
       end: Int32Array.of(floats.length),
+      frame: undefined,
     }
     kernel(series, windows, out, atStep(call, step))
     return out.presence[0] === FLOAT ? out.values[0] : undefined

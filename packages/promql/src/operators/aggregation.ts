@@ -1,19 +1,26 @@
 /**
  * sum, avg, min, max, count, group, stddev, stdvar and quantile.
  *
- * Rows are folded into their groups as they come: what is held is groups × steps and one batch. Each fold is a small
- * accumulator over columns; row r of group g at step s adds to cell g·steps + s.
+ * Rows are folded into their groups as they come: what is held is groups × steps and one batch. Over a selector, or a
+ * function of its windows, it is one row: each series goes from its samples into its group. Each fold is a small accumulator
+ * over columns; row r of group g at step s adds to cell g·steps + s.
  */
 import type { TraceNode } from '../engine/stats.js'
-import type { AggregationPlan } from '../plan/plan.js'
+import { describePlan } from '../plan/describe.js'
+import type { AggregationPlan, PlanNode } from '../plan/plan.js'
 import { accumulatorOf } from './accumulators.js'
 import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { Grouping } from './grouping.js'
+import { rangeRows, readWindows } from './range-call.js'
+import { readSelection, SelectRows } from './select.js'
+import { foldRows, type SeriesRows } from './series-rows.js'
+import type { SeriesSource, SourceBatch } from './series-source.js'
 import { ABSENT, VectorBatch } from './vector-batch.js'
 
 export async function aggregate(
   evaluator: Evaluator,
+  source: SeriesSource,
   node: AggregationPlan,
   grid: Grid,
   trace: TraceNode,
@@ -23,23 +30,35 @@ export async function aggregate(
   const grouping = new Grouping(labels, node.grouping, node.without)
   const parameters = node.parameter === undefined ? undefined : await evaluator.scalar(node.parameter, grid, trace)
   const accumulator = accumulatorOf(node, grid.count, { annotations, labels, parameters })
-  const dropName: number[] = []
   let heldGroups = 0
-  for await (const batch of evaluator.batches(node.child, grid, trace)) {
-    for (let row = 0; row < batch.seriesCount; row++) {
-      const group = grouping.groupOf(batch.labelSets[row])
-      if (group === dropName.length) dropName.push(0)
-      dropName[group] |= batch.dropName[row]
-      accumulator.addRow(batch, row, group)
-      // Rows of histograms take their time.
-      const pace = batch.histograms === undefined ? 63 : 3
-      if ((row & pace) === pace && context.shouldYield()) await context.yield()
+  const groupsGrew = (count: number) => {
+    if (count === heldGroups) return
+    budget.holdSamples((count - heldGroups) * grid.count)
+    heldGroups = count
+  }
+  const dropName: number[] = []
+  if (isDirect(node.child) && grid.count > 0) {
+    const childTrace = context.trace(trace, describePlan(node.child))
+    const startMs = context.nowMs()
+    context.check()
+    const { rows, batches } = await directRows(evaluator, source, node.child, grid, childTrace)
+    await foldRows(context, batches, rows, grouping, accumulator, groupsGrew)
+    for (let group = 0; group < grouping.count; group++) dropName.push(rows.dropName)
+    childTrace.milliseconds = context.nowMs() - startMs
+  } else {
+    for await (const batch of evaluator.batches(node.child, grid, trace)) {
+      for (let row = 0; row < batch.seriesCount; row++) {
+        const group = grouping.groupOf(batch.labelSets[row])
+        if (group === dropName.length) dropName.push(0)
+        dropName[group] |= batch.dropName[row]
+        accumulator.addRow(batch, row, group)
+        // Rows of histograms take their time.
+        const pace = batch.histograms === undefined ? 63 : 3
+        if ((row & pace) === pace && context.shouldYield()) await context.yield()
+      }
+      groupsGrew(grouping.count)
+      if (context.shouldYield()) await context.yield()
     }
-    if (grouping.count > heldGroups) {
-      budget.holdSamples((grouping.count - heldGroups) * grid.count)
-      heldGroups = grouping.count
-    }
-    if (context.shouldYield()) await context.yield()
   }
   const out = new VectorBatch(grid.count, grouping.count)
   for (let group = 0; group < grouping.count; group++) {
@@ -48,6 +67,28 @@ export async function aggregate(
   }
   budget.releaseSamples(heldGroups * grid.count)
   return withoutEmptyRows(out)
+}
+
+/** Whether its rows are made of a selector's series one by one. */
+function isDirect(node: PlanNode): boolean {
+  if (node.kind === 'select') return !node.smoothed
+  return node.kind === 'rangeCall' && node.source.kind === 'window' && node.function.name !== 'absent_over_time'
+}
+
+async function directRows(
+  evaluator: Evaluator,
+  source: SeriesSource,
+  node: PlanNode,
+  grid: Grid,
+  trace: TraceNode,
+): Promise<{ rows: SeriesRows; batches: AsyncIterable<SourceBatch> }> {
+  if (node.kind === 'select') {
+    const rows = new SelectRows(evaluator.context, node, grid)
+    return { rows, batches: readSelection(evaluator.context, source, rows, node, trace) }
+  }
+  if (node.kind !== 'rangeCall' || node.source.kind !== 'window') throw new Error(`${node.kind} has no rows of its own`)
+  const rows = await rangeRows(evaluator, node, grid, trace)
+  return { rows, batches: readWindows(evaluator, source, rows, node.source, trace) }
 }
 
 /** Drops rows without a sample, in place. */

@@ -14,7 +14,8 @@ import { countValues } from './count-values.js'
 import type { Evaluator } from './evaluator.js'
 import { firstStepOf, type Grid } from './grid.js'
 import { negate } from './negation.js'
-import { innerGrid, rangeCallBatches, windowOrder, windowShape } from './range-call.js'
+import { rangeCallBatches } from './range-call.js'
+import { innerGrid, windowOrder, windowShape } from './range-shape.js'
 import { type SampleAspect, selectBatches, selectOrder, selectShape } from './select.js'
 import { SeriesSource } from './series-source.js'
 import { smoothedBatches } from './smoothed-select.js'
@@ -103,7 +104,7 @@ export class PlanEvaluator implements Evaluator {
           case 'count_values':
             return one(countValues(this, node, grid, trace))
           default:
-            return one(aggregate(this, node, grid, trace))
+            return one(aggregate(this, this.source, node, grid, trace))
         }
       case 'binary':
         return binaryBatches(this, node, grid, trace)

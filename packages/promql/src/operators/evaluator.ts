@@ -22,7 +22,7 @@ export interface Evaluator {
 }
 
 /** Cells of a batch that fit the processor's cache: enough rows to be worth a turn, few enough to stay quick. */
-const CELLS_PER_BATCH = 1 << 17
+const CELLS_PER_BATCH = 1 << 15
 
 export function rowsPerBatch(steps: number): number {
   return Math.max(1, Math.min(4096, Math.floor(CELLS_PER_BATCH / steps)))

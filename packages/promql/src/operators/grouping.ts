@@ -4,25 +4,34 @@
  * A key is the ids of the kept pairs; groups are numbered in the order in which they are first seen.
  */
 import { METRIC_NAME } from '@varve/tsdb-core/model'
-import type { LabelTable } from './label-table.js'
+import type { SeriesBatch } from '@varve/tsdb-core/query'
+import type { LabelTable, SymbolMap } from './label-table.js'
+
+/** A longer list is searched more quickly as a set. */
+const LISTED_MAX = 8
 
 export class Grouping {
   readonly #table: LabelTable
   readonly #without: boolean
   /** Name ids that the clause names; for `without` also the metric name's. */
   readonly #nameIds: Set<number>
-  /** `by` of few names: the ids as a plain list, which is quicker to search. */
-  readonly #keptIds: readonly number[]
+  /** The same as a plain list, which is quicker to search while it is short. */
+  readonly #listedIds: readonly number[]
   readonly #groupOfSet = new Map<number, number>()
   readonly labelSets: number[] = []
-  #scratch: number[] = []
+  #scratch = new Uint32Array(32)
+  /** The kept pairs of the series before, as symbols of `#symbols`, and its group: neighbours are often of one group. */
+  #symbols: SymbolMap | undefined
+  #kept = new Uint32Array(32)
+  #keptLength = -1
+  #lastGroup = 0
 
   constructor(table: LabelTable, grouping: readonly string[], without: boolean) {
     this.#table = table
     this.#without = without
     this.#nameIds = new Set(grouping.map((name) => table.textId(name)))
     if (without) this.#nameIds.add(table.textId(METRIC_NAME))
-    this.#keptIds = [...this.#nameIds]
+    this.#listedIds = [...this.#nameIds]
   }
 
   get count(): number {
@@ -30,25 +39,61 @@ export class Grouping {
   }
 
   groupOf(labelSet: number): number {
-    const table = this.#table
-    const { pairs, offsets } = table
+    const { pairs, offsets } = this.#table
+    const start = offsets[labelSet] * 2
+    const end = offsets[labelSet + 1] * 2
+    if (this.#scratch.length < end - start) this.#scratch = new Uint32Array((end - start) * 2)
     const scratch = this.#scratch
     let length = 0
-    if (this.#without) {
-      for (let i = offsets[labelSet] * 2, end = offsets[labelSet + 1] * 2; i < end; i += 2) {
-        if (this.#nameIds.has(pairs[i])) continue
-        scratch[length++] = pairs[i]
-        scratch[length++] = pairs[i + 1]
-      }
-    } else if (this.#keptIds.length > 0) {
-      const kept = this.#keptIds
-      for (let i = offsets[labelSet] * 2, end = offsets[labelSet + 1] * 2; i < end; i += 2) {
-        if (!kept.includes(pairs[i])) continue
-        scratch[length++] = pairs[i]
-        scratch[length++] = pairs[i + 1]
-      }
+    for (let i = start; i < end; i += 2) {
+      if (!this.#keeps(pairs[i])) continue
+      scratch[length++] = pairs[i]
+      scratch[length++] = pairs[i + 1]
     }
-    const set = table.intern(scratch, 0, length / 2)
+    return this.#groupOfPairs(scratch, length)
+  }
+
+  /** The group of a series of a raw batch, whose labels need not be in the table. */
+  groupOfSeries(batch: SeriesBatch, series: number, symbols: SymbolMap): number {
+    const { labelPairs, labelOffsets } = batch
+    const start = labelOffsets[series] * 2
+    const end = labelOffsets[series + 1] * 2
+    if (this.#kept.length < end - start) this.#grow((end - start) * 2)
+    const kept = this.#kept
+    let length = 0
+    let same = symbols === this.#symbols
+    for (let i = start; i < end; i += 2) {
+      if (!this.#keeps(symbols.textId(labelPairs[i]))) continue
+      const name = labelPairs[i]
+      const value = labelPairs[i + 1]
+      if (same && (kept[length] !== name || kept[length + 1] !== value)) same = false
+      kept[length++] = name
+      kept[length++] = value
+    }
+    if (same && length === this.#keptLength) return this.#lastGroup
+    const scratch = this.#scratch
+    for (let i = 0; i < length; i++) scratch[i] = symbols.textId(kept[i])
+    this.#symbols = symbols
+    this.#keptLength = length
+    return (this.#lastGroup = this.#groupOfPairs(scratch, length))
+  }
+
+  /** By the id of a label's name. */
+  #keeps(nameId: number): boolean {
+    const listed = this.#listedIds.length <= LISTED_MAX ? this.#listedIds.includes(nameId) : this.#nameIds.has(nameId)
+    return listed !== this.#without
+  }
+
+  #grow(length: number): void {
+    this.#kept = new Uint32Array(length)
+    this.#scratch = new Uint32Array(length)
+    this.#keptLength = -1
+    this.#symbols = undefined
+  }
+
+  /** `length` numbers of `pairs`, as ids of the table. */
+  #groupOfPairs(pairs: Uint32Array, length: number): number {
+    const set = this.#table.intern(pairs, 0, length / 2)
     let group = this.#groupOfSet.get(set)
     if (group === undefined) {
       group = this.labelSets.length

@@ -206,6 +206,14 @@ export class SymbolMap {
     return (this.#ids[symbol] = this.#table.textId(this.#symbols[symbol]))
   }
 
+  /** Text id of a series' value for a name, `ABSENT_LABEL` if it has none. */
+  valueId({ labelPairs, labelOffsets }: SeriesBatch, series: number, nameId: number): number {
+    for (let i = labelOffsets[series] * 2, end = labelOffsets[series + 1] * 2; i < end; i += 2) {
+      if (this.textId(labelPairs[i]) === nameId) return this.textId(labelPairs[i + 1])
+    }
+    return ABSENT_LABEL
+  }
+
   #grow(symbol: number): void {
     const ids = new Int32Array(Math.max(this.#symbols.length, symbol + 1, this.#ids.length * 2)).fill(-1)
     ids.set(this.#ids)

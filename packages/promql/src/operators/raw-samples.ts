@@ -5,7 +5,7 @@ import type { FloatSeries } from '../functions/range-function.js'
 import type { WindowPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
-import { windowOrder, windowShape } from './range-call.js'
+import { windowOrder, windowShape } from './range-shape.js'
 import { BatchReader, emptyFloatSeries } from './sample-range.js'
 import type { SeriesSource } from './series-source.js'
 

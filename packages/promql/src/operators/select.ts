@@ -1,18 +1,20 @@
 /**
  * Instant selectors: at each step the newest sample of a series in the lookback, unless it is a staleness marker.
  *
- * The newest index of each step is found once for a timestamp column; a series then copies values by index.
+ * The windows of the lookback are found once for a timestamp column; a series then copies values by index.
  */
-import type { SeriesBatch } from '@varve/tsdb-core/query'
+import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
 import type { SelectPlan } from '../plan/plan.js'
 import type { Evaluator } from './evaluator.js'
 import { rowsPerBatch } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { BatchReader } from './sample-range.js'
-import type { SelectOrder, SeriesSource } from './series-source.js'
+import { rowBatches, type SeriesRows } from './series-rows.js'
+import type { SelectOrder, SeriesSource, SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
-import { findNewest, type WindowShape, widenedShape, windowEnds } from './windows.js'
+import { WindowCache } from './window-cache.js'
+import { type WindowShape, type Windows, widenedShape, windowEnds } from './windows.js'
 
 /** What of the sample is wanted: its value, or a time in seconds for `timestamp` and `start_timestamp`. */
 export type SampleAspect = 'value' | 'timestamp' | 'startTimestamp'
@@ -34,56 +36,83 @@ export function selectOrder(node: SelectPlan, shape: WindowShape, queryStepMs: n
   }
 }
 
-export async function* selectBatches(
+export function selectBatches(
   evaluator: Evaluator,
   source: SeriesSource,
   node: SelectPlan,
   grid: Grid,
   trace: TraceNode,
   aspect: SampleAspect = 'value',
-): AsyncGenerator<VectorBatch> {
-  const { context } = evaluator
-  const asked = selectShape(node, grid, context.options.lookbackMs)
-  const order = selectOrder(node, asked, context.options.rangeQuery ? grid.stepMs : 0)
-  const rows = rowsPerBatch(grid.count)
-  const out = new VectorBatch(grid.count, 0)
-  for await (const { batch, symbols, result } of source.read(order, trace)) {
-    const shape = widenedShape(asked, result.slices)
-    const reader = new BatchReader(batch, node.statsOnly)
-    const newestOf = new Map<number, Int32Array>()
-    out.reserve(Math.min(rows, out.seriesCount + batch.seriesCount))
-    for (let series = 0; series < batch.seriesCount; series++) {
-      const column = batch.timestampColumns[series]
-      let newest = newestOf.get(column)
-      if (newest === undefined) {
-        const { timestampOffsets: offsets } = batch
-        newest = findNewest(shape, batch.timestampsMs, offsets[column], offsets[column + 1])
-        newestOf.set(column, newest)
-      }
-      if (out.seriesCount === out.seriesCapacity) out.reserve(out.seriesCount + 1)
-      const found = reader.hasHistograms(series)
-        ? pickMixed(batch, reader, series, newest, aspect, out)
-        : pickFloats(batch, reader, series, newest, aspect, out)
-      if (found) out.addRow(context.labels.addSeries(batch, series, symbols), aspect === 'value' ? 0 : 1)
-      if (out.seriesCount === rows) {
-        yield out
-        out.clear()
-        if (context.shouldYield()) await context.yield()
-      }
-    }
+): AsyncIterable<VectorBatch> {
+  const rows = new SelectRows(evaluator.context, node, grid, aspect)
+  return rowBatches(evaluator.context, readSelection(evaluator.context, source, rows, node, trace), rows)
+}
+
+/** What the rows of an instant selector are made of. */
+export function readSelection(
+  context: QueryContext,
+  source: SeriesSource,
+  rows: SelectRows,
+  node: SelectPlan,
+  trace: TraceNode,
+): AsyncIterable<SourceBatch> {
+  return source.read(selectOrder(node, rows.asked, context.options.rangeQuery ? rows.asked.grid.stepMs : 0), trace)
+}
+
+export class SelectRows implements SeriesRows {
+  readonly out: VectorBatch
+  readonly dropName: number
+  readonly asked: WindowShape
+  readonly #node: SelectPlan
+  readonly #aspect: SampleAspect
+  readonly #cache: WindowCache
+  readonly #rowsMax: number
+  #reader: BatchReader | undefined
+
+  constructor(context: QueryContext, node: SelectPlan, grid: Grid, aspect: SampleAspect = 'value') {
+    this.#node = node
+    this.#aspect = aspect
+    this.asked = selectShape(node, grid, context.options.lookbackMs)
+    this.dropName = aspect === 'value' ? 0 : 1
+    this.out = new VectorBatch(grid.count, 0)
+    this.#rowsMax = rowsPerBatch(grid.count)
+    this.#cache = new WindowCache(this.asked, 'none')
   }
-  if (out.seriesCount > 0) yield out
+
+  get full(): boolean {
+    return this.out.seriesCount === this.#rowsMax
+  }
+
+  begin({ batch, result }: SourceBatch, rows: number): void {
+    this.#reader = new BatchReader(batch, this.#node.statsOnly)
+    this.#cache.begin(batch, widenedShape(this.asked, result.slices))
+    this.out.reserve(Math.min(this.#rowsMax, this.out.seriesCount + rows))
+  }
+
+  clear(): void {
+    this.out.clear()
+  }
+
+  compute(series: number): boolean {
+    const reader = this.#reader as BatchReader
+    const { out } = this
+    if (out.seriesCount === out.seriesCapacity) out.reserve(out.seriesCount + 1)
+    const windows = this.#cache.windows(this.#cache.slotOf(reader.batch.timestampColumns[series]))
+    return reader.hasHistograms(series)
+      ? pickMixed(reader, series, windows, this.#aspect, out)
+      : pickFloats(reader, series, windows, this.#aspect, out)
+  }
 }
 
 /** Fills the row to come; true if it got a sample. */
 function pickFloats(
-  batch: SeriesBatch,
   reader: BatchReader,
   series: number,
-  newest: Int32Array,
+  { first, end }: Windows,
   aspect: SampleAspect,
   out: VectorBatch,
 ): boolean {
+  const { batch } = reader
   const { values, timestampsMs } = batch
   const from = batch.sampleOffsets[series]
   const timeFrom = batch.timestampOffsets[batch.timestampColumns[series]]
@@ -92,9 +121,9 @@ function pickFloats(
   const outValues = out.values
   const presence = out.presence
   let found = false
-  for (let s = 0; s < newest.length; s++) {
-    const index = newest[s]
-    if (index < 0) continue
+  for (let s = 0; s < end.length; s++) {
+    const index = end[s] - 1
+    if (index < first[s]) continue
     const value = values[from + index]
     if (Number.isNaN(value) && reader.isStale(from + index)) continue
     if (aspect === 'value') outValues[at + s] = value
@@ -108,20 +137,20 @@ function pickFloats(
 }
 
 function pickMixed(
-  batch: SeriesBatch,
   reader: BatchReader,
   series: number,
-  newest: Int32Array,
+  { first, end }: Windows,
   aspect: SampleAspect,
   out: VectorBatch,
 ): boolean {
+  const { batch } = reader
   const from = batch.sampleOffsets[series]
   const timeFrom = batch.timestampOffsets[batch.timestampColumns[series]]
   const at = out.seriesCount * out.steps
   let found = false
-  for (let s = 0; s < newest.length; s++) {
-    const index = newest[s]
-    if (index < 0) continue
+  for (let s = 0; s < end.length; s++) {
+    const index = end[s] - 1
+    if (index < first[s]) continue
     const histogram = reader.histogramAt(from + index)
     if (histogram === undefined ? reader.isStale(from + index) : histogram.stale) continue
     found = true

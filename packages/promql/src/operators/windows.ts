@@ -5,6 +5,7 @@
  * then works on indexes alone.
  */
 import type { ResolutionSlice } from '@varve/tsdb-core/query'
+import type { GrowthFrame } from '../functions/growth-frame.js'
 import type { Grid } from './grid.js'
 
 export interface Windows {
@@ -13,10 +14,12 @@ export interface Windows {
   readonly endsMs: Float64Array
   readonly rangeMs: number
   /** The range of each step, where some are wider: see `widenedShape`. */
-  readonly rangesMs?: Float64Array
+  readonly rangesMs: Float64Array | undefined
   /** Its samples are `first[s] .. end[s])` of the column. Neither ever falls. */
   readonly first: Int32Array
   readonly end: Int32Array
+  /** Of the one function that these windows serve, if it is a growth: see `growth-frame.ts`. */
+  frame?: GrowthFrame | undefined
 }
 
 /** What the windows of a selector look like before any timestamps are known. */
@@ -55,9 +58,23 @@ export function widenedShape(shape: WindowShape, slices: readonly ResolutionSlic
 
 /** Finds the windows over `timesMs[from..to)`; indexes count from `from`. */
 export function findWindows(shape: WindowShape, timesMs: Float64Array, from: number, to: number): Windows {
-  const { grid, endsMs, rangeMs, rangesMs, beforeMs, afterMs } = shape
+  const { grid, endsMs, rangeMs, rangesMs } = shape
   const first = new Int32Array(grid.count)
   const end = new Int32Array(grid.count)
+  fillWindows(shape, timesMs, from, to, first, end)
+  return { grid, endsMs, rangeMs, rangesMs, first, end, frame: undefined }
+}
+
+/** Finds them into columns that are there. */
+export function fillWindows(
+  shape: WindowShape,
+  timesMs: Float64Array,
+  from: number,
+  to: number,
+  first: Int32Array,
+  end: Int32Array,
+): void {
+  const { grid, endsMs, rangeMs, rangesMs, beforeMs, afterMs } = shape
   let low = from
   let high = from
   for (let s = 0; s < grid.count; s++) {
@@ -68,18 +85,4 @@ export function findWindows(shape: WindowShape, timesMs: Float64Array, from: num
     first[s] = low - from
     end[s] = high - from
   }
-  return { grid, endsMs, rangeMs, ...(rangesMs !== undefined && { rangesMs }), first, end }
-}
-
-/** For each step the newest sample in the lookback, as an index from `from`, or -1. */
-export function findNewest(shape: WindowShape, timesMs: Float64Array, from: number, to: number): Int32Array {
-  const { grid, endsMs, rangeMs, rangesMs } = shape
-  const newest = new Int32Array(grid.count)
-  let high = from
-  for (let s = 0; s < grid.count; s++) {
-    while (high < to && timesMs[high] <= endsMs[s]) high++
-    const startMs = endsMs[s] - (rangesMs === undefined ? rangeMs : rangesMs[s])
-    newest[s] = high > from && timesMs[high - 1] > startMs ? high - 1 - from : -1
-  }
-  return newest
 }

@@ -1,0 +1,90 @@
+/**
+ * What of rate, increase and delta depends on times alone, so that all series of one scrape share it.
+ * Source: Prometheus, promql/functions.go, extrapolatedRate. The order of operations is kept.
+ */
+import { FLOAT } from '../operators/vector-batch.js'
+
+/** All columns are by step. Rust twin: native/query/src/growth.rs reads the four columns of seconds one behind the other. */
+export interface GrowthFrame {
+  /** FLOAT where the window has two samples. */
+  readonly presence: Uint8Array
+  /** Seconds from the first sample to the last. */
+  readonly sampled: Float64Array
+  /** Seconds that are extrapolated to the left, and to the right. */
+  readonly toStart: Float64Array
+  readonly toEnd: Float64Array
+  /** (sampled + toStart + toEnd) / sampled, over the range if the function is per second. */
+  readonly factor: Float64Array
+  /** The range in seconds, 1 if the function is not per second. */
+  seconds: number
+  /** The least of sampled over toStart. */
+  reachMin: number
+}
+
+/** How many columns of seconds a frame has. */
+export const FRAME_COLUMNS = 4
+
+/** A frame in the memory given: `steps` of `presence` from `step`, and `FRAME_COLUMNS · steps` of `seconds`. */
+export function growthFrameIn(presence: Uint8Array, seconds: Float64Array, slot: number, steps: number): GrowthFrame {
+  const at = slot * steps * FRAME_COLUMNS
+  const column = (i: number) => seconds.subarray(at + i * steps, at + (i + 1) * steps)
+  return {
+    presence: presence.subarray(slot * steps, (slot + 1) * steps),
+    sampled: column(0),
+    toStart: column(1),
+    toEnd: column(2),
+    factor: column(3),
+    seconds: 1,
+    reachMin: Number.POSITIVE_INFINITY,
+  }
+}
+
+export function newGrowthFrame(steps: number): GrowthFrame {
+  return growthFrameIn(new Uint8Array(steps), new Float64Array(steps * FRAME_COLUMNS), 0, steps)
+}
+
+/** Where the windows lie: the columns of `Windows` that matter here. */
+export interface FrameWindows {
+  readonly endsMs: Float64Array
+  readonly rangeMs: number
+  readonly first: Int32Array
+  readonly end: Int32Array
+}
+
+/** Fills a frame for windows over `timesMs[timeOffset…]`. */
+export function fillGrowthFrame(
+  frame: GrowthFrame,
+  windows: FrameWindows,
+  timesMs: Float64Array,
+  timeOffset: number,
+  perSecond: boolean,
+): void {
+  const { first, end, endsMs, rangeMs } = windows
+  const seconds = perSecond ? rangeMs / 1000 : 1
+  let reachMin = Number.POSITIVE_INFINITY
+  for (let s = 0; s < first.length; s++) {
+    const from = first[s]
+    const last = end[s] - 1
+    if (last <= from) {
+      frame.presence[s] = 0
+      continue
+    }
+    const firstMs = timesMs[timeOffset + from]
+    const lastMs = timesMs[timeOffset + last]
+    const sampled = (lastMs - firstMs) / 1000
+    const between = sampled / (last - from)
+    const threshold = between * 1.1
+    let toStart = (firstMs - (endsMs[s] - rangeMs)) / 1000
+    let toEnd = (endsMs[s] - lastMs) / 1000
+    if (toStart >= threshold) toStart = between / 2
+    if (toEnd >= threshold) toEnd = between / 2
+    frame.presence[s] = FLOAT
+    frame.sampled[s] = sampled
+    frame.toStart[s] = toStart
+    frame.toEnd[s] = toEnd
+    frame.factor[s] = (sampled + toStart + toEnd) / sampled / seconds
+    reachMin = Math.min(reachMin, sampled / toStart)
+  }
+  frame.seconds = seconds
+  frame.reachMin = reachMin
+}
