@@ -8,7 +8,7 @@ export {
   encodeSealedValuesBatch,
   encodeXorChunkBatch,
 } from './batch.js'
-export { crc32c } from './crc32c.js'
+export { crc32c } from './checksum.js'
 export { CodecError, type CodecErrorCode } from './errors.js'
 export { decodeGorilla, GorillaEncoder } from './gorilla.js'
 export { decodeIntegerColumn, encodeIntegerColumn, integerColumnSizeMax, isIntegerColumn } from './integer-column.js'

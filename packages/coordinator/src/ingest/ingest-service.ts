@@ -60,6 +60,8 @@ export class IngestService {
   readonly #options: IngestOptions
   readonly #memory: WriteMemory
   readonly #tenants = new Map<string, Promise<TenantIngest>>()
+  /** Those of them that are there, so that a write need not wait to find its own. */
+  readonly #opened = new Map<string, TenantIngest>()
   readonly #metadata = new Map<string, MetadataStore>()
   readonly #exemplars = new Map<string, ExemplarStore>()
   readonly #files: MetadataFile[] = []
@@ -102,7 +104,8 @@ export class IngestService {
     }
     return [
       ...remoteWriteRoutes({
-        pipelineOf: async (tenant) => (await open(tenant)).pipeline,
+        pipelineOf: (tenant) =>
+          this.#opened.get(tenant)?.pipeline ?? this.tenant(tenant).then(({ pipeline }) => pipeline),
         admit: (tenant) => this.#admit(tenant),
         took: (tenant, count) => this.#took(tenant, count),
         bodySizeBytesMax: config.body_size,
@@ -125,8 +128,11 @@ export class IngestService {
     let tenant = this.#tenants.get(name)
     if (tenant === undefined) {
       tenant = this.#makeTenant(name)
-      // A failure is not kept: the next request tries again.
-      tenant.catch(() => this.#tenants.delete(name))
+      tenant.then(
+        (opened) => this.#opened.set(name, opened),
+        // A failure is not kept: the next request tries again.
+        () => this.#tenants.delete(name),
+      )
       this.#tenants.set(name, tenant)
     }
     return tenant
@@ -232,8 +238,12 @@ export class IngestService {
   }
 
   /** 429 while a tenant is over its rate; Prometheus drops what it is told so about, unless it is told to retry. */
-  async #admit(name: string): Promise<HttpResponse | null> {
-    const { bucket } = await this.tenant(name)
+  #admit(name: string): HttpResponse | null | Promise<HttpResponse | null> {
+    const opened = this.#opened.get(name)
+    return opened === undefined ? this.tenant(name).then((tenant) => this.#admitTo(tenant)) : this.#admitTo(opened)
+  }
+
+  #admitTo({ bucket }: TenantIngest): HttpResponse | null {
     const waitSeconds = bucket.waitSeconds()
     if (waitSeconds === 0) return null
     this.counters.countRefused('rate limit', 1)
@@ -242,9 +252,8 @@ export class IngestService {
     })
   }
 
-  async #took(name: string, count: number): Promise<void> {
-    const { bucket } = await this.tenant(name)
-    bucket.take(count)
+  #took(name: string, count: number): void {
+    this.#opened.get(name)?.bucket.take(count)
   }
 }
 

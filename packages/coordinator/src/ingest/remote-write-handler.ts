@@ -40,7 +40,7 @@ export interface RemoteWriteOptions {
   /** The pipeline of a tenant; without tenants there is one. */
   readonly pipelineOf: (tenant: string) => WritePipeline | Promise<WritePipeline>
   /** The answer to a tenant that is over its rate, or null. */
-  readonly admit?: (tenant: string) => Promise<HttpResponse | null>
+  readonly admit?: (tenant: string) => HttpResponse | null | Promise<HttpResponse | null>
   /** Told how many samples came, good and bad. */
   readonly took?: (tenant: string, count: number) => void
   /** Of the compressed body. Default 32 MiB, as Prometheus has it. */
@@ -107,8 +107,19 @@ function refuseUnknown(head: RequestHead): HttpResponse | null {
   return null
 }
 
+/** Senders repeat themselves: the last type that was asked about, and what it is. */
+let lastType: string | undefined
+let lastVersion: WriteVersion | null = 1
+
 /** 1 or 2, or null for a message that is not known. A missing header means version 1. */
 export function messageVersion(contentType: string | undefined): WriteVersion | null {
+  if (contentType === lastType) return lastVersion
+  lastVersion = versionOf(contentType)
+  lastType = contentType
+  return lastVersion
+}
+
+function versionOf(contentType: string | undefined): WriteVersion | null {
   if (contentType === undefined || contentType.trim() === '') return 1
   const { type, parameters } = mediaType(contentType)
   if (type !== 'application/x-protobuf') return null
@@ -124,17 +135,18 @@ async function handleRemoteWrite(request: HttpRequest, options: RemoteWriteOptio
   else counters.requestsV2++
   counters.bodyBytes += request.body.length
   try {
-    const refused = (await options.admit?.(request.tenant)) ?? null
+    const admitted = options.admit?.(request.tenant) ?? null
+    const refused = admitted instanceof Promise ? await admitted : admitted
     if (refused !== null) {
       return version === 1 ? refused : { ...refused, headers: { ...refused.headers, ...NOTHING_WRITTEN } }
     }
-    const pipeline = await options.pipelineOf(request.tenant)
+    const opened = options.pipelineOf(request.tenant)
+    const pipeline = opened instanceof Promise ? await opened : opened
     const outcome = await pipeline.write(version, request.body)
     counters.count(outcome)
     options.took?.(request.tenant, outcome.samplesReceived + outcome.histogramsReceived)
-    const headers = version === 2 ? writtenHeaders(outcome) : {}
-    if (outcome.problems.isEmpty) return { status: 204, headers }
-    return textResponse(400, outcome.problems.toString(), headers)
+    if (outcome.problems.isEmpty) return version === 2 ? { status: 204, headers: writtenHeaders(outcome) } : STORED
+    return textResponse(400, outcome.problems.toString(), version === 2 ? writtenHeaders(outcome) : {})
   } catch (error) {
     const response = errorResponse(error, counters)
     return version === 1 ? response : { ...response, headers: { ...response.headers, ...NOTHING_WRITTEN } }
@@ -167,6 +179,7 @@ export function errorResponse(error: unknown, counters: RemoteWriteCounters): Ht
   return textResponse(500, `the write failed: ${error instanceof Error ? error.message : String(error)}`)
 }
 
+const STORED: HttpResponse = { status: 204, headers: {} }
 const SAMPLES_WRITTEN = 'X-Prometheus-Remote-Write-Samples-Written'
 const HISTOGRAMS_WRITTEN = 'X-Prometheus-Remote-Write-Histograms-Written'
 const EXEMPLARS_WRITTEN = 'X-Prometheus-Remote-Write-Exemplars-Written'

@@ -29,6 +29,8 @@ export interface HistogramOptions {
 
 export interface DurationHistogram {
   observe(seconds: number, labels?: LabelValues): void
+  /** For labels that come again and again: they are looked up once. */
+  observer(labels: LabelValues): (seconds: number) => void
 }
 
 /** One line of the exposition. */
@@ -76,7 +78,13 @@ export class Metrics {
       buckets: [...options.buckets],
       registers: [this.#registry],
     })
-    return { observe: (seconds, labels) => histogram.observe(labels ?? {}, seconds) }
+    return {
+      observe: (seconds, labels) => histogram.observe(labels ?? {}, seconds),
+      observer: (labels) => {
+        const one = histogram.labels(labels)
+        return (seconds) => one.observe(seconds)
+      },
+    }
   }
 
   /** The text exposition format, 0.0.4. */

@@ -25,21 +25,22 @@ export interface RawHead {
   header(name: string): string | undefined
   readonly remoteAddress: string
   /** Of the client's certificate, once it has been verified. */
-  readonly clientCertificateName?: string
+  readonly clientCertificateName?: string | undefined
 }
 
-/** Checks who asks. `null`: may go on, as this tenant. */
+/** Checks who asks: at once where that takes no waiting. */
 export interface Authenticator {
-  authenticate(head: RawHead, route: Route): Promise<AuthenticationResult>
+  authenticate(head: RawHead, route: Route): AuthenticationResult | Promise<AuthenticationResult>
 }
 
 export type AuthenticationResult =
   | { readonly kind: 'allowed'; readonly tenant: string }
   | { readonly kind: 'refused'; readonly response: HttpResponse }
 
-export const EVERYBODY: Authenticator = {
-  authenticate: () => Promise.resolve({ kind: 'allowed', tenant: DEFAULT_TENANT }),
-}
+const NO_HEADERS: Readonly<Record<string, string>> = {}
+const ALLOWED: AuthenticationResult = { kind: 'allowed', tenant: DEFAULT_TENANT }
+
+export const EVERYBODY: Authenticator = { authenticate: () => ALLOWED }
 
 export type Beginning =
   | { readonly kind: 'answered'; readonly response: HttpResponse; readonly name: string }
@@ -101,7 +102,8 @@ export class Pipeline {
     this.#phase = 'stopping'
   }
 
-  async begin(raw: RawHead): Promise<Beginning> {
+  /** At once, unless it takes waiting to know who asks. */
+  begin(raw: RawHead): Beginning | Promise<Beginning> {
     const prefix = this.#options.pathPrefix ?? ''
     if (!raw.path.startsWith(prefix)) return answered(notFound(), 'unknown')
     const path = raw.path.slice(prefix.length) || '/'
@@ -124,39 +126,38 @@ export class Pipeline {
     const name = route.name ?? route.path
     if (this.#phase === 'stopping' && route.permission !== 'public')
       return answered(unavailableResponse('the server is stopping'), name)
-    const who = await this.#authenticator.authenticate(raw, route)
-    if (who.kind === 'refused') return answered(who.response, name)
-    const head: RequestHead = {
-      method: raw.method,
-      path,
-      query: raw.query,
-      header: raw.header,
-      pathParameters,
-      remoteAddress: raw.remoteAddress,
-      tenant: who.tenant,
+    const admit = (who: AuthenticationResult): Beginning => {
+      if (who.kind === 'refused') return answered(who.response, name)
+      const head = new AcceptedHead(raw, path, pathParameters, who.tenant)
+      const early = route.beforeBody?.(head) ?? null
+      if (early !== null) return answered(early, name)
+      return { kind: 'accepted', route, head, name }
     }
-    const early = route.beforeBody?.(head) ?? null
-    if (early !== null) return answered(early, name)
-    return { kind: 'accepted', route, head, name }
+    const who = this.#authenticator.authenticate(raw, route)
+    return who instanceof Promise ? who.then(admit) : admit(who)
   }
 
   /** Never rejects: what a handler throws becomes an answer, and a log line when it is our fault. */
-  async handle(route: Route, request: HttpRequest): Promise<HttpResponse> {
+  handle(route: Route, request: HttpRequest): Promise<HttpResponse> {
     try {
-      return await route.handle(request)
+      return route.handle(request).catch((error) => this.#failed(request, error))
     } catch (error) {
-      if (request.signal.aborted) return textResponse(499, 'the request was cancelled')
-      if (error instanceof CoordinatorError) return textResponse(STATUS_OF[error.code], error.message)
-      this.#options.logger.error({ error, path: request.path, method: request.method }, 'request failed')
-      return textResponse(500, 'internal error; the log has the details')
+      return Promise.resolve(this.#failed(request, error))
     }
+  }
+
+  #failed(request: HttpRequest, error: unknown): HttpResponse {
+    if (request.signal.aborted) return textResponse(499, 'the request was cancelled')
+    if (error instanceof CoordinatorError) return textResponse(STATUS_OF[error.code], error.message)
+    this.#options.logger.error({ error, path: request.path, method: request.method }, 'request failed')
+    return textResponse(500, 'internal error; the log has the details')
   }
 
   /** Headers for every answer; the answer's own win. */
   commonHeaders(head: RawHead): Readonly<Record<string, string>> {
     const { responseHeaders, corsOrigin } = this.#options
     const origin = head.header('origin')
-    if (origin === undefined || !(corsOrigin === null || corsOrigin?.test(origin))) return responseHeaders ?? {}
+    if (origin === undefined || !(corsOrigin === null || corsOrigin?.test(origin))) return responseHeaders ?? NO_HEADERS
     return {
       ...responseHeaders,
       'Access-Control-Allow-Origin': corsOrigin === null ? '*' : origin,
@@ -177,6 +178,37 @@ export class Pipeline {
 
   #preflight(): HttpResponse {
     return { status: 204 }
+  }
+}
+
+/** What the listener found, with what routing and authentication made of it. Nothing is looked up before it is asked for. */
+class AcceptedHead implements RequestHead {
+  readonly path: string
+  readonly pathParameters: ReadonlyMap<string, string>
+  readonly tenant: string
+  readonly #raw: RawHead
+
+  constructor(raw: RawHead, path: string, pathParameters: ReadonlyMap<string, string>, tenant: string) {
+    this.#raw = raw
+    this.path = path
+    this.pathParameters = pathParameters
+    this.tenant = tenant
+  }
+
+  get method(): string {
+    return this.#raw.method
+  }
+
+  get query(): URLSearchParams {
+    return this.#raw.query
+  }
+
+  get remoteAddress(): string {
+    return this.#raw.remoteAddress
+  }
+
+  header(name: string): string | undefined {
+    return this.#raw.header(name)
   }
 }
 

@@ -2,8 +2,13 @@
 import type { DurationHistogram, Metrics } from '../metrics/metrics.js'
 import type { ByteBudget } from './admission.js'
 
+interface HandlerStatistics {
+  readonly byStatus: Map<number, number>
+  observe: ((seconds: number) => void) | undefined
+}
+
 export class ServerStatistics {
-  readonly #responses = new Map<string, Map<number, number>>()
+  readonly #handlers = new Map<string, HandlerStatistics>()
   #duration: DurationHistogram | undefined
   connectionCount = 0
   requestsInFlight = 0
@@ -13,10 +18,11 @@ export class ServerStatistics {
 
   /** `handler` is a route's name, never a path that was sent. */
   count(handler: string, status: number, seconds: number): void {
-    let byStatus = this.#responses.get(handler)
-    if (byStatus === undefined) this.#responses.set(handler, (byStatus = new Map()))
-    byStatus.set(status, (byStatus.get(status) ?? 0) + 1)
-    this.#duration?.observe(seconds, { handler })
+    let one = this.#handlers.get(handler)
+    if (one === undefined) this.#handlers.set(handler, (one = { byStatus: new Map(), observe: undefined }))
+    one.byStatus.set(status, (one.byStatus.get(status) ?? 0) + 1)
+    one.observe ??= this.#duration?.observer({ handler })
+    one.observe?.(seconds)
   }
 
   register(metrics: Metrics, budget: ByteBudget): void {
@@ -25,7 +31,7 @@ export class ServerStatistics {
       help: 'Answers sent, by handler and status code.',
       labelNames: ['handler', 'code'],
       read: (report) => {
-        for (const [handler, byStatus] of this.#responses) {
+        for (const [handler, { byStatus }] of this.#handlers) {
           for (const [code, count] of byStatus) report(count, { handler, code: String(code) })
         }
       },

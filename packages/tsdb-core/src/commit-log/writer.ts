@@ -284,8 +284,8 @@ export class CommitLog {
   }
 
   async #workThrough(): Promise<void> {
-    // What is appended in the same turn still joins the first group.
-    await null
+    // What the event loop brings in this turn, such as the bodies of other requests, still joins the first group.
+    await this.#options.env.clock.yield()
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
       if (task instanceof RecordGroup) await this.#writeGroup(task)
       else await task()

@@ -8,13 +8,14 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline as pipeStreams } from 'node:stream/promises'
-import type { TLSSocket, TlsOptions } from 'node:tls'
+import type { TlsOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import { createGzip, gunzip, gzip, inflate, constants as zlib } from 'node:zlib'
 import { BodyPool } from '../../server/body-pool.js'
 import { type HttpResponse, type Route, textResponse, unavailableResponse } from '../../server/http.js'
 import type { Listener, ListenOptions, TlsSettings } from '../../server/listener.js'
 import type { Pipeline, RawHead } from '../../server/pipeline.js'
+import { NodeRequest, NodeRequestHead } from './request-head.js'
 
 export interface HttpServerOptions extends Omit<ListenOptions, 'connectionCountMax'> {
   readonly connectionCountMax?: number
@@ -127,7 +128,7 @@ export class HttpServer implements Listener {
     const statistics = this.#pipeline.statistics
     this.#inFlight.add(controller)
     statistics.requestsInFlight++
-    const raw = rawHead(request)
+    const raw = new NodeRequestHead(request)
     let name = 'unknown'
     let status = 499
     response.once('close', () => {
@@ -136,7 +137,8 @@ export class HttpServer implements Listener {
     // Without a listener a socket that breaks while we write would end the process.
     response.on('error', () => {})
     try {
-      const beginning = await this.#pipeline.begin(raw)
+      const begun = this.#pipeline.begin(raw)
+      const beginning = begun instanceof Promise ? await begun : begun
       name = beginning.name
       let answer: HttpResponse
       if (beginning.kind === 'answered') {
@@ -155,14 +157,7 @@ export class HttpServer implements Listener {
             timeoutMs,
           )
           try {
-            answer = await this.#pipeline.handle(beginning.route, {
-              ...beginning.head,
-              body,
-              // Node makes the signal when it is asked for, and a write never asks.
-              get signal() {
-                return controller.signal
-              },
-            })
+            answer = await this.#pipeline.handle(beginning.route, new NodeRequest(beginning.head, body, controller))
             return await this.#send(raw, request, response, answer, controller)
           } finally {
             clearTimeout(timer)
@@ -255,9 +250,14 @@ export class HttpServer implements Listener {
     controller: AbortController,
   ): Promise<number> {
     if (response.destroyed && controller.signal.aborted) return 499
-    const headers: Record<string, string> = { ...this.#pipeline.commonHeaders(raw), ...answer.headers }
     if (this.#stopping) response.shouldKeepAlive = false
     const { body } = answer
+    if (body === undefined && answer.status === 204) {
+      response.writeHead(204, { ...this.#pipeline.commonHeaders(raw), ...answer.headers })
+      await this.#end(response, undefined)
+      return 204
+    }
+    const headers: Record<string, string> = { ...this.#pipeline.commonHeaders(raw), ...answer.headers }
     const withoutBody = request.method === 'HEAD' || answer.status === 204 || answer.status === 304
     const acceptsGzip =
       answer.identity !== true && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$|\s))/.test(raw.header('accept-encoding') ?? '')
@@ -320,12 +320,16 @@ export class HttpServer implements Listener {
     }
   }
 
-  async #end(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  async #end(response: ServerResponse, bytes: Uint8Array | undefined): Promise<void> {
+    if (bytes === undefined || bytes.length === 0) response.end()
+    else response.end(bytes)
+    // Nearly always the system has taken all of it by now.
+    if (response.socket === null || response.socket.writableLength === 0) return
     const guard = this.#drainGuard(response)
     try {
       await new Promise<void>((resolve) => {
         response.once('close', resolve)
-        response.end(bytes, () => resolve())
+        response.once('finish', resolve)
       })
     } finally {
       guard.stop()
@@ -359,7 +363,11 @@ function readBody(
   take: (chunk: Buffer) => HttpResponse | null,
 ): Promise<HttpResponse | null> {
   return new Promise((resolve, reject) => {
-    const gone = () => reject(new Error('the client has gone before its request was whole'))
+    let settled = false
+    const gone = () => {
+      // Every request closes in the end, and an error that nobody sees would still look at the stack.
+      if (!settled) reject(new Error('the client has gone before its request was whole'))
+    }
     // Closed while we looked at its head: no event comes any more.
     if (request.destroyed) gone()
     const onData = (chunk: Buffer) => {
@@ -367,9 +375,13 @@ function readBody(
       if (refused === null) return
       request.off('data', onData)
       request.pause()
+      settled = true
       resolve(refused)
     }
-    request.once('end', () => resolve(null))
+    request.once('end', () => {
+      settled = true
+      resolve(null)
+    })
     // It stays: a connection that breaks after the body must find a listener too.
     request.on('error', reject)
     request.once('close', gone)
@@ -422,28 +434,6 @@ async function inflated(
       return { refused: textResponse(413, `the body is larger than ${sizeBytesMax} bytes when decoded`) }
     }
     return { refused: textResponse(400, `the body is not valid ${encoding}: ${(error as Error).message}`) }
-  }
-}
-
-function rawHead(request: IncomingMessage): RawHead {
-  const url = request.url ?? '/'
-  const question = url.indexOf('?')
-  const headers = request.headers
-  const certificate =
-    'getPeerCertificate' in request.socket && (request.socket as TLSSocket).authorized
-      ? (request.socket as TLSSocket).getPeerCertificate()
-      : undefined
-  const name = certificate?.subject?.CN
-  return {
-    method: request.method ?? 'GET',
-    path: question < 0 ? url : url.slice(0, question),
-    query: new URLSearchParams(question < 0 ? '' : url.slice(question + 1)),
-    header(header) {
-      const value = Object.hasOwn(headers, header) ? headers[header] : undefined
-      return Array.isArray(value) ? value.join(', ') : value
-    },
-    remoteAddress: request.socket.remoteAddress ?? '',
-    ...(typeof name === 'string' ? { clientCertificateName: name } : {}),
   }
 }
 
