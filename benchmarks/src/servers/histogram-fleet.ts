@@ -59,73 +59,109 @@ class LatencySeries {
     }
   }
 
-  /** The field `histograms` of a TimeSeries, as bytes. */
-  encode(timestampMs: number): number[] {
-    const counts = this.#first <= this.#last ? Array.from(this.counts.subarray(this.#first, this.#last + 1)) : []
-    const out: number[] = []
-    varintField(out, 1, BigInt(counts.reduce((sum, count) => sum + count, 0)))
-    doubleField(out, 3, this.sum)
-    varintField(out, 4, zigzag(SCHEMA))
-    doubleField(out, 5, ZERO_THRESHOLD)
-    varintField(out, 6, 0n)
-    if (counts.length > 0) {
-      const span: number[] = []
-      varintField(span, 1, zigzag(this.#lowest + this.#first))
-      varintField(span, 2, BigInt(counts.length))
-      bytesField(out, 11, span)
-      const deltas: number[] = []
-      counts.forEach((count, i) => {
-        varint(deltas, zigzag(i === 0 ? count : count - counts[i - 1]))
-      })
-      bytesField(out, 12, deltas)
+  /** Writes the field `histograms` of a TimeSeries. */
+  encode(out: MessageBytes, timestampMs: number): void {
+    const first = Math.min(this.#first, this.#last + 1)
+    const end = this.#last + 1
+    let count = 0
+    for (let i = first; i < end; i++) count += this.counts[i]
+    const histogram = out.begin(4)
+    out.varintField(1, count)
+    out.doubleField(3, this.sum)
+    out.varintField(4, zigzag(SCHEMA))
+    out.doubleField(5, ZERO_THRESHOLD)
+    out.varintField(6, 0)
+    if (first < end) {
+      const span = out.begin(11)
+      out.varintField(1, zigzag(this.#lowest + first))
+      out.varintField(2, end - first)
+      out.end(span)
+      const deltas = out.begin(12)
+      for (let i = first, before = 0; i < end; i++) {
+        out.varint(zigzag(this.counts[i] - before))
+        before = this.counts[i]
+      }
+      out.end(deltas)
     }
-    varintField(out, 15, BigInt(timestampMs))
-    return out
+    out.varintField(15, timestampMs)
+    out.end(histogram)
   }
 }
 
 /** Request bodies, step by step, with the histograms of 500 series each. */
 export function* histogramRequests(options: HistogramFleetOptions): Generator<Uint8Array> {
   const series = Array.from({ length: options.seriesCount }, (_, index) => new LatencySeries(index))
+  const out = new MessageBytes()
   for (let step = 0; step < options.steps; step++) {
     const timestampMs = options.startMs + step * options.stepMs
     for (let from = 0; from < series.length; from += 500) {
-      const parts: Uint8Array[] = []
+      out.length = 0
       for (const one of series.slice(from, from + 500)) {
         one.step()
-        const histogram: number[] = []
-        bytesField(histogram, 4, one.encode(timestampMs))
-        const header = [0x0a]
-        varint(header, BigInt(one.labels.length + histogram.length))
-        parts.push(Uint8Array.from(header), one.labels, Uint8Array.from(histogram))
+        const timeSeries = out.begin(1)
+        out.raw(one.labels)
+        one.encode(out, timestampMs)
+        out.end(timeSeries)
       }
-      yield compressSync(Buffer.concat(parts)) as Uint8Array
+      yield compressSync(Buffer.from(out.bytes.subarray(0, out.length))) as Uint8Array
     }
   }
 }
 
-function zigzag(value: number): bigint {
-  return value >= 0 ? BigInt(value) * 2n : BigInt(-value) * 2n - 1n
+/** A protobuf message as it grows. Inner messages are shorter than 2 MiB: their sizes take three bytes, whatever they are. */
+class MessageBytes {
+  bytes = new Uint8Array(1 << 20)
+  length = 0
+  readonly #double = new Float64Array(1)
+  readonly #doubleBytes = new Uint8Array(this.#double.buffer)
+
+  /** Begins an inner message; `end` takes what it returns. */
+  begin(field: number): number {
+    this.varint((field << 3) | 2)
+    this.#reserve(3)
+    return (this.length += 3)
+  }
+
+  end(start: number): void {
+    const size = this.length - start
+    this.bytes[start - 3] = (size & 127) | 128
+    this.bytes[start - 2] = ((size >> 7) & 127) | 128
+    this.bytes[start - 1] = size >> 14
+  }
+
+  varintField(field: number, value: number): void {
+    this.varint(field << 3)
+    this.varint(value)
+  }
+
+  doubleField(field: number, value: number): void {
+    this.varint((field << 3) | 1)
+    this.#double[0] = value
+    this.raw(this.#doubleBytes)
+  }
+
+  /** Of an integer below 2^53. */
+  varint(value: number): void {
+    this.#reserve(8)
+    let rest = value
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.bytes[this.length++] = (rest % 128) | 128
+    this.bytes[this.length++] = rest
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  #reserve(count: number): void {
+    if (this.length + count <= this.bytes.length) return
+    const larger = new Uint8Array(2 * this.bytes.length + count)
+    larger.set(this.bytes)
+    this.bytes = larger
+  }
 }
 
-function varint(out: number[], value: bigint): void {
-  let rest = value
-  for (; rest >= 128n; rest >>= 7n) out.push(Number(rest & 127n) | 128)
-  out.push(Number(rest))
-}
-
-function varintField(out: number[], field: number, value: bigint): void {
-  varint(out, BigInt(field << 3))
-  varint(out, value)
-}
-
-function doubleField(out: number[], field: number, value: number): void {
-  varint(out, BigInt((field << 3) | 1))
-  out.push(...new Uint8Array(Float64Array.of(value).buffer))
-}
-
-function bytesField(out: number[], field: number, bytes: readonly number[]): void {
-  varint(out, BigInt((field << 3) | 2))
-  varint(out, BigInt(bytes.length))
-  for (const byte of bytes) out.push(byte)
+function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1
 }

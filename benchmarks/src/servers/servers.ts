@@ -23,6 +23,7 @@ export async function startServer(name: ServerName, directory: string): Promise<
       '--web.enable-admin-api',
       '--storage.tsdb.retention.time=100y',
       '--query.max-samples=1000000000',
+      '--query.timeout=10m',
       '--enable-feature=native-histograms',
     ]
     const server = await Prometheus.start({ directory, config: '', scrapeIntervalSeconds: 60, flags })

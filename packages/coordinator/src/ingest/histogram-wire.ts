@@ -23,7 +23,7 @@ const sumValue = new Float64Array(sumBits.buffer)
 const sumHalves = new Uint32Array(sumBits.buffer)
 
 /**
- * Decodes the message at `[at, end)`. Whether the histogram makes sense is not looked at: see histogram-validation.ts.
+ * Decodes the message at `[at, end)`. Whether the histogram makes sense is not looked at: see `histogramProblem` of the PromQL package.
  *
  * @throws {WireError} with the offset of the field.
  */

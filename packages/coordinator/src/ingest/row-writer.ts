@@ -2,12 +2,13 @@
  * Samples that come one by one with their labels as text (OTLP, text formats, imports): checked, admitted and stored as
  * columns like those of remote write, in batches.
  */
+import { histogramProblem } from '@varve/promql'
 import type { AppendResult, Rejection } from '@varve/tsdb-core'
 import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import { ORDINARY_NAN_BITS, STALE_NAN_BITS } from '../api/nan-text.js'
 import type { Door } from './door/door.js'
-import { histogramFault, reduceSchema } from './histogram-validation.js'
 import { ProblemList } from './problem-list.js'
+import { reduceSchema } from './reduce-schema.js'
 import { resolveWithinLimits } from './resolve-within-limits.js'
 import type { WriteLimits } from './write-columns.js'
 import { REJECTION_TEXT, type WriteSink } from './write-sink.js'
@@ -164,8 +165,8 @@ export class RowWriter {
       const k = kept.length
       if (row.histogram !== undefined) {
         const histogram = reduceSchema(row.histogram)
-        const fault = histogram.stale ? null : histogramFault(histogram)
-        if (fault !== null) {
+        const fault = histogramProblem(histogram)
+        if (fault !== undefined) {
           problems.add('histogram', fault, () => row.labels.toString())
           continue
         }

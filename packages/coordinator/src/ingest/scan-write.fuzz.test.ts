@@ -2,9 +2,9 @@
  * The one-pass scanners against protobufjs: what we accept, it reads in the same way; what we refuse and it accepts, has one
  * of the reasons in which Prometheus is stricter than protobufjs.
  */
-import protobuf from 'protobufjs/minimal.js'
 import { describe, expect, it } from 'vitest'
-import { timeSeriesCodec, writeRequestCodec, writeRequestV2Codec } from '../proto/messages.js'
+import { writeRequestCodec, writeRequestV2Codec } from '../proto/messages.js'
+import { hasEndlessVarint, labelText, STRICTER_FAULTS, withAnyText } from '../testing/protobuf-judge.js'
 import { type Seeded, seeded } from '../testing/seeded.js'
 import { bodyV1, bodyV2, mutate, randomSeries } from '../testing/write-bodies.js'
 import { FAULT, WireError } from '../wire-error.js'
@@ -17,19 +17,7 @@ import { EXTRA_EXEMPLAR, EXTRA_HISTOGRAM, STATUS, UNKNOWN_STRIDE, WRITE_LIMITS, 
 import { decodeExemplar, decodeMetadataV1, decodeMetadataV2, Symbols } from './write-extras.js'
 import { Scratch } from './write-scanner.js'
 
-/** `stringVerify` refuses text that is not UTF-8; the published types do not list it. */
-const Reader = protobuf.Reader as unknown as { prototype: { string(): string; stringVerify(): string } }
 const LIMITS = { ...WRITE_LIMITS, decodedSizeBytesMax: 1 << 18, sampleCountMax: 2000, seriesCountMax: 2000 }
-/** Faults for bytes that protobufjs takes: a known field of another type is an unknown one to it, limits are ours. */
-const STRICTER: ReadonlySet<number> = new Set([
-  FAULT.WIRE_TYPE,
-  FAULT.NOTHING_KNOWN,
-  FAULT.TAG,
-  FAULT.GROUP,
-  FAULT.SYMBOL_RANGE,
-  FAULT.ODD_LABEL_REFERENCES,
-  FAULT.FIRST_SYMBOL,
-])
 
 type Row = { labels: string; bits: bigint; timestamp: number; start: number }
 
@@ -125,9 +113,8 @@ describe.each([1, 2] as const)('scan of remote write %d', (version) => {
       if (typeof got === 'number') {
         if (expected === null) seen.neither++
         else {
-          // protobufjs steps over an unknown varint of any length.
-          const endless = got === FAULT.VARINT && /(?:[89a-f].){10}/.test(Buffer.from(body).toString('hex'))
-          expect(endless || STRICTER.has(got), `fault ${got} where protobufjs reads it, ${replay}`).toBe(true)
+          const endless = got === FAULT.VARINT && hasEndlessVarint(body)
+          expect(endless || STRICTER_FAULTS.has(got), `fault ${got} where protobufjs reads it, ${replay}`).toBe(true)
           seen.stricter++
         }
       } else {
@@ -147,8 +134,7 @@ describe.each([1, 2] as const)('scan of remote write %d', (version) => {
 
 /** Rows as protobufjs sees them, or null when it refuses the bytes. */
 function theirs(version: 1 | 2, body: Uint8Array, { anyText = false } = {}): Row[] | null {
-  const strict = Reader.prototype.stringVerify
-  if (anyText) Reader.prototype.stringVerify = Reader.prototype.string
+  if (anyText) return withAnyText(() => theirs(version, body))
   try {
     const rows: Row[] = []
     const bits = new BigUint64Array(1)
@@ -179,19 +165,5 @@ function theirs(version: 1 | 2, body: Uint8Array, { anyText = false } = {}): Row
     return rows
   } catch {
     return null
-  } finally {
-    Reader.prototype.stringVerify = strict
-  }
-}
-
-function labelText(span: Uint8Array): string | null {
-  const strict = Reader.prototype.stringVerify
-  Reader.prototype.stringVerify = Reader.prototype.string
-  try {
-    return JSON.stringify(timeSeriesCodec.decode(span).labels.map(({ name, value }) => [name, value]))
-  } catch {
-    return null
-  } finally {
-    Reader.prototype.stringVerify = strict
   }
 }

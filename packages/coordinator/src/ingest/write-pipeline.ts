@@ -10,6 +10,7 @@
  * stored. A request whose bytes are malformed stores no samples. Repeating a request is harmless: an identical sample is a
  * success.
  */
+import { histogramProblem } from '@varve/promql'
 import type { AppendResult, Rejection } from '@varve/tsdb-core'
 import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { HistogramColumn } from '@varve/tsdb-core/query'
@@ -17,11 +18,11 @@ import type { ExemplarStore } from '../exemplars/exemplar-store.js'
 import type { MetadataStore } from '../metadata/metadata-store.js'
 import { FAULT } from '../wire-error.js'
 import type { Door, ReplicaGate } from './door/door.js'
-import { histogramFault, reduceSchema } from './histogram-validation.js'
 import { decodeHistogram } from './histogram-wire.js'
 import { DROPPED_REF, type LabelCache, REFUSED_REF } from './label-cache.js'
 import { ProblemList } from './problem-list.js'
 import { ProtobufReader } from './protobuf-reader.js'
+import { reduceSchema } from './reduce-schema.js'
 import { resolveWithinLimits } from './resolve-within-limits.js'
 import { SeriesLabels } from './series-labels.js'
 import {
@@ -350,8 +351,8 @@ export class WritePipeline {
     }
     columns.startTimestampsMs[row] = sample.startTimestampMs
     const histogram = reduceSchema(sample.histogram)
-    const fault = sample.histogram.stale ? null : histogramFault(histogram)
-    if (fault !== null) {
+    const fault = histogramProblem(histogram)
+    if (fault !== undefined) {
       staged.problems.add('histogram', reasonOf(fault), () => fault)
       columns.seriesRefs[row] = REFUSED_REF
       return

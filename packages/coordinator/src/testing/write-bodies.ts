@@ -89,25 +89,43 @@ function randomTimestamp(random: Seeded): number {
   return [plain, plain, plain, plain, 0, -random.below(1e9), random.below(1e6), 2 ** 52][random.below(8)]
 }
 
+/** Of integers or floats; exponential, of one side or both, or with custom bounds; sound by Prometheus' rules. */
 export function randomHistogram(random: Seeded): object {
   const integer = random.below(2) === 0
-  const count = 1 + random.below(12)
-  const spans = [{ offset: random.below(20) - 10, length: count }]
-  const counts = Array.from({ length: count }, () => random.below(50))
-  const zero = random.below(9)
-  const total = counts.reduce((sum, n) => sum + n, zero)
+  const custom = random.below(4) === 0
+  const positive = randomSide(random, custom ? 0 : -10)
+  const negative = custom || random.below(2) === 0 ? { spans: [], counts: [] } : randomSide(random, -10)
+  const zero = custom ? 0 : random.below(9)
+  const total = [...positive.counts, ...negative.counts].reduce((sum, count) => sum + count, zero)
+  const reach = positive.spans.reduce((sum, { offset, length }) => sum + offset + length, 0)
+  const deltas = (counts: number[]) => counts.map((count, i) => count - (i === 0 ? 0 : counts[i - 1]))
   return {
     ...(integer ? { countInt: total, zeroCountInt: zero } : { countFloat: total, zeroCountFloat: zero }),
-    sum: random.below(1000) / 3,
-    schema: random.below(13) - 4,
-    zeroThreshold: 1e-5,
-    positiveSpans: spans,
+    sum: random.below(12) === 0 ? Number.NaN : random.below(1000) / 3,
+    schema: custom ? -53 : random.below(13) - 4,
+    zeroThreshold: custom ? 0 : 1e-5,
+    negativeSpans: negative.spans,
+    positiveSpans: positive.spans,
     ...(integer
-      ? { positiveDeltas: counts.map((n, i) => n - (i === 0 ? 0 : counts[i - 1])) }
-      : { positiveCounts: counts }),
+      ? { positiveDeltas: deltas(positive.counts), negativeDeltas: deltas(negative.counts) }
+      : { positiveCounts: positive.counts, negativeCounts: negative.counts }),
+    customValues: custom ? Array.from({ length: reach + random.below(3) }, (_, i) => i * 2.5 - 3) : [],
     resetHint: random.below(4),
-    timestamp: 1_700_000_000_000,
+    timestamp: 1_700_000_000_000 + random.below(1000),
+    startTimestamp: random.below(6) === 0 ? 1_600_000_000_000 : 0,
   }
+}
+
+function randomSide(
+  random: Seeded,
+  offsetMin: number,
+): { spans: { offset: number; length: number }[]; counts: number[] } {
+  const spans = Array.from({ length: 1 + random.below(3) }, (_, i) => ({
+    offset: i === 0 ? offsetMin + random.below(20) : random.below(5),
+    length: 1 + random.below(6),
+  }))
+  const bucketCount = spans.reduce((sum, { length }) => sum + length, 0)
+  return { spans, counts: Array.from({ length: bucketCount }, () => random.below(50)) }
 }
 
 /** One to four changes of the kind that attackers and bad cables make. */

@@ -1,12 +1,12 @@
 /**
- * rate and increase of a series of native histograms of one layout, all steps in one pass.
+ * rate and increase of a series of native histograms of the same bounds, all steps in one pass.
  *
- * Resets between neighbours are found once; a step is then the difference of two columns of counts, what resets have hidden,
- * and the extrapolation, in one loop over the buckets. What does not fit here goes window by window (histogram-rate.ts).
+ * Resets between neighbours are found once; a step is then the difference of two rows of counts, what resets have hidden,
+ * and the extrapolation, in loops over the buckets. What does not fit here goes window by window (histogram-rate.ts).
  */
 import type { Histogram } from '@varve/tsdb-core/model'
-import { boundsEqual, spansEqual } from '../histograms/buckets.js'
-import { compactHistogram } from '../histograms/index.js'
+import { BucketRows } from '../histograms/bucket-rows.js'
+import { boundsEqual, indexOutsideZero } from '../histograms/buckets.js'
 import type { Windows } from '../operators/windows.js'
 
 export interface HistogramSeries {
@@ -20,11 +20,15 @@ export type HistogramsKernel = (
   put: (step: number, histogram: Histogram) => void,
 ) => boolean
 
-/** False, with nothing done, if the histograms are not of one layout or not all counters. */
+/** False, with nothing done, if the histograms have not all the same bounds or are not all counters. */
 export function growthOfHistograms(perSecond: boolean): HistogramsKernel {
   return ({ histograms, timesMs }, windows, put) => {
-    if (!isUniform(histograms)) return false
-    const resets = resetsOf(histograms)
+    if (histograms.length === 0 || !areComparable(histograms)) return false
+    const indexMin = indexOutsideZero(histograms[0])
+    const positive = BucketRows.of(histograms, 'positive', indexMin)
+    const negative = BucketRows.of(histograms, 'negative', indexMin)
+    if (positive === undefined || negative === undefined) return false
+    const resets = resetsOf(histograms, positive, negative)
     const { first, end, endsMs, rangeMs } = windows
     let resetLow = 0
     for (let s = 0; s < windows.grid.count; s++) {
@@ -32,11 +36,13 @@ export function growthOfHistograms(perSecond: boolean): HistogramsKernel {
       const last = end[s] - 1
       if (last <= from) continue
       while (resetLow < resets.length && resets[resetLow] <= from) resetLow++
-      let resetHigh = resetLow
-      while (resetHigh < resets.length && resets[resetHigh] <= last) resetHigh++
       // What was lost at a reset is the histogram before it. With one right behind the first, the first does not count.
-      const lost: Histogram[] = []
-      for (let r = resetLow; r < resetHigh; r++) lost.push(histograms[resets[r] - 1])
+      const firstCounts = resets[resetLow] !== from + 1
+      const lost: number[] = []
+      for (let r = firstCounts ? resetLow : resetLow + 1; r < resets.length && resets[r] <= last; r++) {
+        lost.push(resets[r] - 1)
+      }
+      const numbers = numberGrowth(histograms, firstCounts ? from : -1, last, lost)
       const firstMs = timesMs[from]
       const lastMs = timesMs[last]
       const sampled = (lastMs - firstMs) / 1000
@@ -46,90 +52,64 @@ export function growthOfHistograms(perSecond: boolean): HistogramsKernel {
       let toEnd = (endsMs[s] - lastMs) / 1000
       if (toStart >= threshold) toStart = between / 2
       if (toEnd >= threshold) toEnd = between / 2
-      const grown = numberGrowth(histograms[from].count, histograms[last].count, lost, countOf)
-      if (grown > 0 && histograms[from].count >= 0) {
-        toStart = Math.min(toStart, sampled * (histograms[from].count / grown))
+      if (numbers.count > 0 && histograms[from].count >= 0) {
+        toStart = Math.min(toStart, sampled * (histograms[from].count / numbers.count))
       }
       let factor = (sampled + toStart + toEnd) / sampled
       if (perSecond) factor /= rangeMs / 1000
-      put(s, grownHistogram(histograms[from], histograms[last], lost, factor))
+      const positiveGrowth = positive.growth(firstCounts ? from : -1, last, lost, factor)
+      const negativeGrowth = negative.growth(firstCounts ? from : -1, last, lost, factor)
+      const { schema, zeroThreshold, customValues } = histograms[last]
+      put(s, {
+        schema,
+        zeroThreshold,
+        zeroCount: numbers.zeroCount * factor,
+        count: numbers.count * factor,
+        sum: numbers.sum * factor,
+        counterResetHint: 'gauge',
+        positiveSpans: positiveGrowth.spans,
+        negativeSpans: negativeGrowth.spans,
+        positiveBuckets: positiveGrowth.counts,
+        negativeBuckets: negativeGrowth.counts,
+        customValues,
+        stale: false,
+        integer: false,
+      })
     }
     return true
   }
 }
 
-function grownHistogram(first: Histogram, last: Histogram, lost: readonly Histogram[], factor: number): Histogram {
-  const positive = sideGrowth(first.positiveBuckets, last.positiveBuckets, lost, positiveOf, factor)
-  const negative = sideGrowth(first.negativeBuckets, last.negativeBuckets, lost, negativeOf, factor)
-  const histogram: Histogram = {
-    schema: last.schema,
-    zeroThreshold: last.zeroThreshold,
-    zeroCount: numberGrowth(first.zeroCount, last.zeroCount, lost, zeroCountOf) * factor,
-    count: numberGrowth(first.count, last.count, lost, countOf) * factor,
-    sum: numberGrowth(first.sum, last.sum, lost, sumOf) * factor,
-    counterResetHint: 'gauge',
-    positiveSpans: last.positiveSpans,
-    negativeSpans: last.negativeSpans,
-    positiveBuckets: positive,
-    negativeBuckets: negative,
-    customValues: last.customValues,
-    stale: false,
-    integer: false,
-  }
-  return compactHistogram(histogram)
-}
-
+/** As `BucketRows.growth`, of the numbers beside the buckets and without a factor. */
 function numberGrowth(
+  histograms: readonly Histogram[],
   first: number,
   last: number,
-  lost: readonly Histogram[],
-  read: (histogram: Histogram) => number,
-): number {
-  let growth = last - first
-  for (const histogram of lost) growth += read(histogram)
-  return growth
+  lost: readonly number[],
+): { zeroCount: number; count: number; sum: number } {
+  let { zeroCount, count, sum } = histograms[last]
+  if (first >= 0) {
+    zeroCount -= histograms[first].zeroCount
+    count -= histograms[first].count
+    sum -= histograms[first].sum
+  }
+  for (const i of lost) {
+    zeroCount += histograms[i].zeroCount
+    count += histograms[i].count
+    sum += histograms[i].sum
+  }
+  return { zeroCount, count, sum }
 }
 
-function sideGrowth(
-  first: Float64Array,
-  last: Float64Array,
-  lost: readonly Histogram[],
-  read: (histogram: Histogram) => Float64Array,
-  factor: number,
-): Float64Array {
-  const growth = new Float64Array(last.length)
-  if (lost.length === 0) {
-    for (let i = 0; i < growth.length; i++) growth[i] = (last[i] - first[i]) * factor
-    return growth
-  }
-  for (let i = 0; i < growth.length; i++) growth[i] = last[i] - first[i]
-  for (const histogram of lost) {
-    const counts = read(histogram)
-    for (let i = 0; i < growth.length; i++) growth[i] += counts[i]
-  }
-  for (let i = 0; i < growth.length; i++) growth[i] *= factor
-  return growth
-}
-
-const countOf = ({ count }: Histogram) => count
-const zeroCountOf = ({ zeroCount }: Histogram) => zeroCount
-const sumOf = ({ sum }: Histogram) => sum
-const positiveOf = ({ positiveBuckets }: Histogram) => positiveBuckets
-const negativeOf = ({ negativeBuckets }: Histogram) => negativeBuckets
-
-/** All have the first one's buckets, by name, and none is a gauge. */
-function isUniform(histograms: readonly Histogram[]): boolean {
-  const first = histograms[0]
+/** All have the first one's bounds, and none is a gauge. */
+function areComparable(histograms: readonly Histogram[]): boolean {
+  const { schema, zeroThreshold, customValues } = histograms[0]
   for (const histogram of histograms) {
     if (
       histogram.counterResetHint === 'gauge' ||
-      histogram.schema !== first.schema ||
-      histogram.zeroThreshold !== first.zeroThreshold ||
-      histogram.positiveBuckets.length !== first.positiveBuckets.length ||
-      histogram.negativeBuckets.length !== first.negativeBuckets.length ||
-      !boundsEqual(histogram.customValues, first.customValues) ||
-      !spansEqual(histogram.positiveSpans, first.positiveSpans) ||
-      !spansEqual(histogram.negativeSpans, first.negativeSpans)
+      histogram.schema !== schema ||
+      histogram.zeroThreshold !== zeroThreshold ||
+      !boundsEqual(histogram.customValues, customValues)
     ) {
       return false
     }
@@ -137,8 +117,8 @@ function isUniform(histograms: readonly Histogram[]): boolean {
   return true
 }
 
-/** Indexes of histograms before which the counter began anew; the layout is the same for all. */
-function resetsOf(histograms: readonly Histogram[]): number[] {
+/** Indexes of histograms before which the counter began anew. */
+function resetsOf(histograms: readonly Histogram[], positive: BucketRows, negative: BucketRows): number[] {
   const resets: number[] = []
   for (let i = 1; i < histograms.length; i++) {
     const current = histograms[i]
@@ -149,14 +129,9 @@ function resetsOf(histograms: readonly Histogram[]): number[] {
       (hint !== 'notReset' &&
         (current.count < previous.count ||
           current.zeroCount < previous.zeroCount ||
-          shrank(current.positiveBuckets, previous.positiveBuckets) ||
-          shrank(current.negativeBuckets, previous.negativeBuckets)))
+          positive.shrank(i) ||
+          negative.shrank(i)))
     if (reset) resets.push(i)
   }
   return resets
-}
-
-function shrank(current: Float64Array, previous: Float64Array): boolean {
-  for (let i = 0; i < current.length; i++) if (current[i] < previous[i]) return true
-  return false
 }

@@ -92,9 +92,18 @@ export function exponentialBound(index: number, schema: number): number {
   return FRACTIONS[fraction] * 2 ** exponent
 }
 
+/** The least index of a bucket that does not reach into the zero bucket. */
+export function indexOutsideZero({ schema, zeroThreshold }: Histogram): number {
+  if (schema === CUSTOM_BUCKETS_SCHEMA || !(zeroThreshold > 0)) return Number.NEGATIVE_INFINITY
+  let index = Math.floor(Math.log2(zeroThreshold) * 2 ** schema) - 1
+  while (exponentialBound(index - 1, schema) < zeroThreshold) index++
+  return index
+}
+
 /** The bucket of a coarser schema that holds a bucket of a finer one. */
 export function coarserIndex(index: number, schema: number, coarser: number): number {
-  return ((index - 1) >> (schema - coarser)) + 1
+  // A shift of 32 and more would be one of its remainder.
+  return ((index - 1) >> Math.min(31, schema - coarser)) + 1
 }
 
 export interface Bucket {

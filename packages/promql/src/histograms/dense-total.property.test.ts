@@ -4,6 +4,7 @@ import { Dice } from '../engine/generated.js'
 import { HistogramTotal } from './arithmetic.js'
 import { DenseTotal } from './dense-total.js'
 import { compactHistogram } from './layout.js'
+import { HistogramAverage } from './totals.js'
 
 const SEED = Number(process.env.SEED ?? 20261122)
 
@@ -51,6 +52,36 @@ describe('DenseTotal', () => {
         total.add(next)
       }
       expect(dense.histogram('gauge'), `round ${round}`).toEqual(compactHistogram(total.histogram('gauge')))
+    }
+  })
+
+  it(`averages as HistogramTotal does (SEED=${SEED})`, () => {
+    const dice = new Dice(SEED)
+    for (let round = 0; round < 2000; round++) {
+      const first = histogramOf(dice)
+      const average = new HistogramAverage(first)
+      const total = new HistogramTotal(first, true)
+      const count = 1 + dice.below(6)
+      for (let i = 1; i < count; i++) {
+        const next = histogramOf(dice)
+        expect(average.add(next)).toBe(true)
+        total.add(next)
+      }
+      total.scale((number) => number / count)
+      expect(compactHistogram(average.result()), `round ${round}`).toEqual(compactHistogram(total.histogram('gauge')))
+    }
+  })
+
+  it('goes on with the mean where a sum would overflow, and keeps infinities and NaN', () => {
+    const first = { ...histogramOf(new Dice(SEED)), sum: 1e308 }
+    const average = new HistogramAverage(first)
+    for (const sum of [1.5e308, 0.5e308]) average.add({ ...first, sum })
+    expect(average.result().sum / 1e308).toBeCloseTo(1, 12)
+    for (const sum of [Number.POSITIVE_INFINITY, Number.NaN]) {
+      const odd = new HistogramAverage({ ...first, sum: 1 })
+      odd.add({ ...first, sum })
+      odd.add({ ...first, sum: 2 })
+      expect(odd.result().sum).toBe(sum)
     }
   })
 

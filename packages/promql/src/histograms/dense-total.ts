@@ -6,7 +6,7 @@
  * ones are left out.
  */
 import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type Histogram, type Span } from '@varve/tsdb-core/model'
-import { boundsEqual, exponentialBound, spansOf } from './buckets.js'
+import { boundsEqual, indexOutsideZero, spansOf } from './buckets.js'
 
 /** Wider histograms are added up bucket by bucket: a column of all indexes between would be mostly empty. */
 const INDEXES_MAX = 4096
@@ -47,17 +47,18 @@ export class DenseTotal {
     return true
   }
 
-  /** Without empty buckets. */
-  histogram(counterResetHint: CounterResetHint): Histogram {
-    const positive = this.#positive.read()
-    const negative = this.#negative.read()
+  /** The sum, or a part of it, without empty buckets. */
+  histogram(counterResetHint: CounterResetHint, divisor = 1): Histogram {
+    const positive = this.#positive.read(divisor)
+    const negative = this.#negative.read(divisor)
+    const number = (at: number) => restored(this.#numbers[at] / divisor, this.#numbers[at + 3] / divisor)
     const { schema, zeroThreshold, customValues } = this.#first
     return {
       schema,
       zeroThreshold,
-      zeroCount: restored(this.#numbers[0], this.#numbers[3]),
-      count: restored(this.#numbers[1], this.#numbers[4]),
-      sum: restored(this.#numbers[2], this.#numbers[5]),
+      zeroCount: number(0),
+      count: number(1),
+      sum: number(2),
       counterResetHint,
       positiveSpans: positive.spans,
       negativeSpans: negative.spans,
@@ -106,7 +107,7 @@ class DenseSide {
     }
   }
 
-  read(): { spans: Span[]; counts: Float64Array } {
+  read(divisor: number): { spans: Span[]; counts: Float64Array } {
     const sums = this.#sums
     let count = 0
     for (let i = 0; i < sums.length; i++) if (sums[i] !== 0 || this.#lost[i] !== 0) count++
@@ -116,7 +117,7 @@ class DenseSide {
     for (let i = 0; i < sums.length; i++) {
       if (sums[i] === 0 && this.#lost[i] === 0) continue
       indexes[to] = this.#start + i
-      counts[to++] = restored(sums[i], this.#lost[i])
+      counts[to++] = restored(sums[i] / divisor, this.#lost[i] / divisor)
     }
     return { spans: spansOf(indexes), counts }
   }
@@ -167,12 +168,4 @@ function addTo(numbers: Float64Array, at: number, value: number): void {
 
 function restored(value: number, lost: number): number {
   return Number.isFinite(value) ? value + lost : value
-}
-
-/** The least index of a bucket that does not reach into the zero bucket. */
-function indexOutsideZero({ schema, zeroThreshold }: Histogram): number {
-  if (schema === CUSTOM_BUCKETS_SCHEMA || !(zeroThreshold > 0)) return Number.NEGATIVE_INFINITY
-  let index = Math.floor(Math.log2(zeroThreshold) * 2 ** schema) - 1
-  while (exponentialBound(index - 1, schema) < zeroThreshold) index++
-  return index
 }

@@ -77,33 +77,44 @@ export class HistogramSummer {
 }
 
 export class HistogramAverage {
-  readonly #total: HistogramTotal
+  readonly #first: Histogram
   readonly #notes: TotalNotes
+  /** While all have one layout and no sum comes near the largest number; then `#total`. Neither while there is only the first. */
+  #dense: DenseTotal | undefined
+  #total: HistogramTotal | undefined
+  /** No sum in `#dense` is larger, whatever its sign. */
+  #sizeMax = 0
   #count = 1
   /** The total is the mean so far. */
   #incremental = false
 
   constructor(first: Histogram) {
-    this.#total = new HistogramTotal(first, true)
+    this.#first = first
     this.#notes = new TotalNotes(first)
   }
 
   /** @returns false if one is exponential and the other has custom buckets: there is no average then. */
   add(histogram: Histogram): boolean {
-    if (usesCustomBuckets(histogram) !== this.#total.usesCustomBuckets) return false
+    if (usesCustomBuckets(histogram) !== usesCustomBuckets(this.#first)) return false
     this.#notes.add(histogram.counterResetHint)
     const count = ++this.#count
-    if (!this.#incremental && this.#total.wouldOverflow(histogram)) {
+    if (this.#total === undefined) {
+      if (this.#addDense(histogram)) return true
+      this.#total = new HistogramTotal(this.#dense?.histogram('unknown') ?? this.#first, true)
+      this.#dense = undefined
+    }
+    const total = this.#total
+    if (!this.#incremental && total.wouldOverflow(histogram)) {
       this.#incremental = true
-      this.#total.scale((number) => number / (count - 1))
+      total.scale((number) => number / (count - 1))
     }
     let reconciled: boolean
     if (this.#incremental) {
       const weight = (count - 1) / count
-      this.#total.scale((number) => number * weight)
-      reconciled = this.#total.add(scaledDown(histogram, count))
+      total.scale((number) => number * weight)
+      reconciled = total.add(scaledDown(histogram, count))
     } else {
-      reconciled = this.#total.add(histogram)
+      reconciled = total.add(histogram)
     }
     if (reconciled) this.#notes.boundsReconciled = true
     return true
@@ -119,9 +130,33 @@ export class HistogramAverage {
 
   /** Ends the average: nothing can be added afterwards. */
   result(): Histogram {
+    if (this.#dense !== undefined) return this.#dense.histogram(this.#notes.hint, this.#count)
+    if (this.#total === undefined) return this.#first
     if (!this.#incremental) this.#total.scale((number) => number / this.#count)
     return this.#total.histogram(this.#notes.hint)
   }
+
+  /** False, with nothing added, where the columns of one layout do not serve. */
+  #addDense(histogram: Histogram): boolean {
+    if (this.#dense === undefined) {
+      this.#sizeMax = largestSize(this.#first)
+      if (!Number.isFinite(this.#sizeMax)) return false
+      this.#dense = DenseTotal.of(this.#first)
+    }
+    // NaN and infinities go the other way too: it knows what becomes of each number.
+    const sizeMax = this.#sizeMax + largestSize(histogram)
+    if (!Number.isFinite(sizeMax) || this.#dense?.add(histogram) !== true) return false
+    this.#sizeMax = sizeMax
+    return true
+  }
+}
+
+/** The largest of all numbers of a histogram, whatever its sign; NaN if one is. */
+function largestSize({ zeroCount, count, sum, positiveBuckets, negativeBuckets }: Histogram): number {
+  let size = Math.max(Math.abs(zeroCount), Math.abs(count), Math.abs(sum))
+  for (let i = 0; i < positiveBuckets.length; i++) size = Math.max(size, Math.abs(positiveBuckets[i]))
+  for (let i = 0; i < negativeBuckets.length; i++) size = Math.max(size, Math.abs(negativeBuckets[i]))
+  return size
 }
 
 function scaledDown(histogram: Histogram, divisor: number): Histogram {

@@ -32,8 +32,10 @@ function numbersOf(histogram: Histogram): Float64Array {
   )
 }
 
-function compareColumns(a: Float64Array, b: Float64Array): number {
-  if (a.length !== b.length) return a.length - b.length
+/** By length, then by the bits of each number. */
+export function compareColumns(a: Float64Array, b: Float64Array): number {
+  if (a === b) return 0
+  if (a.length !== b.length || a.length === 0) return a.length - b.length
   const left = halvesOf(a)
   const right = halvesOf(b)
   for (let i = 0; i < a.length; i++) {
@@ -43,7 +45,7 @@ function compareColumns(a: Float64Array, b: Float64Array): number {
   return 0
 }
 
-function compareSpans(a: readonly Span[], b: readonly Span[]): number {
+export function compareSpans(a: readonly Span[], b: readonly Span[]): number {
   if (a.length !== b.length) return a.length - b.length
   for (let i = 0; i < a.length; i++) {
     const order = a[i].offset - b[i].offset || a[i].length - b[i].length

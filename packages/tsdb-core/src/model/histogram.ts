@@ -12,6 +12,7 @@ export interface Histogram {
   count: number
   /** The staleness marker of a histogram series stands here, see `isStaleHistogram`. */
   sum: number
+  /** What a sender says of the sample before; a store keeps only that it is a gauge. */
   counterResetHint: CounterResetHint
   positiveSpans: readonly Span[]
   negativeSpans: readonly Span[]

@@ -149,13 +149,15 @@ class Translator {
       return
     }
     const labels = this.#labels(point, this.#name)
-    const positive = bucketsOf(point.positive)
-    const negative = bucketsOf(point.negative)
+    // A point without a value is a staleness marker, which counts nothing.
+    const stale = ((point.flags ?? 0) & NO_RECORDED_VALUE) !== 0
+    const positive = bucketsOf(stale ? null : point.positive)
+    const negative = bucketsOf(stale ? null : point.negative)
     const histogram: Histogram = {
       schema: scale,
       zeroThreshold: doubleOf(point.zeroThreshold) || ZERO_THRESHOLD,
-      zeroCount: wholeOf(point.zeroCount),
-      count: wholeOf(point.count),
+      zeroCount: stale ? 0 : wholeOf(point.zeroCount),
+      count: stale ? 0 : wholeOf(point.count),
       sum: doubleOf(point.sum),
       counterResetHint: 'unknown',
       positiveSpans: positive.spans,
@@ -163,7 +165,7 @@ class Translator {
       negativeSpans: negative.spans,
       negativeBuckets: negative.counts,
       customValues: new Float64Array(0),
-      stale: ((point.flags ?? 0) & NO_RECORDED_VALUE) !== 0,
+      stale,
       integer: true,
     }
     const timestampMs = this.#time(point)
