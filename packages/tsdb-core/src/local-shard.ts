@@ -129,6 +129,7 @@ export class LocalShard implements Shard {
       refs: {
         index: this.head.index,
         stride: this.head.stride,
+        isLive: (series) => this.head.series.isLive(series),
         refOf: (source, series) => (request.hints === undefined ? this.#coldRef(source, series) : 0),
       },
       reserve: (sizeBytes) => memory.reserveQuery(sizeBytes),

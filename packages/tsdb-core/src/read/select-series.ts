@@ -47,6 +47,8 @@ export interface SeriesRefs {
   readonly index: LabelIndex
   /** Series number times this is the reference. */
   readonly stride: number
+  /** False for a series that was evicted: the index may name it still, beside the one that took its place. */
+  isLive(series: number): boolean
   /** A reference for a series that only sealed blocks have; 0 for none. */
   refOf(source: SampleSource, series: number): number
 }
@@ -158,11 +160,12 @@ function buildBatch(
 }
 
 function refOfGroup(parts: SelectParts, refs: SeriesRefs, groups: SeriesGroups, group: number): number {
-  const first = groups.offsets[group]
-  for (let k = first; k < groups.offsets[group + 1]; k++) {
-    if (parts.sources[groups.sources[k]].index === refs.index) return groups.series[k] * refs.stride
+  let elsewhere = groups.offsets[group]
+  for (let k = groups.offsets[group]; k < groups.offsets[group + 1]; k++) {
+    if (parts.sources[groups.sources[k]].index !== refs.index) elsewhere = k
+    else if (refs.isLive(groups.series[k])) return groups.series[k] * refs.stride
   }
-  return refs.refOf(parts.sources[groups.sources[first]], groups.series[first])
+  return refs.refOf(parts.sources[groups.sources[elsewhere]], groups.series[elsewhere])
 }
 
 /** What the sources have to bring into memory for these groups, one promise a source that has to. */
