@@ -12,6 +12,11 @@ export interface CodecKernels {
   encodeSealedTimestampsBatch: EncodeColumns
   decodeSealedValuesBatch: DecodeColumns
   decodeSealedTimestampsBatch: DecodeColumns
+  /**
+   * Six numbers a run: where a value column begins and ends in `bytes`, how many values it has, the first and the end of
+   * those wanted, and where in `out` they go. Returns 0 or the first failure.
+   */
+  decodeSealedRuns: DecodeRuns
   /** Returns 0, or the failure of the first column whose checksum does not match. */
   verifySealedColumns(bytes: Uint8Array, ranges: Uint32Array): number
   encodeGorillaBatch: EncodeChunks
@@ -40,6 +45,8 @@ export type DecodeColumns = (
   outOffset: number,
   counts: Uint32Array,
 ) => number
+
+export type DecodeRuns = (bytes: Uint8Array, runs: Uint32Array, runCount: number, out: Float64Array) => number
 
 export type EncodeChunks = (
   timestampsMs: Float64Array,
@@ -80,6 +87,7 @@ export const CODEC_KERNELS: readonly (keyof CodecKernels)[] = [
   'encodeSealedTimestampsBatch',
   'decodeSealedValuesBatch',
   'decodeSealedTimestampsBatch',
+  'decodeSealedRuns',
   'verifySealedColumns',
   'encodeGorillaBatch',
   'decodeGorillaBatch',

@@ -6,6 +6,7 @@ export {
   codecFailure,
   type DecodeChunks,
   type DecodeColumns,
+  type DecodeRuns,
   type EncodeChunks,
   type EncodeColumns,
 } from './codec.js'

@@ -3,7 +3,7 @@
  * offset, and on generated input do bit by bit what the reference does.
  */
 import { describe, expect, test } from 'vitest'
-import { type BatchCodec, gorillaSizeMax, typescriptCodec } from './batch-codec.js'
+import { type BatchCodec, gorillaSizeMax, RUN_SIZE, typescriptCodec } from './batch-codec.js'
 import { CodecError } from './errors.js'
 import { sealedValuesSizeMax } from './sealed-values.js'
 import { expectSameBits } from './testing/expect-bits.js'
@@ -137,6 +137,68 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
         const expected = decodeOne(typescriptCodec, format, bytes, room, range)
         expectSameOutcome(decodeOne(codec, format, bytes, room, range), expected, hint)
       }
+    })
+
+    test('parts of columns are decoded each to its place, and nothing beside it is touched', () => {
+      const random = new SeededRandom(Number(process.env.SEED ?? 1))
+      const kinds = Object.values(VALUE_KINDS)
+      const columns = kinds.map((fill) => {
+        const values = new Float64Array(chunkLength(random))
+        fill(random, values)
+        return values
+      })
+      const bytes = new Uint8Array(columns.reduce((size, { length }) => size + sealedValuesSizeMax(length), 0))
+      const runs = new Uint32Array(columns.length * RUN_SIZE + 3)
+      const wanted: { at: number; values: Float64Array }[] = []
+      let offset = 0
+      let outAt = 1
+      columns.forEach((values, i) => {
+        const begin = offset
+        const ends = new Uint32Array(1)
+        offset = codec.encodeSealedValuesBatch(values, Uint32Array.of(0, values.length), bytes, offset, ends)
+        const whole = i % 3 === 0
+        const first = whole ? 0 : random.below(values.length)
+        const end = whole ? values.length : first + random.below(values.length - first + 1)
+        runs.set([begin, offset, values.length, first, end, outAt], i * RUN_SIZE)
+        wanted.push({ at: outAt, values: values.subarray(first, end) })
+        outAt += end - first + 1
+      })
+      const out = new Float64Array(outAt).fill(-7)
+      expect(codec.decodeSealedRuns(bytes, runs, columns.length, out)).toBe(0)
+      for (const { at, values } of wanted) {
+        expectSameBits(out.subarray(at, at + values.length), values, `at ${at}`)
+        expect(out[at - 1]).toBe(-7)
+      }
+      expect(out[outAt - 1]).toBe(-7)
+    })
+
+    test('runs that do not fit their column or the output are refused', () => {
+      const bytes = new Uint8Array(sealedValuesSizeMax(4))
+      const size = codec.encodeSealedValuesBatch(
+        Float64Array.of(1, 2.5, 3, 9),
+        Uint32Array.of(0, 4),
+        bytes,
+        0,
+        new Uint32Array(1),
+      )
+      const out = new Float64Array(4)
+      const codeOf = (...run: number[]) => {
+        try {
+          codec.decodeSealedRuns(bytes, Uint32Array.from(run), 1, out)
+          return 'none'
+        } catch (error) {
+          return `${(error as CodecError).code} ${(error as CodecError).bitOffset}`
+        }
+      }
+      expect(codeOf(0, size, 4, 1, 3, 2)).toBe('none')
+      expect([...out]).toEqual([0, 0, 2.5, 3])
+      expect(codeOf(0, size, 4, 3, 2, 0)).toBe('INVALID_ARGUMENT -1')
+      expect(codeOf(0, size, 4, 0, 5, 0)).toBe('INVALID_ARGUMENT -1')
+      expect(codeOf(0, size, 4, 0, 4, 1)).toBe('OUTPUT_TOO_SMALL -1')
+      expect(codeOf(0, size, 3, 0, 3, 0)).toBe('CORRUPT_CHUNK 0')
+      expect(codeOf(0, size, 5, 0, 4, 0)).toBe('CORRUPT_CHUNK 0')
+      expect(codeOf(0, size, 3, 0, 3, 1)).toBe('CORRUPT_CHUNK 0')
+      expect(() => codec.decodeSealedRuns(bytes, new Uint32Array(6), 2, out)).toThrow(CodecError)
     })
 
     test('an output that overlaps another column is refused', () => {

@@ -4,7 +4,7 @@
  * Ranges are pairs in one array: `ranges[2 * i]` is where item i begins, `ranges[2 * i + 1]` where it ends. A batch stops at
  * its first bad item; the items before it are done. Two implementations give the same bytes and the same errors.
  */
-import type { DecodeChunks, DecodeColumns, EncodeChunks, EncodeColumns } from '@varve/native'
+import type { DecodeChunks, DecodeColumns, DecodeRuns, EncodeChunks, EncodeColumns } from '@varve/native'
 import { CodecError } from './errors.js'
 import { decodeGorilla, GorillaEncoder } from './gorilla.js'
 import { SAMPLES_PER_CHUNK_MAX } from './limits.js'
@@ -19,6 +19,7 @@ export interface BatchCodec {
   encodeSealedTimestampsBatch: EncodeColumns
   decodeSealedValuesBatch: DecodeColumns
   decodeSealedTimestampsBatch: DecodeColumns
+  decodeSealedRuns: DecodeRuns
   encodeGorillaBatch: EncodeChunks
   decodeGorillaBatch: DecodeChunks
   encodeXorChunkBatch: EncodeChunks
@@ -32,6 +33,7 @@ export const typescriptCodec: BatchCodec = {
   encodeSealedTimestampsBatch: encodeColumns(encodeSealedTimestamps),
   decodeSealedValuesBatch: decodeColumns(decodeSealedValues),
   decodeSealedTimestampsBatch: decodeColumns(decodeSealedTimestamps),
+  decodeSealedRuns: decodeRuns,
   encodeGorillaBatch: encodeChunks(encodeGorilla),
   decodeGorillaBatch: decodeChunks(decodeGorilla),
   encodeXorChunkBatch: encodeChunks(encodeXorChunk),
@@ -65,6 +67,54 @@ function decodeColumns(
     }
     return outOffset
   }
+}
+
+/** Numbers of one run: where the column begins and ends, its length, which values are wanted (first, end), where they go. */
+export const RUN_SIZE = 6
+/** A column of which only a part is wanted. */
+const column = new Float64Array(SAMPLES_PER_CHUNK_MAX)
+
+function decodeRuns(bytes: Uint8Array, runs: Uint32Array, runCount: number, out: Float64Array): number {
+  if (!(Number.isInteger(runCount) && runCount >= 0 && runCount * RUN_SIZE <= runs.length)) {
+    throw new CodecError('INVALID_ARGUMENT', `${runCount} runs in ${runs.length} numbers`)
+  }
+  checkDisjoint([out], [bytes, runs])
+  for (let at = 0; at < runCount * RUN_SIZE; at += RUN_SIZE) {
+    const count = runs[at + 2]
+    const first = runs[at + 3]
+    const end = runs[at + 4]
+    const outAt = runs[at + 5]
+    if (first > end || end > count || count > SAMPLES_PER_CHUNK_MAX) {
+      throw new CodecError('INVALID_ARGUMENT', `values [${first}, ${end}) of a column of ${count}`)
+    }
+    if (outAt + end - first > out.length) {
+      throw new CodecError('OUTPUT_TOO_SMALL', `${out.length} slots from ${outAt}: ${end - first} values are wanted`)
+    }
+    const isWhole = end - first === count
+    decodeWhole(bytes, runs[at], runs[at + 1], count, isWhole ? out : column, isWhole ? outAt : 0)
+    if (!isWhole) out.set(column.subarray(first, end), outAt)
+  }
+  return 0
+}
+
+/** Decodes a column that is known to hold `count` values. */
+function decodeWhole(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  count: number,
+  out: Float64Array,
+  outAt: number,
+): void {
+  let decoded: number
+  try {
+    decoded = decodeSealedValues(bytes, offset, end, out, outAt)
+  } catch (error) {
+    if (!(error instanceof CodecError && error.code === 'OUTPUT_TOO_SMALL')) throw error
+    decoded = -1
+  }
+  if (decoded === count) return
+  throw new CodecError('CORRUPT_CHUNK', `a column of another length than ${count} values`, offset * 8)
 }
 
 function encodeChunks(encode: typeof encodeXorChunk): EncodeChunks {

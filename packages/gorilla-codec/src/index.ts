@@ -1,4 +1,5 @@
 export {
+  decodeSealedRuns,
   decodeSealedTimestampsBatch,
   decodeSealedValuesAsync,
   decodeSealedValuesBatch,
