@@ -124,6 +124,7 @@ export class LocalShard implements Shard {
       ...(request.counts !== undefined && { counts: request.counts }),
       ...(request.exactColumn !== undefined && { exactColumn: request.exactColumn }),
       ...(request.signal !== undefined && { signal: request.signal }),
+      reusesBatches: request.reusesBatches ?? false,
       clock,
       warnings,
       refs: {

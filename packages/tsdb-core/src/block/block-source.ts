@@ -3,6 +3,7 @@ import { decodeSealedValues } from '@varve/gorilla-codec'
 import type { HistogramRun } from '../head/histogram-store.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
 import type { PieceList } from '../read/piece-list.js'
+import { RunQueue } from '../read/run-queue.js'
 import type { SampleSource } from '../read/sample-source.js'
 import type { BlockIndex } from './block-index.js'
 import type { ColumnPages } from './column-pages.js'
@@ -34,6 +35,7 @@ export class BlockSource implements SampleSource {
   readonly #pages: ColumnPages
   /** Pages of this batch: kept even when the cache lets go of them. */
   #held = new Map<number, Uint8Array>()
+  readonly #queue = new RunQueue()
 
   constructor(parts: BlockSourceParts) {
     this.#parts = parts
@@ -50,15 +52,23 @@ export class BlockSource implements SampleSource {
     return this.index.symbolCount
   }
 
-  load(series: readonly number[], startMs: number, endMs: number): Promise<void> | undefined {
+  get hasDeletions(): boolean {
+    return this.#parts.deleted !== undefined
+  }
+
+  load(series: ArrayLike<number>, startMs: number, endMs: number): Promise<void> | undefined {
     const { index } = this
     const held = new Map<number, Uint8Array>()
     const missing: number[] = []
-    for (const one of series) {
+    let lastPage = -1
+    for (let i = 0; i < series.length; i++) {
+      const one = series[i]
       for (let chunk = index.chunkOffsets[one]; chunk < index.chunkOffsets[one + 1]; chunk++) {
         const times = index.chunkTimeColumns[chunk]
         if (index.timeFirstMs[times] >= endMs || index.timeLastMs[times] < startMs) continue
         const page = this.#pages.pageOf(chunk)
+        if (page === lastPage) continue
+        lastPage = page
         if (held.has(page)) continue
         const bytes = this.#held.get(page) ?? this.#pages.get(page)
         if (bytes !== undefined) held.set(page, bytes)
@@ -73,7 +83,10 @@ export class BlockSource implements SampleSource {
     )
   }
 
-  begin(): void {}
+  begin(): number {
+    this.#queue.clear()
+    return 0
+  }
 
   columnMask(series: number): number {
     const { index } = this
@@ -117,6 +130,19 @@ export class BlockSource implements SampleSource {
     const start = (chunk === 0 ? 0 : this.index.chunkEnds[chunk - 1]) - base
     const end = this.index.chunkEnds[chunk] - this.index.chunkStartSizes[chunk] - base
     return decodeSealedValues(bytes, start, end, out, outAt)
+  }
+
+  queueValues(chunk: number, count: number, first: number, last: number, outAt: number): void {
+    const { chunkEnds, chunkStartSizes } = this.index
+    const page = this.#pages.pageOf(chunk)
+    const base = this.#pages.startOf(page)
+    const start = (chunk === 0 ? 0 : chunkEnds[chunk - 1]) - base
+    const end = chunkEnds[chunk] - chunkStartSizes[chunk] - base
+    this.#queue.add(page, start, end, count, first, last, outAt)
+  }
+
+  readQueued(out: Float64Array): void {
+    this.#queue.decode((page) => this.#pageBytes(page), out)
   }
 
   readStarts(chunk: number, out: Float64Array, outAt: number): boolean {

@@ -109,9 +109,11 @@ async function decode(golden: Golden): Promise<Golden['series']> {
   for (const one of index.all()) {
     await source.load([one], 0, golden.identity.endMs)
     const entries = { sources: Uint16Array.of(0), series: Uint32Array.of(one) }
-    builder.begin(builder.sampleCountOf(entries, 0, 1))
+    builder.begin()
     builder.add(entries, 0, 1)
-    const { timestampsMs, values, startTimestampsMs } = builder.finish()
+    const { values, startTimestampsMs, ...times } = builder.finish()
+    const timeColumn = times.timestampColumns[0]
+    const timestampsMs = times.timestampsMs.subarray(...times.timestampOffsets.subarray(timeColumn, timeColumn + 2))
     const pairs = new Uint32Array(source.pairsLength(one))
     source.readPairs(one, pairs, 0)
     series.push({

@@ -23,6 +23,7 @@ export class ColumnPages {
   readonly #firstChunks: Uint32Array
   readonly #pages = new Map<number, Uint8Array>()
   readonly #damages = new Map<number, string>()
+  #lastPage = 0
   sizeBytes = 0
 
   constructor(reader: BlockReader, index: BlockIndex, memory: MemoryBudget) {
@@ -34,6 +35,9 @@ export class ColumnPages {
 
   pageOf(chunk: number): number {
     const firsts = this.#firstChunks
+    // Asked for series after series.
+    const last = this.#lastPage
+    if (firsts[last] <= chunk && (last + 1 === firsts.length || chunk < firsts[last + 1])) return last
     let low = 0
     let high = firsts.length - 1
     while (low < high) {
@@ -41,6 +45,7 @@ export class ColumnPages {
       if (firsts[middle] <= chunk) low = middle
       else high = middle - 1
     }
+    this.#lastPage = low
     return low
   }
 

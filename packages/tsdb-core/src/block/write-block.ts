@@ -182,9 +182,7 @@ async function writeSeries(
   const from = groups.offsets[group]
   const to = groups.offsets[group + 1]
   builders.forEach((builder, column) => {
-    const count = builder.sampleCountOf(groups, from, to)
-    if (count === 0) return
-    builder.begin(count)
+    builder.begin()
     if (builder.add(groups, from, to)) addColumn(writer, column, builder.finish(), keepsAbsent)
   })
   await writer.endSeries()
@@ -196,7 +194,9 @@ function addColumn(
   batch: Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'>,
   mayBeAbsent: boolean,
 ): void {
-  const { histograms, timestampsMs, values, startTimestampsMs } = batch
+  const { histograms, timestampOffsets, values, startTimestampsMs } = batch
+  const timeColumn = batch.timestampColumns[0]
+  const timestampsMs = batch.timestampsMs.subarray(timestampOffsets[timeColumn], timestampOffsets[timeColumn + 1])
   if (histograms === undefined) {
     const absent = mayBeAbsent && hasAbsent(values, 0, values.length)
     writer.addSamples(column, timestampsMs, values, startTimestampsMs, values.length, absent)

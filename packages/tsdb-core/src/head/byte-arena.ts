@@ -42,6 +42,15 @@ export class ByteArena {
     return this.#pages[Math.floor(position / PAGE_SIZE_BYTES)]
   }
 
+  /** Number of the page in which a position lies. */
+  pageOf(position: number): number {
+    return Math.floor(position / PAGE_SIZE_BYTES)
+  }
+
+  page(number: number): Uint8Array {
+    return this.#pages[number]
+  }
+
   offsetAt(position: number): number {
     return position % PAGE_SIZE_BYTES
   }

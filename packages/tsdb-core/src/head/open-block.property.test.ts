@@ -140,7 +140,7 @@ function read(block: OpenBlock, range: { startMs: number; endMs: number; replace
   const source = new OpenBlockSource(block, series, new HeadIndex(series), 1)
   const builder = new BatchBuilder([source], { ...range, exactColumn: true })
   const entries = { sources: Uint16Array.of(0), series: Uint32Array.of(7) }
-  builder.begin(builder.sampleCountOf(entries, 0, 1))
+  builder.begin()
   if (!builder.add(entries, 0, 1)) return []
   const { timestampsMs, values } = builder.finish()
   return [...timestampsMs].map((time, i) => [time, values[i]])

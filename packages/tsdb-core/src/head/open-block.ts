@@ -87,6 +87,8 @@ export class OpenBlock {
   readonly #fullSlots: Uint32Array = new Uint32Array(FULL_ROWS_MAX)
   #fullCount = 0
 
+  /** Samples that were stored and taken out again. */
+  #removedCount = 0
   #chunkCount = 0
   #chunkPrevious: Uint32Array = new Uint32Array(64)
   #chunkColumns: Uint32Array = new Uint32Array(64)
@@ -123,6 +125,11 @@ export class OpenBlock {
     size += this.#chunkPositions.length * 16
     size += this.#columnPositions.length * 23
     return size
+  }
+
+  /** Rises with every change of which timestamps stand where. */
+  get version(): number {
+    return this.sampleCount + this.#removedCount + this.#chunkCount
   }
 
   /** The key's slot, or -1. */
@@ -212,6 +219,7 @@ export class OpenBlock {
     if (!this.histograms?.has(slot, timestampMs)) return
     this.histograms.remove(slot, timestampMs, timestampMs + 1)
     this.sampleCount--
+    this.#removedCount++
   }
 
   /** Whether a float sample stands at this time. */
@@ -270,6 +278,23 @@ export class OpenBlock {
     return decodeValues(this.#bytes.pageAt(position), at, at + this.#chunkValueSizes[chunk], out, outAt)
   }
 
+  /** Where the chunk's values begin: a page of bytes and an offset in it. */
+  chunkPage(chunk: number): number {
+    return this.#bytes.pageOf(this.#chunkPositions[chunk])
+  }
+
+  chunkOffset(chunk: number): number {
+    return this.#bytes.offsetAt(this.#chunkPositions[chunk])
+  }
+
+  chunkValuesSize(chunk: number): number {
+    return this.#chunkValueSizes[chunk]
+  }
+
+  page(page: number): Uint8Array {
+    return this.#bytes.page(page)
+  }
+
   /** Start timestamps of a chunk's samples; false when none has one. */
   readChunkStarts(chunk: number, out: Float64Array, outAt: number): boolean {
     const sizeBytes = this.#chunkStartSizes[chunk]
@@ -324,6 +349,12 @@ export class OpenBlock {
     return count
   }
 
+  /** Copies samples `[first, last)` of the row. */
+  copyRowValues(slot: number, first: number, last: number, out: Float64Array, outAt: number): void {
+    const from = (slot & (SLOTS_PER_PAGE - 1)) * ROW_SAMPLES
+    out.set(this.#rowValues[slot >>> SLOTS_PER_PAGE_BITS].subarray(from + first, from + last), outAt)
+  }
+
   readRowStarts(slot: number, out: Float64Array, outAt: number): boolean {
     const starts = this.#rowStarts[slot >>> SLOTS_PER_PAGE_BITS]
     if (starts === undefined) return false
@@ -356,6 +387,7 @@ export class OpenBlock {
     this.readRowValues(slot, values, at)
     this.readRowStarts(slot, starts, at)
     this.sampleCount -= count
+    this.#removedCount += count
     this.#rowCounts[slot] = 0
     this.#newest[slot] = 0
     this.#lastChunks[slot] = NONE

@@ -14,7 +14,7 @@ export interface Queryable {
    * Samples of all series that match, in batches of at most a few thousand series and in no particular order.
    *
    * A series comes in one batch only, with all its samples in the range. A series without samples in the range may be
-   * left out. Batches belong to the caller and stay valid. Iterating yields to the event loop between batches.
+   * left out. Batches belong to the caller and stay valid, unless `reusesBatches` says otherwise. Iterating yields to the event loop between batches.
    *
    * @throws {StorageError} `LIMIT_EXCEEDED`, `CANCELLED`, `CORRUPT` is never thrown for one damaged unit: see `warnings`.
    */
@@ -37,6 +37,8 @@ export interface SelectRequest {
   readonly endMs: number
   readonly hints?: SelectHints
   readonly signal?: AbortSignal
+  /** Whoever asks is done with a batch when they ask for the next: the store may use the memory of its columns again. */
+  readonly reusesBatches?: boolean
 }
 
 /** What the engine knows of its purpose. A store may ignore all of it. */

@@ -25,7 +25,13 @@ export interface SeriesBatch {
   readonly timestampColumns: Uint32Array
   /** One more than there are columns. */
   readonly timestampOffsets: Uint32Array
+  /** Shared with other batches of the result, and not to be changed; it may hold columns that no series here has. */
   readonly timestampsMs: Float64Array
+  /**
+   * Batches of one result with the same number here have the same timestamps in columns of the same number: what was worked
+   * out for a column holds for the next batch too. Absent where nothing is known of that.
+   */
+  readonly timestampTable?: number
   /**
    * The store's own reference of each series: stable while the store is open, and another one for each series of the
    * namespace. Absent where the series come from several stores.

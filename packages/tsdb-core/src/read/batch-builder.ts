@@ -35,7 +35,7 @@ export interface SeriesEntries {
   readonly series: Uint32Array
 }
 
-/** Which samples make up a time column of the batch. */
+/** Which samples make up a time column. */
 interface Plan {
   readonly key: Float64Array
   /** Clip of each run: `[from, to)` of its samples. */
@@ -54,11 +54,16 @@ const workspace = {
   merge: new SampleMerge(),
   countMerge: new SampleMerge(),
   scratch: new Float64Array(1024) as Float64Array,
-  times: new Float64Array(1024) as Float64Array,
-  timeOffsets: new Uint32Array(64) as Uint32Array,
   sampleOffsets: new Uint32Array(64) as Uint32Array,
   timeColumns: new Uint32Array(64) as Uint32Array,
+  /** Runs that may have start timestamps, `START_RUN_SIZE` numbers each: source, handle, count, from, to, place. */
+  startRuns: new Float64Array(0) as Float64Array,
+  startRunsEnd: 0,
 }
+const START_RUN_SIZE = 6
+/** Time columns are kept from batch to batch up to this, 1 MiB. */
+const TIMESTAMPS_PER_TABLE = 128 * 1024
+let tables = 0
 
 export class BatchBuilder {
   readonly #sources: readonly SampleSource[]
@@ -66,10 +71,15 @@ export class BatchBuilder {
 
   readonly #plans = new Map<number, Plan[]>()
   #lastPlan: Plan | undefined
+  /** Time columns of this batch and those before it; only ever added to, since batches look into it. */
+  #times: Float64Array = EMPTY
+  #timeOffsets: Uint32Array = new Uint32Array(8)
+  #timeColumnCount = 0
+  #timeTable = 0
+  readonly #versions: number[] = []
   #values: Float64Array = EMPTY
   #starts: Float64Array | undefined
   #counts: Float64Array | undefined
-  #timeColumnCount = 0
   #sampleCount = 0
   #seriesCount = 0
   #histogramIndexes: number[] = []
@@ -78,6 +88,7 @@ export class BatchBuilder {
   readonly #hasAbsent: boolean
   readonly #hasStarts: boolean
   readonly #hasHistograms: boolean
+  readonly #hasDeletions: boolean
 
   constructor(sources: readonly SampleSource[], range: ReadRange) {
     this.#sources = sources
@@ -86,41 +97,29 @@ export class BatchBuilder {
     this.#hasAbsent = sources.some((source) => source.hasAbsent)
     this.#hasStarts = sources.some((source) => source.hasStarts)
     this.#hasHistograms = sources.some((source) => source.hasHistograms)
+    this.#hasDeletions = sources.some((source) => source.hasDeletions)
   }
 
-  /** Begins a batch of at most `sampleCountMax` samples: the sum of `sampleCountOf`. */
-  begin(sampleCountMax: number): void {
-    for (const source of this.#sources) source.begin()
-    this.#plans.clear()
-    this.#lastPlan = undefined
-    this.#values = new Float64Array(sampleCountMax)
+  /**
+   * Begins a batch. `values` is memory that it may use, if it is large enough; without it the batch gets its own.
+   */
+  begin(values?: Float64Array): void {
+    let known = this.#timeTable !== 0 && this.#timeOffsets[this.#timeColumnCount] < TIMESTAMPS_PER_TABLE
+    for (let i = 0; i < this.#sources.length; i++) {
+      const version = this.#sources[i].begin()
+      if (version !== this.#versions[i]) known = false
+      this.#versions[i] = version
+    }
+    if (!known) this.#newTimeTable()
+    this.#values = values ?? EMPTY
     this.#starts = undefined
-    this.#counts = this.#range.counts ? new Float64Array(sampleCountMax) : undefined
-    this.#timeColumnCount = 0
-    workspace.timeOffsets[0] = 0
+    this.#counts = this.#range.counts ? EMPTY : undefined
     this.#sampleCount = 0
     this.#seriesCount = 0
     workspace.sampleOffsets[0] = 0
+    workspace.startRunsEnd = 0
     this.#histogramIndexes = []
     this.#histograms = []
-  }
-
-  /** An upper bound of the samples of one series in the range. */
-  sampleCountOf(entries: SeriesEntries, from: number, to: number): number {
-    const { startMs, endMs } = this.#range
-    const pieces = workspace.pieces
-    pieces.length = 0
-    this.#collect(entries, from, to, pieces)
-    let count = 0
-    for (let i = 0; i < pieces.length; i++) count += pieces.counts[i]
-    if (this.#hasHistograms) {
-      for (let k = from; k < to; k++) {
-        const source = this.#sources[entries.sources[k]]
-        const column = this.#columnIn(source, entries.series[k])
-        count += source.histogramCount(entries.series[k], column, startMs, endMs)
-      }
-    }
-    return count
   }
 
   /** Adds one series; false when it has no samples in the range, and is then not in the batch. */
@@ -130,7 +129,7 @@ export class BatchBuilder {
     this.#collect(entries, from, to, pieces)
     const before = this.#sampleCount
     const plan = this.#isPlain(entries, from, to) ? this.#planOf(pieces) : undefined
-    if (plan !== undefined) this.#copy(pieces, plan)
+    if (plan !== undefined) this.#queue(pieces, plan)
     else this.#mergeAll(entries, from, to, pieces)
     if (this.#sampleCount === before) return false
     const at = this.#seriesCount++
@@ -146,22 +145,43 @@ export class BatchBuilder {
     return this.#seriesCount
   }
 
-  /** The batch without its labels. Its columns are the caller's. */
+  /** Of the series added so far. */
+  get sampleCount(): number {
+    return this.#sampleCount
+  }
+
+  /**
+   * The batch without its labels, its values decoded now. Its columns are the caller's, but for what `begin` was given, and
+   * the timestamps, which are shared and not to be changed.
+   */
   finish(): Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'> {
     const count = this.#sampleCount
+    if (this.#values.length < count) this.#values = enlarged(this.#values, count)
+    for (const source of this.#sources) source.readQueued(this.#values)
+    for (let run = 0; run < workspace.startRunsEnd; run += START_RUN_SIZE) this.#readStarts(run)
     return {
       seriesCount: this.#seriesCount,
       sampleOffsets: workspace.sampleOffsets.slice(0, this.#seriesCount + 1),
       values: this.#values.subarray(0, count),
       timestampColumns: workspace.timeColumns.slice(0, this.#seriesCount),
-      timestampOffsets: workspace.timeOffsets.slice(0, this.#timeColumnCount + 1),
-      timestampsMs: workspace.times.slice(0, workspace.timeOffsets[this.#timeColumnCount]),
-      ...(this.#counts !== undefined && { counts: this.#counts.subarray(0, count) }),
-      ...(this.#starts !== undefined && { startTimestampsMs: this.#starts.subarray(0, count) }),
+      timestampOffsets: this.#timeOffsets.subarray(0, this.#timeColumnCount + 1),
+      timestampsMs: this.#times.subarray(0, this.#timeOffsets[this.#timeColumnCount]),
+      timestampTable: this.#timeTable,
+      ...(this.#counts !== undefined && { counts: grownF64(this.#counts, count).subarray(0, count) }),
+      ...(this.#starts !== undefined && { startTimestampsMs: grownF64(this.#starts, count).subarray(0, count) }),
       ...(this.#histograms.length > 0 && {
         histograms: { sampleIndexes: Uint32Array.from(this.#histogramIndexes), histograms: this.#histograms },
       }),
     }
+  }
+
+  #newTimeTable(): void {
+    this.#plans.clear()
+    this.#lastPlan = undefined
+    this.#times = EMPTY
+    this.#timeOffsets = new Uint32Array(8)
+    this.#timeColumnCount = 0
+    this.#timeTable = ++tables
   }
 
   #collect(entries: SeriesEntries, from: number, to: number, pieces: PieceList, column?: number): void {
@@ -186,6 +206,7 @@ export class BatchBuilder {
   /** Whether the series has float samples only, none of them deleted or hidden. */
   #isPlain(entries: SeriesEntries, from: number, to: number): boolean {
     if (this.#hasAbsent) return false
+    if (!this.#hasDeletions && !this.#hasHistograms) return true
     const { startMs, endMs } = this.#range
     for (let k = from; k < to; k++) {
       const source = this.#sources[entries.sources[k]]
@@ -223,19 +244,20 @@ export class BatchBuilder {
     const { startMs, endMs } = this.#range
     const clips = new Uint32Array(pieces.length * 2)
     const key = new Float64Array(pieces.length * 2)
-    const first = workspace.timeOffsets[this.#timeColumnCount]
+    const first = this.#timeOffsets[this.#timeColumnCount]
     let at = first
     for (let i = 0; i < pieces.length; i++) {
       const count = pieces.counts[i]
       key[i * 2] = pieces.sources[i]
       key[i * 2 + 1] = pieces.timeColumns[i]
-      workspace.times = grownF64(workspace.times, at + count)
-      this.#sources[pieces.sources[i]].readTimes(pieces.timeColumns[i], workspace.times, at)
-      const from = pieces.firstMs[i] >= startMs ? 0 : lowerBound(workspace.times, at, at + count, startMs) - at
-      const to = pieces.lastMs[i] < endMs ? count : lowerBound(workspace.times, at, at + count, endMs) - at
+      this.#times = grownF64(this.#times, at + count)
+      const times = this.#times
+      this.#sources[pieces.sources[i]].readTimes(pieces.timeColumns[i], times, at)
+      const from = pieces.firstMs[i] >= startMs ? 0 : lowerBound(times, at, at + count, startMs) - at
+      const to = pieces.lastMs[i] < endMs ? count : lowerBound(times, at, at + count, endMs) - at
       clips[i * 2] = from
       clips[i * 2 + 1] = Math.max(from, to)
-      if (from > 0) workspace.times.copyWithin(at, at + from, at + to)
+      if (from > 0) times.copyWithin(at, at + from, at + to)
       at += Math.max(0, to - from)
     }
     const timeColumn = this.#closeTimeColumn(at)
@@ -244,48 +266,33 @@ export class BatchBuilder {
 
   #closeTimeColumn(endOffset: number): number {
     const timeColumn = this.#timeColumnCount++
-    workspace.timeOffsets = grownU32(workspace.timeOffsets, timeColumn + 2)
-    workspace.timeOffsets[timeColumn + 1] = endOffset
+    this.#timeOffsets = grownU32(this.#timeOffsets, timeColumn + 2)
+    this.#timeOffsets[timeColumn + 1] = endOffset
     return timeColumn
   }
 
-  #copy(pieces: PieceList, plan: Plan): void {
+  /** The values are decoded with all others of the batch. */
+  #queue(pieces: PieceList, plan: Plan): void {
     let at = this.#sampleCount
     for (let i = 0; i < pieces.length; i++) {
       const from = plan.clips[i * 2]
       const to = plan.clips[i * 2 + 1]
       if (from === to) continue
       const source = this.#sources[pieces.sources[i]]
-      this.#readRun(source, pieces, i, from, to, this.#values, at)
-      if (this.#hasStarts && source.hasStarts) this.#copyStarts(source, pieces, i, from, to, at)
+      const handle = pieces.handles[i]
+      const count = pieces.counts[i]
+      source.queueValues(handle, count, from, to, at)
+      if (this.#hasStarts && source.hasStarts) queueStarts(pieces.sources[i], handle, count, from, to, at)
       at += to - from
     }
     this.#sampleCount = at
   }
 
-  #readRun(
-    source: SampleSource,
-    pieces: PieceList,
-    i: number,
-    from: number,
-    to: number,
-    out: Float64Array,
-    at: number,
-  ): void {
-    const count = pieces.counts[i]
-    if (from === 0 && to === count) {
-      source.readValues(pieces.handles[i], out, at)
-      return
-    }
+  #readStarts(run: number): void {
+    const [source, handle, count, from, to, at] = workspace.startRuns.subarray(run, run + START_RUN_SIZE)
     workspace.scratch = grownF64(workspace.scratch, count)
-    source.readValues(pieces.handles[i], workspace.scratch, 0)
-    out.set(workspace.scratch.subarray(from, to), at)
-  }
-
-  #copyStarts(source: SampleSource, pieces: PieceList, i: number, from: number, to: number, at: number): void {
-    workspace.scratch = grownF64(workspace.scratch, pieces.counts[i])
-    if (!source.readStarts(pieces.handles[i], workspace.scratch, 0)) return
-    this.#starts ??= new Float64Array(this.#values.length)
+    if (!this.#sources[source].readStarts(handle, workspace.scratch, 0)) return
+    this.#starts = grownF64(this.#starts ?? EMPTY, this.#sampleCount)
     this.#starts.set(workspace.scratch.subarray(from, to), at)
   }
 
@@ -294,9 +301,10 @@ export class BatchBuilder {
     this.#fillMerge(merge, entries, from, to, pieces, undefined)
     if (merge.count === 0) return
     const at = this.#sampleCount
+    this.#values = enlarged(this.#values, at + merge.count)
     this.#values.set(merge.values.subarray(0, merge.count), at)
     if (merge.hasStarts) {
-      this.#starts ??= new Float64Array(this.#values.length)
+      this.#starts = grownF64(this.#starts ?? EMPTY, at + merge.count)
       this.#starts.set(merge.starts.subarray(0, merge.count), at)
     }
     if (merge.hasHistograms) {
@@ -308,9 +316,9 @@ export class BatchBuilder {
       }
     }
     this.#sampleCount = at + merge.count
-    const first = workspace.timeOffsets[this.#timeColumnCount]
-    workspace.times = grownF64(workspace.times, first + merge.count)
-    workspace.times.set(merge.times.subarray(0, merge.count), first)
+    const first = this.#timeOffsets[this.#timeColumnCount]
+    this.#times = grownF64(this.#times, first + merge.count)
+    this.#times.set(merge.times.subarray(0, merge.count), first)
     this.#closeTimeColumn(first + merge.count)
   }
 
@@ -351,16 +359,30 @@ export class BatchBuilder {
   #addCounts(entries: SeriesEntries, from: number, to: number, firstSample: number): void {
     const merge = workspace.countMerge
     this.#fillMerge(merge, entries, from, to, workspace.pieces, COUNT_COLUMN)
-    const counts = this.#counts as Float64Array
+    this.#counts = grownF64(this.#counts as Float64Array, this.#sampleCount)
+    const counts = this.#counts
     const timeColumn = workspace.timeColumns[this.#seriesCount - 1]
-    let timeAt = workspace.timeOffsets[timeColumn]
+    let timeAt = this.#timeOffsets[timeColumn]
     let k = 0
     for (let at = firstSample; at < this.#sampleCount; at++, timeAt++) {
-      const time = workspace.times[timeAt]
+      const time = this.#times[timeAt]
       while (k < merge.count && merge.times[k] < time) k++
       counts[at] = k < merge.count && merge.times[k] === time ? merge.values[k] : Number.NaN
     }
   }
+}
+
+function queueStarts(...run: readonly [number, number, number, number, number, number]): void {
+  workspace.startRuns = grownF64(workspace.startRuns, workspace.startRunsEnd + START_RUN_SIZE)
+  workspace.startRuns.set(run, workspace.startRunsEnd)
+  workspace.startRunsEnd += START_RUN_SIZE
+}
+
+/** A column with room for so many values; what it held is copied. */
+function enlarged(values: Float64Array, length: number): Float64Array {
+  if (values.length >= length) return values
+  // Queries of a few series get what they need; a batch that grows does so by half.
+  return values.length === 0 ? new Float64Array(length) : grownF64(values, length)
 }
 
 function addRun(

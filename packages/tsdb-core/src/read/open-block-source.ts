@@ -6,25 +6,34 @@ import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
 import type { PieceList } from './piece-list.js'
+import { RunQueue } from './run-queue.js'
 import type { SampleSource } from './sample-source.js'
 
 /** Rows and chunks share one space of numbers: rows are `ROWS + slot`. */
 const ROWS = 0x1_0000_0000
 const NONE = 0xffffffff
+const NO_ROWS: Uint32Array = new Uint32Array(0)
 
 /** For one call of `pieces`. */
 let chunksFound: Uint32Array = new Uint32Array(64)
+/** Numbers of a queued row: slot, first, last, place in the output. */
+const ROW_SIZE = 4
 
 export class OpenBlockSource implements SampleSource {
   readonly loads = false
+  readonly hasDeletions = false
   readonly index: LabelIndex
   readonly #block: OpenBlock
   readonly #series: SeriesTable
   readonly #stride: number
-  /** Rows with equal times, found by hash: the slot that stands for them. Good for one turn of the event loop only. */
+  /** Rows with equal times, found by hash: the slot that stands for them. Good while the block does not change. */
   readonly #rows = new Map<number, number>()
   /** The slot that was last found to stand for others, or -1. */
   #lastRow = -1
+  #version = -1
+  readonly #queue = new RunQueue()
+  #queuedRows: Uint32Array = NO_ROWS
+  #queuedRowsEnd = 0
 
   constructor(block: OpenBlock, series: SeriesTable, index: LabelIndex, stride: number) {
     this.#block = block
@@ -61,9 +70,16 @@ export class OpenBlockSource implements SampleSource {
     return undefined
   }
 
-  begin(): void {
-    this.#rows.clear()
-    this.#lastRow = -1
+  begin(): number {
+    this.#queue.clear()
+    this.#queuedRowsEnd = 0
+    const { version } = this.#block
+    if (version !== this.#version) {
+      this.#version = version
+      this.#rows.clear()
+      this.#lastRow = -1
+    }
+    return version
   }
 
   columnMask(series: number): number {
@@ -111,6 +127,33 @@ export class OpenBlockSource implements SampleSource {
     return handle >= ROWS
       ? this.#block.readRowValues(handle - ROWS, out, outAt)
       : this.#block.readChunkValues(handle, out, outAt)
+  }
+
+  queueValues(handle: number, count: number, first: number, last: number, outAt: number): void {
+    if (handle < ROWS) {
+      const block = this.#block
+      const start = block.chunkOffset(handle)
+      const end = start + block.chunkValuesSize(handle)
+      this.#queue.add(block.chunkPage(handle), start, end, count, first, last, outAt)
+      return
+    }
+    const at = this.#queuedRowsEnd
+    this.#queuedRows = grownU32(this.#queuedRows, at + ROW_SIZE)
+    const rows = this.#queuedRows
+    rows[at] = handle - ROWS
+    rows[at + 1] = first
+    rows[at + 2] = last
+    rows[at + 3] = outAt
+    this.#queuedRowsEnd = at + ROW_SIZE
+  }
+
+  readQueued(out: Float64Array): void {
+    const rows = this.#queuedRows
+    for (let at = 0; at < this.#queuedRowsEnd; at += ROW_SIZE) {
+      this.#block.copyRowValues(rows[at], rows[at + 1], rows[at + 2], out, rows[at + 3])
+    }
+    this.#queuedRowsEnd = 0
+    this.#queue.decode((page) => this.#block.page(page), out)
   }
 
   readStarts(handle: number, out: Float64Array, outAt: number): boolean {

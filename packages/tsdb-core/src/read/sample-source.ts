@@ -18,12 +18,14 @@ export interface SampleSource {
   /** Whether any sample here has a start timestamp, or is a histogram. */
   readonly hasStarts: boolean
   readonly hasHistograms: boolean
+  /** Whether any series may have deleted ranges. */
+  readonly hasDeletions: boolean
   /** Whether `load` may have something to do. */
   readonly loads: boolean
   /** Brings what these series need for `[startMs, endMs)` into memory. `undefined`: it is there. */
-  load(series: readonly number[], startMs: number, endMs: number): Promise<void> | undefined
-  /** Begins a turn of reading. */
-  begin(): void
+  load(series: ArrayLike<number>, startMs: number, endMs: number): Promise<void> | undefined
+  /** Begins a turn of reading. While it returns the same number, time columns keep their timestamps. */
+  begin(): number
   /** Bit c is set when the series has column c. */
   columnMask(series: number): number
   /** Adds the series' runs of samples that may lie in `[startMs, endMs)`, older data first. */
@@ -31,6 +33,10 @@ export interface SampleSource {
   /** Fills `out` from `outAt` with all timestamps of a time column and returns how many there are. */
   readTimes(timeColumn: number, out: Float64Array, outAt: number): number
   readValues(handle: number, out: Float64Array, outAt: number): number
+  /** Notes that values `[first, last)` of a piece of `count` shall stand at `outAt` once `readQueued` was called. */
+  queueValues(handle: number, count: number, first: number, last: number, outAt: number): void
+  /** Puts what was queued in this turn into `out`: many pieces by one call of the codec. */
+  readQueued(out: Float64Array): void
   /** False when no sample of the piece has a start timestamp. */
   readStarts(handle: number, out: Float64Array, outAt: number): boolean
   /** How many native histograms the series may have in `[startMs, endMs)`, without decoding them. */

@@ -17,6 +17,10 @@ import { SymbolCollector } from './symbol-collector.js'
 const SERIES_PER_BATCH = 1000
 /** 512 KiB of values, which stay in the processor's cache until they are used: a batch of long series is cut earlier. */
 const SAMPLES_PER_BATCH = 64 * 1024
+/** Columns of queries that were done with theirs, for the next: fresh memory costs as much as decoding into it. */
+const spares: Float64Array[] = []
+const SPARES_MAX = 4
+const SPARE_LENGTH_MAX = 4 * SAMPLES_PER_BATCH
 /** A turn of the event loop that reads is no longer than this. */
 const TURN_MS = 8
 
@@ -29,6 +33,8 @@ export interface SelectParts {
   readonly column?: AggregateColumn
   readonly counts?: boolean
   readonly exactColumn?: boolean
+  /** The caller is done with a batch when it asks for the next. */
+  readonly reusesBatches?: boolean
   readonly clock: Clock
   readonly signal?: AbortSignal
   readonly warnings: string[]
@@ -90,6 +96,7 @@ async function* readBatches(
 ): AsyncGenerator<SeriesBatch> {
   const { sources, startMs, endMs } = parts
   let reservedBytes = 0
+  let spare = parts.reusesBatches ? spares.pop() : undefined
   try {
     const builder = new BatchBuilder(sources, {
       startMs,
@@ -106,57 +113,69 @@ async function* readBatches(
       const last = Math.min(groups.count, first + width)
       for (const loading of loads(sources, groups, first, last, startMs, endMs)) await loading
       // From here to the end of the batch nothing is awaited: open blocks must not change.
-      let sampleCount = 0
-      let end = first
-      for (; end < last && (end === first || sampleCount < SAMPLES_PER_BATCH); end++) {
-        sampleCount += builder.sampleCountOf(groups, groups.offsets[end], groups.offsets[end + 1])
-      }
+      builder.begin(spare)
+      const { end, ...labels } = addSeries(parts, builder, groups, first, last)
       // Series of one select are much alike: what the next batch will hardly hold is not brought into memory for it.
       width = Math.min(SERIES_PER_BATCH, (end - first) * 2)
-      const sizeBytes = sampleCount * 8
+      first = end
+      if (builder.seriesCount === 0) continue
+      const sizeBytes = builder.sampleCount * 8
       parts.reserve(sizeBytes)
       reservedBytes += sizeBytes
-      builder.begin(sampleCount)
-      const batch = buildBatch(parts, builder, groups, first, end)
-      first = end
-      if (batch.seriesCount > 0) yield batch
+      const batch = { ...builder.finish(), ...labels }
+      if (parts.reusesBatches) spare = wholeOf(batch.values)
+      yield batch
       parts.release(reservedBytes)
       reservedBytes = 0
     }
   } finally {
+    if (spare !== undefined && spares.length < SPARES_MAX && spare.length <= SPARE_LENGTH_MAX) spares.push(spare)
     parts.release(reservedBytes)
     parts.done()
   }
 }
 
-function buildBatch(
+interface BatchLabels {
+  readonly labelOffsets: Uint32Array
+  readonly labelPairs: Uint32Array
+  readonly seriesRefs?: Uint32Array
+}
+
+/** Adds series from `first` on until the batch is full; `end` is the first that is not in it. */
+function addSeries(
   parts: SelectParts,
   builder: BatchBuilder,
   groups: SeriesGroups,
   first: number,
-  end: number,
-): SeriesBatch {
-  let labelPairs: Uint32Array = new Uint32Array((end - first) * 16)
-  const labelOffsets = new Uint32Array(end - first + 1)
-  const seriesRefs = parts.refs === undefined ? undefined : new Uint32Array(end - first)
+  last: number,
+): BatchLabels & { end: number } {
+  let labelPairs: Uint32Array = new Uint32Array((last - first) * 16)
+  const labelOffsets = new Uint32Array(last - first + 1)
+  const seriesRefs = parts.refs === undefined ? undefined : new Uint32Array(last - first)
   let pairsEnd = 0
   let count = 0
-  for (let group = first; group < end; group++) {
-    if (!builder.add(groups, groups.offsets[group], groups.offsets[group + 1])) continue
-    const length = groups.pairsLength(group)
-    labelPairs = groups.readPairs(group, labelPairs, pairsEnd)
+  let end = first
+  for (; end < last && builder.sampleCount < SAMPLES_PER_BATCH; end++) {
+    if (!builder.add(groups, groups.offsets[end], groups.offsets[end + 1])) continue
+    const length = groups.pairsLength(end)
+    labelPairs = groups.readPairs(end, labelPairs, pairsEnd)
     pairsEnd += length
     labelOffsets[count + 1] = pairsEnd / 2
     if (seriesRefs !== undefined && parts.refs !== undefined)
-      seriesRefs[count] = refOfGroup(parts, parts.refs, groups, group)
+      seriesRefs[count] = refOfGroup(parts, parts.refs, groups, end)
     count++
   }
   return {
-    ...builder.finish(),
+    end,
     labelOffsets: labelOffsets.subarray(0, count + 1),
     labelPairs: labelPairs.subarray(0, pairsEnd),
     ...(seriesRefs !== undefined && { seriesRefs: seriesRefs.subarray(0, count) }),
   }
+}
+
+/** The whole column of which this is the beginning. */
+function wholeOf(column: Float64Array): Float64Array {
+  return new Float64Array(column.buffer)
 }
 
 function refOfGroup(parts: SelectParts, refs: SeriesRefs, groups: SeriesGroups, group: number): number {
@@ -179,10 +198,10 @@ function* loads(
 ): Generator<Promise<void>> {
   for (let source = 0; source < sources.length; source++) {
     if (!sources[source].loads) continue
-    const series: number[] = []
-    for (let k = groups.offsets[first]; k < groups.offsets[last]; k++) {
-      if (groups.sources[k] === source) series.push(groups.series[k])
-    }
+    const from = groups.offsets[first]
+    const to = groups.offsets[last]
+    let series = groups.series.subarray(from, to)
+    if (sources.length > 1) series = series.filter((_, k) => groups.sources[from + k] === source)
     if (series.length === 0) continue
     const loading = sources[source].load(series, startMs, endMs)
     if (loading !== undefined) yield loading
