@@ -37,7 +37,7 @@ export class MergedQueryable implements Queryable {
     const warnings: string[] = []
     const infos: string[] = []
     const reads = sources.map((source) => source.read(request).catch((error: unknown) => error as Error))
-    const local = await this.#local.select(request)
+    const local = await this.#local.select({ ...request, reusesBatches: false })
     // Remote samples are raw: what the store kept as increase or sum cannot be mixed with them.
     if (local.slices?.some((slice) => slice.column !== 'value' && slice.column !== 'last')) {
       void Promise.all(reads)

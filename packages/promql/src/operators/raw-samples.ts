@@ -26,7 +26,7 @@ export async function rawSamples(
 ): Promise<RawSeries[]> {
   const { context } = evaluator
   const shape = windowShape(node, grid, context.options.lookbackMs)
-  const order = windowOrder(node, shape, '', 0)
+  const order = { ...windowOrder(node, shape, '', 0), keepsBatches: true }
   const all: RawSeries[] = []
   const floats = emptyFloatSeries()
   for await (const { batch, symbols } of source.read(order, trace)) {

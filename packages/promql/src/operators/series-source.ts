@@ -17,6 +17,8 @@ export interface SelectOrder {
   readonly afterMs: number
   readonly untilMs: number
   readonly hints: SelectHints
+  /** Batches are looked at after the next was asked for. */
+  readonly keepsBatches?: boolean
 }
 
 /** A batch with the means to read its labels. */
@@ -45,7 +47,7 @@ export class SeriesSource {
   async *read(order: SelectOrder, trace: TraceNode): AsyncGenerator<SourceBatch> {
     const key = keyOf(order)
     if ((this.#wanted.get(key) ?? 0) < 2) {
-      for await (const batch of this.#stream(order, trace)) {
+      for await (const batch of this.#stream(order, trace, order.keepsBatches !== true)) {
         const count = batch.batch.values.length
         this.#context.budget.holdSamples(count)
         yield batch
@@ -65,14 +67,14 @@ export class SeriesSource {
 
   async #collect(order: SelectOrder, trace: TraceNode): Promise<SourceBatch[]> {
     const batches: SourceBatch[] = []
-    for await (const batch of this.#stream(order, trace)) {
+    for await (const batch of this.#stream(order, trace, false)) {
       this.#context.budget.holdSamples(batch.batch.values.length)
       batches.push(batch)
     }
     return batches
   }
 
-  async *#stream(order: SelectOrder, trace: TraceNode): AsyncGenerator<SourceBatch> {
+  async *#stream(order: SelectOrder, trace: TraceNode, reusesBatches: boolean): AsyncGenerator<SourceBatch> {
     const context = this.#context
     const { stats, budget } = context
     const { namespace, resolutionMsMax } = context.options
@@ -88,12 +90,15 @@ export class SeriesSource {
           ...(resolutionMsMax === undefined ? {} : { resolutionMsMax }),
         },
         signal: context.signal,
+        reusesBatches,
       }),
     )
     context.startTurn()
     stats.selects++
     trace.slices = result.slices?.map((slice) => `${slice.namespace} (${slice.column}) from ${slice.startMs}`) ?? []
     const symbols = new SymbolMap(result.symbols, context.labels)
+    let timestampTable: number | undefined
+    let timestampBytes = 0
     const iterator = result.batches[Symbol.asyncIterator]()
     try {
       for (;;) {
@@ -103,7 +108,12 @@ export class SeriesSource {
         if (next.done) break
         context.check()
         const batch = next.value
-        const bytes = batch.values.byteLength + batch.timestampsMs.byteLength + batch.labelPairs.byteLength
+        let bytes = batch.values.byteLength + batch.labelPairs.byteLength
+        // Of a table that several batches share, only what is new is read.
+        if (batch.timestampTable === undefined || batch.timestampTable !== timestampTable) timestampBytes = 0
+        bytes += batch.timestampsMs.byteLength - timestampBytes
+        timestampBytes = batch.timestampsMs.byteLength
+        timestampTable = batch.timestampTable
         stats.batchesRead++
         stats.seriesRead += batch.seriesCount
         stats.samplesRead += batch.values.length

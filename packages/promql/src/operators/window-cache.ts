@@ -36,7 +36,7 @@ export class WindowCache {
   readonly #slotOfFirst = new Map<number, number>()
   #used = 0
   #nextVictim = 0
-  /** Of the batch at hand: column → slot, as far as they were asked for. */
+  /** Column → slot, as far as they were asked for: of the batch at hand, and those before it with the same timestamps. */
   #batch: SeriesBatch | undefined
   #slotOfColumn: (number | undefined)[] = []
 
@@ -59,9 +59,11 @@ export class WindowCache {
       this.seconds = new Float64Array(0)
       this.#used = 0
       this.#nextVictim = 0
+      this.#batch = undefined
     }
+    const table = batch.timestampTable
+    if (table === undefined || table !== this.#batch?.timestampTable) this.#slotOfColumn = []
     this.#batch = batch
-    this.#slotOfColumn = []
   }
 
   /** The windows of a slot, good until the slot is another column's. */
