@@ -100,7 +100,13 @@ export class Head {
     let block: OpenBlock | undefined
     let blockStartMs = 0
     let blockEndMs = -1
+    const mayRun = !this.#aggregated && histogramCount === 0 && startTimestampsMs === undefined
+    const endMs = Math.floor(lastMs) + 1
     for (let k = 0; k < count; k++) {
+      if (mayRun && block !== undefined && block.histograms === undefined) {
+        k = block.appendRun(keys, timestampsMs, values, halves, k, count, firstMs, endMs)
+        if (k === count) break
+      }
       const timestampMs = timestampsMs[k]
       const isHistogram = nextHistogram < histogramCount && histograms?.sampleIndexes[nextHistogram] === k
       if (isHistogram) nextHistogram++
@@ -224,8 +230,12 @@ export class Head {
 
 function checkTimestamps(batch: SampleBatch): void {
   const { count, timestampsMs } = batch
+  let previous = 0
   for (let k = 0; k < count; k++) {
-    if (!Number.isSafeInteger(timestampsMs[k])) {
+    // The samples of a scrape have one timestamp.
+    if (timestampsMs[k] === previous) continue
+    previous = timestampsMs[k]
+    if (!Number.isSafeInteger(previous)) {
       throw new StorageError(
         'INVALID_ARGUMENT',
         `sample ${k} of the batch: timestamp ${timestampsMs[k]}, wanted whole milliseconds within ±2^53`,

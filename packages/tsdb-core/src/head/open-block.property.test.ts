@@ -4,7 +4,8 @@ import { HeadIndex } from '../index/head-index.js'
 import { halvesOf } from '../model/sample.js'
 import { BatchBuilder } from '../read/batch-builder.js'
 import { OpenBlockSource } from '../read/open-block-source.js'
-import { CONFLICT, OpenBlock, ROW_SAMPLES, SAME, STORED } from './open-block.js'
+import { CONFLICT, OpenBlock, SAME, STORED } from './open-block.js'
+import { ROW_SAMPLES } from './row-slab.js'
 import { SeriesTable } from './series-table.js'
 
 const LENGTH = 400
@@ -99,6 +100,60 @@ describe('series that fill up together', () => {
     )
   })
 
+  it('are read as they were written when scrapes are appended in runs', () => {
+    const batches = fc.array(
+      fc.record({ atMs: fc.nat(LENGTH - 1), keys: fc.array(fc.integer({ min: 1, max: 130 }), { maxLength: 200 }) }),
+      { minLength: 1, maxLength: 100 },
+    )
+    fc.assert(
+      fc.property(batches, fc.boolean(), (batches, sorted) => {
+        const inRuns = new OpenBlock(1000, 1000 + LENGTH, false)
+        const alone = new OpenBlock(1000, 1000 + LENGTH, false)
+        if (sorted) batches.sort((a, b) => a.atMs - b.atMs)
+        for (const { atMs, keys } of batches) {
+          const values = new Float64Array(keys.length)
+          const halves = halvesOf(values)
+          keys.forEach((key, i) => {
+            // Signalling, as the staleness marker: arithmetic would make another NaN of it.
+            if (key % 3 === 0) halves.set([key, 0x7ff00000], i * 2)
+            else values[i] = key + atMs
+          })
+          const times = new Float64Array(keys.length).fill(1000 + atMs)
+          const refs = Uint32Array.from(keys)
+          let k = 0
+          while ((k = inRuns.appendRun(refs, times, values, halves, k, keys.length, 0, Infinity)) < keys.length) {
+            appendOne(inRuns, keys[k], times[k], halves, k++)
+          }
+          inRuns.compressFullRows()
+          keys.forEach((key, i) => {
+            appendOne(alone, key, times[i], halves, i)
+          })
+        }
+        for (let key = 1; key <= 130; key++) {
+          if (alone.slotOf(key) >= 0) expect(bitsOf(inRuns, key)).toEqual(bitsOf(alone, key))
+        }
+        expect(inRuns.sampleCount).toBe(alone.sampleCount)
+        expect([inRuns.firstOffset, inRuns.lastOffset]).toEqual([alone.firstOffset, alone.lastOffset])
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('are not taken in a run outside of the block or of what is allowed', () => {
+    const block = new OpenBlock(1000, 2000, false)
+    block.addSlot(1)
+    const values = Float64Array.of(1, 2, 3)
+    const refs = Uint32Array.of(1, 1, 1)
+    const append = (times: number[], firstMs: number, endMs: number) =>
+      block.appendRun(refs, Float64Array.from(times), values, halvesOf(values), 0, 3, firstMs, endMs)
+    expect(append([999, 1000, 1001], 0, Infinity)).toBe(0)
+    expect(append([1000, 1999, 2000], 0, Infinity)).toBe(2)
+    block.deleteSamples(block.slotOf(1), 0, 3000)
+    expect(append([1010, 1020, 1030], 1011, Infinity)).toBe(0)
+    expect(append([1010, 1020, 1030], 1010, 1030)).toBe(2)
+    expect(block.sampleCount).toBe(2)
+  })
+
   it('become chunks with the sample that fills their rows', () => {
     const block = new OpenBlock(1000, 1000 + LENGTH, false)
     const values = Float64Array.of(1)
@@ -144,4 +199,9 @@ function read(block: OpenBlock, range: { startMs: number; endMs: number; replace
   if (!builder.add(entries, 0, 1)) return []
   const { timestampsMs, values } = builder.finish()
   return [...timestampsMs].map((time, i) => [time, values[i]])
+}
+
+function appendOne(block: OpenBlock, key: number, timestampMs: number, halves: Uint32Array, index: number): void {
+  const known = block.slotOf(key)
+  block.append(known < 0 ? block.addSlot(key) : known, timestampMs, halves, index, 0)
 }

@@ -1,5 +1,6 @@
 /** Full rows that are encoded by one call of the codec. One set of buffers for the process, empty between the calls. */
 import { encodeValues, encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
+import type { RowSlab } from './row-slab.js'
 
 /** Fewer are not worth the batch call. */
 const ROWS_MIN = 4
@@ -11,6 +12,8 @@ export class RowBatch {
   readonly bytes: Uint8Array
   readonly ends: Uint32Array
   readonly slots: Uint32Array
+  /** The time column of each row. */
+  readonly columns: Uint32Array
   readonly #rowSamples: number
   readonly #values: Float64Array
   readonly #ranges: Uint32Array
@@ -23,11 +26,13 @@ export class RowBatch {
     this.bytes = new Uint8Array(rowsMax * rowValuesSizeMax(rowSamples))
     this.ends = new Uint32Array(rowsMax)
     this.slots = new Uint32Array(rowsMax)
+    this.columns = new Uint32Array(rowsMax)
   }
 
-  /** Copies the row that begins at `from`. */
-  add(slot: number, values: Float64Array, from: number): void {
-    this.#values.set(values.subarray(from, from + this.#rowSamples), this.count * this.#rowSamples)
+  /** Copies the slot's row, which is full. */
+  add(slot: number, column: number, rows: RowSlab): void {
+    rows.copyValues(slot, 0, this.#rowSamples, this.#values, this.count * this.#rowSamples)
+    this.columns[this.count] = column
     this.slots[this.count++] = slot
   }
 
@@ -42,12 +47,6 @@ export class RowBatch {
       ends[i] = at
     }
   }
-}
-
-/** Whether two runs of `count` offsets are equal. */
-export function sameOffsets(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, count: number): boolean {
-  for (let i = 0; i < count; i++) if (a[aAt + i] !== b[bAt + i]) return false
-  return true
 }
 
 /** Whether any of `[from, to)` is not 0. */
