@@ -12,6 +12,7 @@ export {
 } from './codec.js'
 export type { IngestKernels } from './ingest.js'
 export { NativeError, type NativeKernels, type NativeMode, type NativeStatus } from './loader.js'
+export { QUERY_FOLDS, QUERY_FUNCTIONS, type QueryKernels } from './query.js'
 
 let loaded: LoadedNative | undefined
 

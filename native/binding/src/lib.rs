@@ -10,3 +10,4 @@ mod codec;
 mod codec_async;
 mod column;
 mod ingest;
+mod query;

@@ -3,6 +3,7 @@
  *
  * An instant query is a range query with one step.
  */
+import { nativeKernels } from '@varve/native'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { type Expression, valueTypeOf } from '../ast.js'
 import { nodeClock } from '../env/node/clock.js'
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly parser?: ParserOptions
   /** Judge counters by their `__type__` label, not by their name. Default false. */
   readonly typeAndUnitLabels?: boolean
+  /** Whether to use the Rust kernels where they are there. Default true: `VARVE_NATIVE` decides. */
+  readonly native?: boolean
   /** Default: Node's clock and event loop. */
   readonly clock?: EngineClock
 }
@@ -120,6 +123,7 @@ export class Engine {
       signal: request.signal,
       typeAndUnitLabels: options.typeAndUnitLabels ?? false,
       rangeQuery,
+      kernels: options.native === false ? undefined : nativeKernels(),
       namespace: request.namespace,
       resolutionMsMax: request.resolutionMsMax,
     })

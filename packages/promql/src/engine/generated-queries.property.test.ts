@@ -3,6 +3,7 @@
  *
  * `SEED=8123 npx vitest run packages/promql/src/engine/generated-queries` replays a run; without it the seed is fixed.
  */
+import { nativeKernels } from '@varve/native'
 import { MemoryQueryable, STALE } from '@varve/tsdb-core/testing'
 import { describe, expect, test } from 'vitest'
 import { EngineTarget } from '../scripts/engine-target.js'
@@ -13,7 +14,7 @@ import { addSamples, ask, differenceOf, differenceOfAnswers, flat, type Samples 
 import { Engine } from './engine.js'
 
 const SEED = Number(process.env.SEED ?? 20261122)
-/** Queries of each law; there are four laws. */
+/** Queries of each law; there are five laws, one of them only where there is a native module. */
 const QUERIES = Number(process.env.QUERIES ?? 1300)
 const START_MS = 1_800_000
 const STEP_MS = 60_000
@@ -84,6 +85,21 @@ describe(`generated queries (SEED=${SEED})`, () => {
       const parts = await query(`${outer}(${part} by (a) (${inner}))`)
       // What cancels out in one order leaves a rest in another, which is small beside what was added.
       expect([inner, differenceOfAnswers(whole, parts, 1e-6)]).toEqual([inner, undefined])
+    }
+  })
+
+  test.skipIf(nativeKernels() === undefined)('Rust answers what TypeScript answers', { timeout: 120_000 }, async () => {
+    const queryable = await storeOf(data, 9)
+    const generator = new QueryGenerator(random, { nativeHistograms: true, classicOnly: false, orderFree: true })
+    const engines = [new Engine({ native: false }), engine]
+    for (let i = 0; i < QUERIES; i++) {
+      const query = generator.vector(3)
+      const [one, other] = await Promise.all(
+        engines.map((asked) =>
+          ask(() => asked.rangeQuery({ queryable, query, startMs: START_MS, endMs: END_MS, stepMs: STEP_MS })),
+        ),
+      )
+      expect([query, differenceOfAnswers(one, other)]).toEqual([query, undefined])
     }
   })
 

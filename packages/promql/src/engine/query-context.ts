@@ -1,4 +1,5 @@
 /** What all operators of one running query share. */
+import type { QueryKernels } from '@varve/native'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { PromqlError } from '../errors.js'
 import { LabelTable } from '../operators/label-table.js'
@@ -19,6 +20,8 @@ export interface QueryContextOptions {
   readonly signal: AbortSignal | undefined
   readonly typeAndUnitLabels: boolean
   readonly rangeQuery: boolean
+  /** Rust kernels, if there are any and they are wanted. */
+  readonly kernels: QueryKernels | undefined
   /** Handed to the store with every select. */
   readonly namespace?: string | undefined
   readonly resolutionMsMax?: number | undefined

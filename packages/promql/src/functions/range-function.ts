@@ -7,6 +7,7 @@
 import type { Histogram } from '@varve/tsdb-core/model'
 import type { PositionRange } from '../ast.js'
 import type { Annotations } from '../engine/annotations.js'
+import type { KernelFunction } from '../operators/batch-kernels.js'
 import type { Windows } from '../operators/windows.js'
 import type { HistogramsKernel } from './histogram-steps.js'
 
@@ -73,6 +74,8 @@ export interface RangeFunction {
   readonly histograms?: HistogramsKernel
   /** Which frames `floats` looks for in its windows. */
   readonly frames?: 'growth' | 'growthPerSecond'
+  /** The Rust twin of `floats`, for whole batches. */
+  readonly kernel?: KernelFunction
   /** last_over_time and first_over_time pick a sample and keep its name. */
   readonly keepsName?: boolean
   /** Checks the scalar arguments of one step. @throws {PromqlError} `execution` */

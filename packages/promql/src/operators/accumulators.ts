@@ -7,12 +7,15 @@ import type { Annotations } from '../engine/annotations.js'
 import { twoSumError } from '../functions/kahan.js'
 import { quantileOfSorted } from '../functions/quantile.js'
 import type { AggregationPlan } from '../plan/plan.js'
+import type { FoldCells } from './batch-kernels.js'
 import { HistogramCells } from './histogram-cells.js'
 import type { LabelTable } from './label-table.js'
 import { ABSENT, FLOAT, HISTOGRAM, type VectorBatch } from './vector-batch.js'
 
 export interface Accumulator {
   addRow(batch: VectorBatch, row: number, group: number): void
+  /** The cells of so many groups, for a kernel that adds rows of floats to them; good until the next call of anything. */
+  cells?(groupCount: number): FoldCells
   /** Writes the group's result into the row of the same number. */
   finish(group: number, out: VectorBatch): void
 }
@@ -98,6 +101,9 @@ class ByteColumn {
   }
 }
 
+const NO_FLOATS = new Float64Array(0)
+const NO_FLAGS = new Uint8Array(0)
+
 class SumAccumulator implements Accumulator {
   readonly #cells: Cells
   readonly #sums: FloatColumn
@@ -126,6 +132,11 @@ class SumAccumulator implements Accumulator {
       group * batch.steps,
       batch.steps,
     )
+  }
+
+  cells(groupCount: number): FoldCells {
+    this.#cells.reach(groupCount - 1)
+    return { fold: 'sum', a: this.#sums.data, b: this.#compensations.data, c: NO_FLOATS, flags: this.#seen.data }
   }
 
   finish(group: number, out: VectorBatch): void {
@@ -223,6 +234,17 @@ class AvgAccumulator implements Accumulator {
     }
   }
 
+  cells(groupCount: number): FoldCells {
+    this.#cells.reach(groupCount - 1)
+    return {
+      fold: 'avg',
+      a: this.#sums.data,
+      b: this.#compensations.data,
+      c: this.#counts.data,
+      flags: this.#incremental.data,
+    }
+  }
+
   finish(group: number, out: VectorBatch): void {
     const { steps } = out
     for (let s = 0; s < steps; s++) {
@@ -272,6 +294,17 @@ class ExtremeAccumulator implements Accumulator {
     }
   }
 
+  cells(groupCount: number): FoldCells {
+    this.#cells.reach(groupCount - 1)
+    return {
+      fold: this.#sign === 1 ? 'min' : 'max',
+      a: this.#values.data,
+      b: NO_FLOATS,
+      c: NO_FLOATS,
+      flags: this.#seen.data,
+    }
+  }
+
   finish(group: number, out: VectorBatch): void {
     for (let s = 0; s < out.steps; s++) {
       const at = group * out.steps + s
@@ -299,6 +332,11 @@ class CountAccumulator implements Accumulator {
     for (let s = 0, from = row * steps, to = group * steps; s < steps; s++, from++, to++) {
       if (presence[from] !== ABSENT) counts[to]++
     }
+  }
+
+  cells(groupCount: number): FoldCells {
+    this.#cells.reach(groupCount - 1)
+    return { fold: 'count', a: this.#counts.data, b: NO_FLOATS, c: NO_FLOATS, flags: NO_FLAGS }
   }
 
   finish(group: number, out: VectorBatch): void {
@@ -346,6 +384,11 @@ class VarianceAccumulator implements Accumulator {
       means[to] += delta / count
       squares[to] += delta * (value - means[to])
     }
+  }
+
+  cells(groupCount: number): FoldCells {
+    this.#cells.reach(groupCount - 1)
+    return { fold: 'variance', a: this.#means.data, b: this.#squares.data, c: this.#counts.data, flags: NO_FLAGS }
   }
 
   finish(group: number, out: VectorBatch): void {

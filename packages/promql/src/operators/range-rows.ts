@@ -17,6 +17,7 @@ import type {
 } from '../functions/range-function.js'
 import { rangeFunctionOf } from '../functions/range-functions.js'
 import type { RangeCallPlan } from '../plan/plan.js'
+import { BatchKernels } from './batch-kernels.js'
 import type { Evaluator } from './evaluator.js'
 import { rowsPerBatch } from './evaluator.js'
 import { type Grid, timeAt } from './grid.js'
@@ -53,11 +54,12 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   readonly #windowed: boolean
   readonly #evaluator: Evaluator
   readonly #node: RangeCallPlan
-  readonly #rowsMax: number
+  readonly rowsMax: number
   readonly #output: StepOutput
   readonly #isCounterCall: boolean
   #function: RangeFunction
   #cache: WindowCache
+  #kernels: BatchKernels | undefined
   #source: SourceBatch | undefined
   #reader: BatchReader | undefined
   #at = 0
@@ -73,7 +75,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.scalars = scalars
     this.#asked = windowShape(node.source, grid, evaluator.context.options.lookbackMs)
     this.shape = this.#asked
-    this.#rowsMax = rowsPerBatch(grid.count)
+    this.rowsMax = rowsPerBatch(grid.count)
     this.out = new VectorBatch(grid.count, 0)
     this.#function = rangeFunctionOf(this.name)
     this.dropName = this.#function.keepsName ? 0 : 1
@@ -81,6 +83,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.#isCounterCall = this.name === 'rate' || this.name === 'increase'
     this.#output = { values: this.out.values, presence: this.out.presence, offset: 0 }
     this.#cache = new WindowCache(this.shape, this.#function.frames ?? 'none')
+    this.#kernels = this.#kernelsOf(this.#function)
   }
 
   get annotations() {
@@ -99,7 +102,14 @@ export class RangeRows implements SeriesRows, RangeCallContext {
 
   /** A histogram weighs as much as many floats, so few of them fill a batch. */
   get full(): boolean {
-    return this.out.seriesCount === this.#rowsMax || this.#heldHistograms >= HISTOGRAMS_PER_BATCH
+    return this.out.seriesCount === this.rowsMax || this.#heldHistograms >= HISTOGRAMS_PER_BATCH
+  }
+
+  /** Of the batch at hand. */
+  get kernels(): BatchKernels | undefined {
+    const { batch } = this.#source as SourceBatch
+    const plain = batch.histograms === undefined && batch.startTimestampsMs === undefined && batch.counts === undefined
+    return plain && !this.#windowed ? this.#kernels : undefined
   }
 
   begin(source: SourceBatch, rows: number): void {
@@ -108,15 +118,19 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.#reader = new BatchReader(batch, this.#node.source.kind === 'window' && this.#node.source.statsOnly)
     this.#useColumn(result)
     this.#cache.begin(batch, this.shape)
-    this.out.reserve(Math.min(this.#rowsMax, this.out.seriesCount + rows))
+    this.out.reserve(Math.min(this.rowsMax, this.out.seriesCount + rows))
   }
 
   compute(series: number): boolean {
     const reader = this.#reader as BatchReader
     this.#at = series
     const found = this.#computeSeries(reader, series)
-    if (found && this.#isCounterCall) this.#checkCounterSeries(series)
+    if (found && this.#isCounterCall && this.#hasFloats()) this.#checkCounterSeries(series)
     return found
+  }
+
+  noteFound(series: number): void {
+    if (this.#isCounterCall) this.#checkCounterSeries(series)
   }
 
   #computeSeries(reader: BatchReader, series: number): boolean {
@@ -126,6 +140,12 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     if (!shared) return this.floats(findWindows(this.shape, this.series.timesMs, 0, this.series.count))
     const column = reader.batch.timestampColumns[series]
     return this.floats(this.#cache.windows(this.#cache.slotOf(column)))
+  }
+
+  #kernelsOf({ kernel, frames }: RangeFunction): BatchKernels | undefined {
+    const { kernels } = this.#evaluator.context.options
+    if (kernels === undefined || kernel === undefined) return undefined
+    return new BatchKernels(kernels, kernel, this.#cache, frames === 'growthPerSecond' ? this.shape.rangeMs / 1000 : 1)
   }
 
   #labelSetOfSeries(): number {
@@ -147,6 +167,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     if (found !== this.#function) {
       this.#function = found
       this.#cache = new WindowCache(shape, found.frames ?? 'none')
+      this.#kernels = this.#kernelsOf(found)
     }
     this.shape = shape
   }
@@ -213,7 +234,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
 
   /** Tells that a rate was taken of what does not look like a counter: of the row behind the last one. */
   checkCounterName(labelSet: number): void {
-    if (!this.#isCounterCall) return
+    if (!this.#isCounterCall || !this.#hasFloats()) return
     const { labels } = this.#evaluator.context
     this.#checkCounter(labels.valueId(labelSet, labels.textId(METRIC_NAME)), () => labelSet)
   }
@@ -221,6 +242,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   /** The same for a series, whose labels need not be in the table. */
   #checkCounterSeries(series: number): void {
     const { batch, symbols } = this.#source as SourceBatch
+    this.#at = series
     const nameId = this.#evaluator.context.labels.textId(METRIC_NAME)
     this.#checkCounter(symbols.valueId(batch, series, nameId), this.labelSet)
   }
@@ -229,15 +251,19 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   #checkCounter(nameId: number, labelSet: () => number): void {
     const { labels, options, annotations } = this.#evaluator.context
     if (nameId === ABSENT_LABEL || (!options.typeAndUnitLabels && nameId === this.#checkedName)) return
-    const { out } = this
-    const offset = out.seriesCount * out.steps
-    if (!hasFloat(out.presence, offset, offset + out.steps)) return
     this.#checkedName = nameId
     const name = labels.text(nameId)
     if (options.typeAndUnitLabels) {
       const type = labels.value(labelSet(), '__type__')
       if (type !== 'counter' && type !== 'histogram') annotations.possibleNonCounterType(name, type, this.position)
     } else if (!/_(total|sum|count|bucket)$/.test(name)) annotations.possibleNonCounter(name, this.position)
+  }
+
+  /** Whether the row behind the last one has any. */
+  #hasFloats(): boolean {
+    const { out } = this
+    const offset = out.seriesCount * out.steps
+    return hasFloat(out.presence, offset, offset + out.steps)
   }
 
   /** Makes room for a row and returns where its steps start. */

@@ -6,6 +6,7 @@
 import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
 import type { SelectPlan } from '../plan/plan.js'
+import { BatchKernels } from './batch-kernels.js'
 import type { Evaluator } from './evaluator.js'
 import { rowsPerBatch } from './evaluator.js'
 import type { Grid } from './grid.js'
@@ -66,7 +67,8 @@ export class SelectRows implements SeriesRows {
   readonly #node: SelectPlan
   readonly #aspect: SampleAspect
   readonly #cache: WindowCache
-  readonly #rowsMax: number
+  readonly rowsMax: number
+  readonly #kernels: BatchKernels | undefined
   #reader: BatchReader | undefined
 
   constructor(context: QueryContext, node: SelectPlan, grid: Grid, aspect: SampleAspect = 'value') {
@@ -75,23 +77,32 @@ export class SelectRows implements SeriesRows {
     this.asked = selectShape(node, grid, context.options.lookbackMs)
     this.dropName = aspect === 'value' ? 0 : 1
     this.out = new VectorBatch(grid.count, 0)
-    this.#rowsMax = rowsPerBatch(grid.count)
+    this.rowsMax = rowsPerBatch(grid.count)
     this.#cache = new WindowCache(this.asked, 'none')
+    const { kernels } = context.options
+    if (kernels !== undefined && aspect === 'value') this.#kernels = new BatchKernels(kernels, 'latest', this.#cache, 1)
+  }
+
+  get kernels(): BatchKernels | undefined {
+    return this.#reader?.batch.histograms === undefined ? this.#kernels : undefined
   }
 
   get full(): boolean {
-    return this.out.seriesCount === this.#rowsMax
+    return this.out.seriesCount === this.rowsMax
   }
 
   begin({ batch, result }: SourceBatch, rows: number): void {
     this.#reader = new BatchReader(batch, this.#node.statsOnly)
     this.#cache.begin(batch, widenedShape(this.asked, result.slices))
-    this.out.reserve(Math.min(this.#rowsMax, this.out.seriesCount + rows))
+    this.out.reserve(Math.min(this.rowsMax, this.out.seriesCount + rows))
   }
 
   clear(): void {
     this.out.clear()
   }
+
+  /** An instant selector has nothing to say of its series. */
+  noteFound(): void {}
 
   compute(series: number): boolean {
     const reader = this.#reader as BatchReader

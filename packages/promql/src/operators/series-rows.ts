@@ -4,24 +4,32 @@
  */
 import type { QueryContext } from '../engine/query-context.js'
 import type { Accumulator } from './accumulators.js'
+import { type BatchKernels, FOUND, LEFT } from './batch-kernels.js'
 import type { Grouping } from './grouping.js'
 import type { SourceBatch } from './series-source.js'
 import type { VectorBatch } from './vector-batch.js'
 
 /** So many series go by between two looks at the clock. */
 const SERIES_PER_LOOK = 16
+/** And so many in one call of a kernel. */
+const SERIES_PER_CALL = 256
 
 export interface SeriesRows {
   /** The rows so far. */
   readonly out: VectorBatch
   /** Of every row. */
   readonly dropName: number
+  /** The Rust kernels, where they can do the batch at hand. */
+  readonly kernels: BatchKernels | undefined
+  readonly rowsMax: number
   /** Whether the rows so far are enough for one batch. */
   readonly full: boolean
   /** The batch whose series are computed next. `rows` are wanted at a time. */
   begin(source: SourceBatch, rows: number): void
   /** Computes a series into the row behind the last one; true if it got a sample. */
   compute(series: number): boolean
+  /** What it has to say of a series whose row a kernel has made. */
+  noteFound(series: number): void
   /** Forgets the rows and keeps their memory. */
   clear(): void
 }
@@ -36,15 +44,29 @@ export async function* rowBatches(
   for await (const source of sources) {
     const { batch, symbols } = source
     rows.begin(source, batch.seriesCount)
-    for (let series = 0; series < batch.seriesCount; series++) {
-      if (rows.compute(series)) {
-        out.addRow(context.labels.addSeries(batch, series, symbols), rows.dropName)
-        if (rows.full) {
-          yield out
-          rows.clear()
+    const { kernels } = rows
+    for (let series = 0; series < batch.seriesCount; ) {
+      const most = rows.rowsMax - out.seriesCount
+      if (kernels === undefined) {
+        if (rows.compute(series)) out.addRow(context.labels.addSeries(batch, series, symbols), rows.dropName)
+        series++
+      } else {
+        const from = series
+        const to = Math.min(batch.seriesCount, from + most, from + SERIES_PER_CALL)
+        out.reserve(out.seriesCount + to - from)
+        series = kernels.write(batch, from, to, out)
+        const { found } = kernels
+        for (let i = from; i < series; i++) {
+          if (found[i] === FOUND) rows.noteFound(i)
+          else if (found[i] !== LEFT || !rows.compute(i)) continue
+          out.addRow(context.labels.addSeries(batch, i, symbols), rows.dropName)
         }
       }
-      if (series % SERIES_PER_LOOK === 0 && context.shouldYield()) await context.yield()
+      if (rows.full) {
+        yield out
+        rows.clear()
+      }
+      if ((kernels !== undefined || series % SERIES_PER_LOOK === 0) && context.shouldYield()) await context.yield()
     }
   }
   if (out.seriesCount > 0) yield out
@@ -60,10 +82,21 @@ export async function foldRows(
   groupsGrew: (count: number) => void,
 ): Promise<void> {
   const { out } = rows
+  let groups = new Uint32Array(0)
   for await (const source of sources) {
     const { batch, symbols } = source
     rows.begin(source, 1)
+    const kernels = accumulator.cells === undefined ? undefined : rows.kernels
+    if (kernels !== undefined && accumulator.cells !== undefined) {
+      if (groups.length < batch.seriesCount) groups = new Uint32Array(batch.seriesCount)
+      for (let i = 0; i < batch.seriesCount; i++) groups[i] = grouping.groupOfSeries(batch, i, symbols)
+      kernels.fold(batch, groups, accumulator.cells(grouping.count))
+    }
     for (let series = 0; series < batch.seriesCount; series++) {
+      if (kernels !== undefined && kernels.found[series] !== LEFT) {
+        if (kernels.found[series] === FOUND) rows.noteFound(series)
+        continue
+      }
       if (rows.compute(series)) {
         // Histograms that do not go together are reported by their name.
         const labelSet = out.histograms === undefined ? 0 : context.labels.addSeries(batch, series, symbols)
@@ -74,5 +107,6 @@ export async function foldRows(
       if (series % SERIES_PER_LOOK === 0 && context.shouldYield()) await context.yield()
     }
     groupsGrew(grouping.count)
+    if (context.shouldYield()) await context.yield()
   }
 }

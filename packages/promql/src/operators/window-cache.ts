@@ -22,12 +22,12 @@ export type FrameKind = 'none' | 'growth' | 'growthPerSecond'
 
 export class WindowCache {
   readonly slotsMax: number
+  readonly steps: number
   first = new Int32Array(0)
   end = new Int32Array(0)
   presence = new Uint8Array(0)
   seconds = new Float64Array(0)
   readonly #frames: FrameKind
-  readonly #steps: number
   #shape: WindowShape
   #windows: Windows[] = []
   /** The timestamps behind each slot, `#lengths` of them. */
@@ -36,6 +36,10 @@ export class WindowCache {
   readonly #slotOfFirst = new Map<number, number>()
   #used = 0
   #nextVictim = 0
+  /** Slots that stay until `unpin`: `#pinnedAt[slot]` is then the round. */
+  readonly #pinnedAt: number[] = []
+  #pinRound = 1
+  #pinnedCount = 0
   /** Column → slot, as far as they were asked for: of the batch at hand, and those before it with the same timestamps. */
   #batch: SeriesBatch | undefined
   #slotOfColumn: (number | undefined)[] = []
@@ -43,8 +47,8 @@ export class WindowCache {
   constructor(shape: WindowShape, frames: FrameKind) {
     this.#shape = shape
     this.#frames = frames
-    this.#steps = shape.grid.count
-    this.slotsMax = Math.max(SLOTS_MIN, Math.min(SLOTS_MAX, Math.floor(CACHED_STEPS_MAX / this.#steps)))
+    this.steps = shape.grid.count
+    this.slotsMax = Math.max(SLOTS_MIN, Math.min(SLOTS_MAX, Math.floor(CACHED_STEPS_MAX / this.steps)))
   }
 
   /** Begins a batch. Another shape than before empties the cache. */
@@ -64,6 +68,7 @@ export class WindowCache {
     const table = batch.timestampTable
     if (table === undefined || table !== this.#batch?.timestampTable) this.#slotOfColumn = []
     this.#batch = batch
+    this.unpin()
   }
 
   /** The windows of a slot, good until the slot is another column's. */
@@ -71,7 +76,7 @@ export class WindowCache {
     return this.#windows[slot]
   }
 
-  /** The slot of a column of the batch at hand. It may take a slot from another column: see `fits`. */
+  /** The slot of a column of the batch at hand, good until another column is asked for. */
   slotOf(column: number): number {
     const known = this.#slotOfColumn[column]
     if (known !== undefined) return known
@@ -83,9 +88,24 @@ export class WindowCache {
     return slot
   }
 
-  /** Whether the slots of so many columns can be there at the same time. */
-  fits(columns: number): boolean {
-    return columns <= this.slotsMax
+  /** The same, good until `unpin`; -1 when all slots are taken that way. */
+  pinnedSlotOf(column: number): number {
+    if (this.#pinnedCount === this.slotsMax && !this.#isPinned(this.#slotOfColumn[column])) return -1
+    const slot = this.slotOf(column)
+    if (!this.#isPinned(slot)) {
+      this.#pinnedAt[slot] = this.#pinRound
+      this.#pinnedCount++
+    }
+    return slot
+  }
+
+  unpin(): void {
+    this.#pinRound++
+    this.#pinnedCount = 0
+  }
+
+  #isPinned(slot: number | undefined): boolean {
+    return slot !== undefined && this.#pinnedAt[slot] === this.#pinRound
   }
 
   #find(timesMs: Float64Array, from: number, to: number): number | undefined {
@@ -118,17 +138,19 @@ export class WindowCache {
       if (this.#used === this.#windows.length) this.#grow()
       return this.#used++
     }
+    while (this.#isPinned(this.#nextVictim)) this.#nextVictim = (this.#nextVictim + 1) % this.slotsMax
     const slot = this.#nextVictim
     this.#nextVictim = (slot + 1) % this.slotsMax
     const firstMs = this.#times[slot][0]
     if (this.#slotOfFirst.get(firstMs) === slot) this.#slotOfFirst.delete(firstMs)
-    const column = this.#slotOfColumn.indexOf(slot)
-    if (column >= 0) this.#slotOfColumn[column] = undefined
+    this.#slotOfColumn.forEach((held, column) => {
+      if (held === slot) this.#slotOfColumn[column] = undefined
+    })
     return slot
   }
 
   #grow(): void {
-    const steps = this.#steps
+    const steps = this.steps
     const slots = Math.min(this.slotsMax, Math.max(2, this.#used * 2))
     this.first = grown(new Int32Array(slots * steps), this.first)
     this.end = grown(new Int32Array(slots * steps), this.end)

@@ -1,0 +1,161 @@
+//! Rows into groups: the twin of packages/promql/src/operators/accumulators.ts.
+
+use std::ops::Range;
+
+use crate::over_time::two_sum_error;
+use crate::BadCall;
+
+/// What a group keeps of its rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fold {
+    /// a: sums, b: compensations, flags: seen.
+    Sum,
+    /// a: sums (means once the flag is set), b: compensations, c: counts, flags: the sum has overflowed.
+    Avg,
+    /// a: the best value, flags: seen.
+    Min,
+    Max,
+    /// a: counts.
+    Count,
+    /// a: means, b: squares, c: counts.
+    Variance,
+}
+
+impl Fold {
+    /// By the number that TypeScript sends.
+    pub fn from_code(code: u32) -> Option<Self> {
+        use Fold::*;
+        [Sum, Avg, Min, Max, Count, Variance].get(code as usize).copied()
+    }
+}
+
+/// Cells by group and step: group g has `[g * steps, (g + 1) * steps)` of each column that the fold uses.
+pub struct Cells<'a> {
+    pub fold: Fold,
+    pub a: &'a mut [f64],
+    pub b: &'a mut [f64],
+    pub c: &'a mut [f64],
+    pub flags: &'a mut [u8],
+}
+
+impl Cells<'_> {
+    /// `presence` is 1 where the row has a value.
+    pub fn add_row(&mut self, group: usize, values: &[f64], presence: &[u8]) -> Result<(), BadCall> {
+        let range = group * values.len()..(group + 1) * values.len();
+        let Cells { fold, a, b, c, flags } = self;
+        let a = cells_of(a, &range)?;
+        match fold {
+            Fold::Count => count(a, presence),
+            Fold::Sum => sum(a, cells_of(b, &range)?, cells_of(flags, &range)?, values, presence),
+            Fold::Min => extreme(a, cells_of(flags, &range)?, values, presence, |x, y| x < y),
+            Fold::Max => extreme(a, cells_of(flags, &range)?, values, presence, |x, y| x > y),
+            Fold::Avg => avg(a, cells_of(b, &range)?, cells_of(c, &range)?, cells_of(flags, &range)?, values, presence),
+            Fold::Variance => variance(a, cells_of(b, &range)?, cells_of(c, &range)?, values, presence),
+        }
+        Ok(())
+    }
+}
+
+fn cells_of<'a, T>(column: &'a mut [T], range: &Range<usize>) -> Result<&'a mut [T], BadCall> {
+    column.get_mut(range.clone()).ok_or(BadCall("a group has no cells"))
+}
+
+fn count(counts: &mut [f64], presence: &[u8]) {
+    for (count, &present) in counts.iter_mut().zip(presence) {
+        *count += present as f64;
+    }
+}
+
+/// Kahan's sum.
+fn sum(sums: &mut [f64], compensations: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8]) {
+    let steps = sums.len();
+    let (compensations, seen) = (&mut compensations[..steps], &mut seen[..steps]);
+    let (values, presence) = (&values[..steps], &presence[..steps]);
+    let mut add = |s: usize| {
+        let total = sums[s] + values[s];
+        let error = two_sum_error(sums[s], values[s], total);
+        compensations[s] = if error.is_nan() { 0.0 } else { compensations[s] + error };
+        sums[s] = total;
+    };
+    if presence.iter().all(|&present| present == 1) {
+        (0..steps).for_each(&mut add);
+        seen.fill(1);
+        return;
+    }
+    for s in 0..steps {
+        if presence[s] == 1 {
+            add(s);
+            seen[s] = 1;
+        }
+    }
+}
+
+fn extreme(best: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8], better: impl Fn(f64, f64) -> bool) {
+    for s in 0..best.len() {
+        // NaN yields to any value.
+        if presence[s] == 1 && (seen[s] == 0 || better(values[s], best[s]) || best[s].is_nan()) {
+            best[s] = values[s];
+        }
+        seen[s] |= presence[s];
+    }
+}
+
+fn avg(
+    sums: &mut [f64],
+    compensations: &mut [f64],
+    counts: &mut [f64],
+    incremental: &mut [u8],
+    values: &[f64],
+    presence: &[u8],
+) {
+    for s in 0..sums.len() {
+        if presence[s] == 0 {
+            continue;
+        }
+        let value = values[s];
+        counts[s] += 1.0;
+        let count = counts[s];
+        if count == 1.0 {
+            sums[s] = value;
+            continue;
+        }
+        if incremental[s] == 0 {
+            let total = sums[s] + value;
+            if total.abs() != f64::INFINITY {
+                compensations[s] += two_sum_error(sums[s], value, total);
+                sums[s] = total;
+                continue;
+            }
+            // The sum would overflow: from here on, the mean so far.
+            incremental[s] = 1;
+            sums[s] /= count - 1.0;
+            compensations[s] /= count - 1.0;
+        }
+        let weight = (count - 1.0) / count;
+        let mean = weight * sums[s];
+        let part = value / count;
+        let total = mean + part;
+        let error = two_sum_error(mean, part, total);
+        compensations[s] = if total.abs() == f64::INFINITY { 0.0 } else { weight * compensations[s] + error };
+        sums[s] = total;
+    }
+}
+
+/// Welford's recurrence.
+fn variance(means: &mut [f64], squares: &mut [f64], counts: &mut [f64], values: &[f64], presence: &[u8]) {
+    for s in 0..means.len() {
+        if presence[s] == 0 {
+            continue;
+        }
+        let value = values[s];
+        counts[s] += 1.0;
+        if counts[s] == 1.0 {
+            means[s] = value;
+            squares[s] = if value.is_finite() { 0.0 } else { f64::NAN };
+            continue;
+        }
+        let delta = value - means[s];
+        means[s] += delta / counts[s];
+        squares[s] += delta * (value - means[s]);
+    }
+}

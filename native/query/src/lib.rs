@@ -1,0 +1,174 @@
+//! Range functions over the series of a batch, each folded into its group as it is computed, or written as a row: the twin of
+//! packages/promql (`functions/`, `operators/accumulators.ts`), operation by operation, so that results have the same bits.
+//!
+//! Windows are the caller's, found once for a column of timestamps. A series that needs more than plain floats (NaN, which may
+//! be a staleness marker) is left to the caller, except for `latest`, which knows the marker.
+
+// A step is an index into half a dozen columns at once.
+#![allow(clippy::needless_range_loop)]
+
+mod fold;
+mod growth;
+mod over_time;
+mod windows;
+
+pub use fold::{Cells, Fold};
+pub use windows::{SeriesColumns, WindowColumns};
+
+use windows::Windows;
+
+/// What is computed at each step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Function {
+    /// An instant selector: the newest sample of the window, unless it is a staleness marker.
+    Latest,
+    /// rate and increase.
+    Growth,
+    Delta,
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Count,
+    Last,
+}
+
+impl Function {
+    /// By the number that TypeScript sends.
+    pub fn from_code(code: u32) -> Option<Self> {
+        use Function::*;
+        [Latest, Growth, Delta, Sum, Avg, Min, Max, Count, Last].get(code as usize).copied()
+    }
+
+    fn has_frame(self) -> bool {
+        matches!(self, Function::Growth | Function::Delta)
+    }
+}
+
+/// What became of a series.
+pub const LEFT: u8 = 0;
+pub const EMPTY: u8 = 1;
+pub const FOUND: u8 = 2;
+
+/// Memory for one series at a time.
+#[derive(Default)]
+pub struct Scratch {
+    values: Vec<f64>,
+    presence: Vec<u8>,
+    prefixes: over_time::Prefixes,
+    indexes: Vec<u32>,
+}
+
+/// What is wrong with a call.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadCall(pub &'static str);
+
+/// Folds the series into the cells of their groups: `groups[i]`, and `found[i]` says what became of it.
+pub fn fold_series(
+    function: Function,
+    series: &SeriesColumns,
+    windows: &WindowColumns,
+    groups: &[u32],
+    cells: &mut Cells,
+    found: &mut [u8],
+    scratch: &mut Scratch,
+) -> Result<(), BadCall> {
+    let count = series.count()?;
+    if groups.len() < count || found.len() < count {
+        return Err(BadCall("groups and found must be as long as series"));
+    }
+    let steps = windows.steps;
+    scratch.values.resize(steps, 0.0);
+    scratch.presence.resize(steps, 0);
+    let Scratch { values, presence, prefixes, indexes } = scratch;
+    for i in 0..count {
+        let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
+        found[i] = row(function, samples, &window, values, presence, prefixes, indexes);
+        if found[i] == FOUND {
+            cells.add_row(groups[i] as usize, values, presence)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where rows go: row r has `[r * steps, (r + 1) * steps)` of both columns. Rows from `start` on are absent before.
+pub struct Rows<'a> {
+    pub start: usize,
+    pub values: &'a mut [f64],
+    pub presence: &'a mut [u8],
+}
+
+/// Writes the row of each series that has a sample behind the row before it, up to the first series that is left to the caller,
+/// so that rows keep the order of their series; returns how many series it has looked at.
+pub fn write_rows(
+    function: Function,
+    series: &SeriesColumns,
+    windows: &WindowColumns,
+    rows: &mut Rows,
+    found: &mut [u8],
+    scratch: &mut Scratch,
+) -> Result<usize, BadCall> {
+    let count = series.count()?;
+    if found.len() < count {
+        return Err(BadCall("found must be as long as series"));
+    }
+    let steps = windows.steps;
+    let Scratch { prefixes, indexes, .. } = scratch;
+    let mut next = rows.start;
+    for i in 0..count {
+        let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
+        let range = next * steps..(next + 1) * steps;
+        let (Some(out_values), Some(out_presence)) = (rows.values.get_mut(range.clone()), rows.presence.get_mut(range))
+        else {
+            return Err(BadCall("there is no room for the rows"));
+        };
+        found[i] = row(function, samples, &window, out_values, out_presence, prefixes, indexes);
+        if found[i] == FOUND {
+            next += 1;
+            continue;
+        }
+        out_presence.fill(0);
+        if found[i] == LEFT {
+            return Ok(i + 1);
+        }
+    }
+    Ok(count)
+}
+
+/// Computes one row. All of `presence` is written, and `values` where it is 1.
+fn row(
+    function: Function,
+    samples: &[f64],
+    windows: &Windows,
+    values: &mut [f64],
+    presence: &mut [u8],
+    prefixes: &mut over_time::Prefixes,
+    indexes: &mut Vec<u32>,
+) -> u8 {
+    if samples.is_empty() {
+        return EMPTY;
+    }
+    let computed = match function {
+        Function::Latest => over_time::latest(samples, windows, values, presence),
+        Function::Growth => growth::growth(samples, windows, values, presence, indexes),
+        Function::Delta => growth::delta(samples, windows, values, presence),
+        Function::Sum => over_time::sums(samples, windows, values, presence, prefixes, false),
+        Function::Avg => over_time::sums(samples, windows, values, presence, prefixes, true),
+        Function::Min => over_time::extremes(samples, windows, values, presence, indexes, 1.0),
+        Function::Max => over_time::extremes(samples, windows, values, presence, indexes, -1.0),
+        Function::Count => over_time::counts(samples, windows, values, presence),
+        Function::Last => over_time::lasts(samples, windows, values, presence),
+    };
+    if !computed {
+        LEFT
+    } else if presence.contains(&1) {
+        FOUND
+    } else {
+        EMPTY
+    }
+}
+
+/// True where a value is NaN. Without a branch: every sample of every query comes by.
+fn has_nan(samples: &[f64]) -> bool {
+    samples.iter().fold(false, |found, value| found | value.is_nan())
+}

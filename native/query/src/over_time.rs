@@ -1,0 +1,221 @@
+//! The newest sample, and sum, avg, min, max, count and last over time: the twins of packages/promql/src/functions
+//! (`sums-over-time.ts`, `extremes-over-time.ts`, `picks-over-time.ts`) and of `operators/select.ts`.
+
+use crate::has_nan;
+use crate::windows::Windows;
+
+const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+pub fn latest(samples: &[f64], windows: &Windows, values: &mut [f64], presence: &mut [u8]) -> bool {
+    for step in 0..values.len() {
+        presence[step] = 0;
+        let Some((_, to)) = windows.range(step, samples.len()) else { continue };
+        let value = samples[to - 1];
+        if value.to_bits() != STALE_BITS {
+            values[step] = value;
+            presence[step] = 1;
+        }
+    }
+    true
+}
+
+pub fn lasts(samples: &[f64], windows: &Windows, values: &mut [f64], presence: &mut [u8]) -> bool {
+    !has_nan(samples) && latest(samples, windows, values, presence)
+}
+
+pub fn counts(samples: &[f64], windows: &Windows, values: &mut [f64], presence: &mut [u8]) -> bool {
+    if has_nan(samples) {
+        return false;
+    }
+    for step in 0..values.len() {
+        let range = windows.range(step, samples.len());
+        presence[step] = range.is_some() as u8;
+        values[step] = range.map_or(0.0, |(from, to)| (to - from) as f64);
+    }
+    true
+}
+
+/// `sign` 1 looks for the least value, -1 for the greatest. `queue` holds the samples that may still become it, best first.
+pub fn extremes(
+    samples: &[f64],
+    windows: &Windows,
+    values: &mut [f64],
+    presence: &mut [u8],
+    queue: &mut Vec<u32>,
+    sign: f64,
+) -> bool {
+    if has_nan(samples) {
+        return false;
+    }
+    queue.clear();
+    let mut head = 0;
+    let mut entered = 0;
+    for step in 0..values.len() {
+        let Some((from, to)) = windows.range(step, samples.len()) else {
+            presence[step] = 0;
+            continue;
+        };
+        while entered < to {
+            let value = sign * samples[entered];
+            while queue.len() > head && sign * samples[queue[queue.len() - 1] as usize] >= value {
+                queue.pop();
+            }
+            queue.push(entered as u32);
+            entered += 1;
+        }
+        while (queue[head] as usize) < from {
+            head += 1;
+        }
+        values[step] = samples[queue[head] as usize];
+        presence[step] = 1;
+    }
+    true
+}
+
+/// Windows are added up one by one while together they hold at most so many times the column's samples.
+const OVERLAP_MIN: usize = 4;
+/// A window's sum is trusted when it is at least this part of the magnitudes that went into the prefix sums: 2^-60.
+const TRUSTED_PART: f64 = 1.0 / (1u64 << 60) as f64;
+
+/// Sums of the samples before each one, in two doubles each.
+#[derive(Default)]
+pub struct Prefixes {
+    high: Vec<f64>,
+    low: Vec<f64>,
+    magnitude: Vec<f64>,
+    not_finite: Vec<u32>,
+}
+
+pub fn sums(
+    samples: &[f64],
+    windows: &Windows,
+    values: &mut [f64],
+    presence: &mut [u8],
+    prefixes: &mut Prefixes,
+    mean: bool,
+) -> bool {
+    if has_nan(samples) {
+        return false;
+    }
+    let steps = values.len();
+    let held = |step| windows.range(step, samples.len()).map_or(0, |(from, to)| to - from);
+    let prefixed = (0..steps).map(held).sum::<usize>() > samples.len() * OVERLAP_MIN;
+    if prefixed {
+        prefixes.fill(samples);
+    }
+    for step in 0..steps {
+        let Some((from, to)) = windows.range(step, samples.len()) else {
+            presence[step] = 0;
+            continue;
+        };
+        presence[step] = 1;
+        let difference = if prefixed { prefixes.difference(from, to) } else { None };
+        values[step] = match difference {
+            Some(sum) if mean => sum / (to - from) as f64,
+            Some(sum) => sum,
+            None if mean => mean_of(&samples[from..to]),
+            None => sum_of(&samples[from..to]),
+        };
+    }
+    true
+}
+
+impl Prefixes {
+    fn fill(&mut self, samples: &[f64]) {
+        let Prefixes { high, low, magnitude, not_finite } = self;
+        for column in [&mut *high, &mut *low, &mut *magnitude] {
+            column.clear();
+            column.push(0.0);
+        }
+        not_finite.clear();
+        not_finite.push(0);
+        let (mut sum_high, mut sum_low, mut sum_magnitude, mut bad) = (0.0, 0.0, 0.0, 0);
+        for &value in samples {
+            if value.is_finite() {
+                let total = sum_high + value;
+                sum_low += two_sum_error(sum_high, value, total);
+                // Renormalised, so that the low part stays below the high part's last bit.
+                sum_high = total + sum_low;
+                sum_low += total - sum_high;
+                sum_magnitude += value.abs();
+            } else {
+                bad += 1;
+            }
+            high.push(sum_high);
+            low.push(sum_low);
+            magnitude.push(sum_magnitude);
+            not_finite.push(bad);
+        }
+    }
+
+    /// The sum of a window, or none where it has to be added up.
+    fn difference(&self, from: usize, to: usize) -> Option<f64> {
+        if self.not_finite[to] != self.not_finite[from] {
+            return None;
+        }
+        let difference = self.high[to] - self.high[from];
+        let error = two_sum_error(self.high[to], -self.high[from], difference);
+        let sum = difference + (error + (self.low[to] - self.low[from]));
+        if sum.abs() > self.magnitude[to] * TRUSTED_PART {
+            Some(sum)
+        } else if self.magnitude[to] == self.magnitude[from] {
+            Some(0.0)
+        } else {
+            None
+        }
+    }
+}
+
+/// Exactly `a + b - total` for `total = a + b`, if it did not overflow.
+#[inline(always)]
+pub fn two_sum_error(a: f64, b: f64, total: f64) -> f64 {
+    let part = total - a;
+    a - (total - part) + (b - part)
+}
+
+fn sum_of(samples: &[f64]) -> f64 {
+    let (mut sum, mut compensation) = (0.0f64, 0.0);
+    for &value in samples {
+        let total = sum + value;
+        let error = two_sum_error(sum, value, total);
+        compensation = if error.is_nan() { 0.0 } else { compensation + error };
+        sum = total;
+    }
+    if sum.is_finite() {
+        sum + compensation
+    } else {
+        sum
+    }
+}
+
+/// The compensated sum over the count; where the sum would overflow, it goes on with the mean so far.
+fn mean_of(samples: &[f64]) -> f64 {
+    let (mut sum, mut compensation, mut mean, mut incremental) = (samples[0], 0.0, 0.0, false);
+    for (i, &value) in samples.iter().enumerate().skip(1) {
+        let count = (i + 1) as f64;
+        if !incremental {
+            let total: f64 = sum + value;
+            if total.abs() != f64::INFINITY {
+                compensation += two_sum_error(sum, value, total);
+                sum = total;
+                continue;
+            }
+            incremental = true;
+            mean = sum / (count - 1.0);
+            compensation /= count - 1.0;
+        }
+        let weight = (count - 1.0) / count;
+        let scaled = weight * mean;
+        let part = value / count;
+        let total: f64 = scaled + part;
+        let error = two_sum_error(scaled, part, total);
+        compensation = if total.abs() == f64::INFINITY { 0.0 } else { weight * compensation + error };
+        mean = total;
+    }
+    let count = samples.len() as f64;
+    if incremental {
+        mean + compensation
+    } else {
+        sum / count + compensation / count
+    }
+}

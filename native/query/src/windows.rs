@@ -1,0 +1,98 @@
+//! Where the samples of each series lie, and those of each window.
+
+use crate::BadCall;
+
+/// Sample j of series i is `values[offsets[i] + j]`; its windows are those of slot `slots[i]`.
+pub struct SeriesColumns<'a> {
+    pub values: &'a [f64],
+    /// One more than there are series.
+    pub offsets: &'a [u32],
+    pub slots: &'a [u32],
+}
+
+impl<'a> SeriesColumns<'a> {
+    pub fn count(&self) -> Result<usize, BadCall> {
+        if self.offsets.len() != self.slots.len() + 1 {
+            return Err(BadCall("offsets must be one more than slots"));
+        }
+        Ok(self.slots.len())
+    }
+
+    pub fn samples(&self, i: usize) -> Result<&'a [f64], BadCall> {
+        self.values
+            .get(self.offsets[i] as usize..self.offsets[i + 1] as usize)
+            .ok_or(BadCall("offsets must rise and stay within values"))
+    }
+}
+
+/// Windows by slot: those of slot k at `k * steps`, the columns of its frame at `k * steps` and `k * 4 * steps`.
+pub struct WindowColumns<'a> {
+    pub steps: usize,
+    pub first: &'a [i32],
+    pub end: &'a [i32],
+    /// Of growths only, see packages/promql/src/functions/growth-frame.ts.
+    pub presence: &'a [u8],
+    pub seconds: &'a [f64],
+    /// What a growth is divided by, in seconds; 1 if it is not per second.
+    pub divisor: f64,
+}
+
+/// The windows of one slot; all columns are by step.
+pub struct Windows<'a> {
+    pub first: &'a [i32],
+    pub end: &'a [i32],
+    pub presence: &'a [u8],
+    pub sampled: &'a [f64],
+    pub to_start: &'a [f64],
+    pub to_end: &'a [f64],
+    pub factor: &'a [f64],
+    pub divisor: f64,
+}
+
+impl<'a> WindowColumns<'a> {
+    pub fn of(&self, slot: u32, framed: bool) -> Result<Windows<'a>, BadCall> {
+        let steps = self.steps;
+        let at = slot as usize * steps;
+        let (Some(first), Some(end)) = (self.first.get(at..at + steps), self.end.get(at..at + steps)) else {
+            return Err(BadCall("a slot has no windows"));
+        };
+        if !framed {
+            let (bytes, floats): (&[u8], &[f64]) = (&[], &[]);
+            return Ok(Windows {
+                first,
+                end,
+                presence: bytes,
+                sampled: floats,
+                to_start: floats,
+                to_end: floats,
+                factor: floats,
+                divisor: 1.0,
+            });
+        }
+        let (Some(presence), Some(seconds)) =
+            (self.presence.get(at..at + steps), self.seconds.get(at * 4..(at + steps) * 4))
+        else {
+            return Err(BadCall("a slot has no frame"));
+        };
+        let column = |i: usize| &seconds[i * steps..(i + 1) * steps];
+        Ok(Windows {
+            first,
+            end,
+            presence,
+            sampled: column(0),
+            to_start: column(1),
+            to_end: column(2),
+            factor: column(3),
+            divisor: self.divisor,
+        })
+    }
+}
+
+impl Windows<'_> {
+    /// The samples of a step, as indexes; none where the window is empty or not within the samples.
+    #[inline(always)]
+    pub fn range(&self, step: usize, count: usize) -> Option<(usize, usize)> {
+        let (from, to) = (self.first[step] as usize, self.end[step] as usize);
+        (from < to && to <= count).then_some((from, to))
+    }
+}

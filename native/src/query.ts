@@ -1,0 +1,67 @@
+/**
+ * The kernels of native/binding/src/query.rs. Who calls them is packages/promql/src/operators/batch-kernels.ts.
+ *
+ * Sample j of series i is `values[offsets[i] + j]`, and its windows are those of slot `slots[i]`: `first` and `end` at
+ * `slot · steps`, the frames of growths likewise (`presence` and the four columns of `seconds`). `found[i]` says what became
+ * of series i: 0 left to the caller, 1 without a sample, 2 found. `divisor` is the range in seconds for rate, else 1.
+ */
+export interface QueryKernels {
+  /** Adds the row of each series to the cells of its group, which are `groups[i] · steps` of the columns a, b, c and flags. */
+  foldSeries(
+    functionCode: number,
+    foldCode: number,
+    values: Float64Array,
+    offsets: Uint32Array,
+    slots: Uint32Array,
+    steps: number,
+    divisor: number,
+    first: Int32Array,
+    end: Int32Array,
+    presence: Uint8Array,
+    seconds: Float64Array,
+    groups: Uint32Array,
+    a: Float64Array,
+    b: Float64Array,
+    c: Float64Array,
+    flags: Uint8Array,
+    found: Uint8Array,
+  ): void
+  /**
+   * Writes the rows of the series that have samples one behind the other, from row `rowStart`, up to the first series that
+   * is left to the caller; returns how many series it has looked at.
+   */
+  writeRows(
+    functionCode: number,
+    values: Float64Array,
+    offsets: Uint32Array,
+    slots: Uint32Array,
+    steps: number,
+    divisor: number,
+    first: Int32Array,
+    end: Int32Array,
+    presence: Uint8Array,
+    seconds: Float64Array,
+    rowStart: number,
+    outValues: Float64Array,
+    outPresence: Uint8Array,
+    found: Uint8Array,
+  ): number
+}
+
+/** The numbers of the functions in native/query/src/lib.rs. */
+export const QUERY_FUNCTIONS = {
+  latest: 0,
+  growth: 1,
+  delta: 2,
+  sum: 3,
+  avg: 4,
+  min: 5,
+  max: 6,
+  count: 7,
+  last: 8,
+} as const
+
+/** The numbers of the folds in native/query/src/fold.rs. */
+export const QUERY_FOLDS = { sum: 0, avg: 1, min: 2, max: 3, count: 4, variance: 5 } as const
+
+export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = ['foldSeries', 'writeRows']
