@@ -10,6 +10,23 @@ pub struct Sample {
     pub start_timestamp_ms: f64,
 }
 
+/// The whole rest of a series as nearly all senders write it: one sample message of a value and a timestamp whose varint has
+/// six bytes (the years 2004 to 2109), and nothing more. `None` for any other: `scan` is then the way.
+#[inline]
+pub fn ordinary(bytes: &[u8], at: usize, end: usize) -> Option<(u64, f64)> {
+    let field: &[u8; 18] = bytes.get(at..end)?.try_into().ok()?;
+    let last =
+        u64::from_le_bytes([field[10], field[11], field[12], field[13], field[14], field[15], field[16], field[17]])
+            >> 8;
+    const FRAME: [u8; 3] = [0x12, 16, 0x09];
+    if field[..3] != FRAME || last & 0x80_8080_8080_80ff != 0x00_8080_8080_8010 {
+        return None;
+    }
+    let seven = |index: u32| (last >> (8 * (index + 1)) & 0x7f) << (7 * index);
+    let timestamp = seven(0) | seven(1) | seven(2) | seven(3) | seven(4) | seven(5);
+    Some((bits_at(field, 3), timestamp as f64))
+}
+
 #[inline]
 pub fn scan(bytes: &[u8], mut at: usize, end: usize, with_start: bool) -> Result<Sample, Fault> {
     let mut sample = Sample::default();

@@ -2,8 +2,12 @@
 
 use crate::fault::{self, Fault};
 
-/// Copies and literals up to this length are done as one fixed-size move where there is room behind them.
+/// Bytes that are moved at once, however few of them are wanted: what is too much is written over by what follows.
 const WIDE: usize = 16;
+/// The longest copy. A fast step writes so many bytes from where it begins, and reads as many of the input.
+const STEP_MAX: usize = 64;
+/// Tag and offset of a copy, before the bytes of the next step.
+const TAG_SIZE_MAX: usize = 4;
 
 /// Decodes one block into the front of `output` and returns its size.
 pub fn decode(input: &[u8], output: &mut [u8], size_max: usize) -> Result<usize, Fault> {
@@ -11,59 +15,13 @@ pub fn decode(input: &[u8], output: &mut [u8], size_max: usize) -> Result<usize,
     if declared > size_max || declared > output.len() {
         return fault::at(fault::SNAPPY_TOO_LARGE, 0);
     }
-    let end = input.len();
-    let room = output.len();
     let mut out = 0;
-    while at < end {
-        let start = at;
-        let tag = input[at];
-        at += 1;
-        if tag & 3 == 0 {
-            let mut length = usize::from(tag >> 2) + 1;
-            if length > 60 {
-                let extra = length - 60;
-                if at + extra > end {
-                    return fault::at(fault::SNAPPY_TRUNCATED, start);
-                }
-                length = input[at..at + extra].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte)) + 1;
-                at += extra;
-            }
-            if length > declared - out {
-                return fault::at(fault::SNAPPY_LITERAL_OVERRUN, start);
-            }
-            if length > end - at {
-                return fault::at(fault::SNAPPY_TRUNCATED, start);
-            }
-            if length <= WIDE && at + WIDE <= end && out + WIDE <= room {
-                let wide: [u8; WIDE] = fixed(input, at);
-                output[out..out + WIDE].copy_from_slice(&wide);
-            } else {
-                output[out..out + length].copy_from_slice(&input[at..at + length]);
-            }
-            out += length;
-            at += length;
-            continue;
+    loop {
+        (at, out) = fast_steps(input, at, output, out, declared);
+        if at == input.len() {
+            break;
         }
-        let (length, back, size) = match tag & 3 {
-            1 if at < end => (4 + usize::from(tag >> 2 & 7), usize::from(tag >> 5) << 8 | usize::from(input[at]), 1),
-            2 if at + 2 <= end => {
-                (usize::from(tag >> 2) + 1, usize::from(u16::from_le_bytes([input[at], input[at + 1]])), 2)
-            }
-            3 if at + 4 <= end => {
-                let back = u32::from_le_bytes([input[at], input[at + 1], input[at + 2], input[at + 3]]);
-                (usize::from(tag >> 2) + 1, back as usize, 4)
-            }
-            _ => return fault::at(fault::SNAPPY_TRUNCATED, start),
-        };
-        at += size;
-        if back == 0 || back > out {
-            return fault::at(fault::SNAPPY_COPY_BEFORE_START, start);
-        }
-        if length > declared - out {
-            return fault::at(fault::SNAPPY_COPY_OVERRUN, start);
-        }
-        copy_back(output, out, back, length);
-        out += length;
+        (at, out) = step(input, at, output, out, declared)?;
     }
     if out != declared {
         return fault::at(fault::SNAPPY_TOO_SHORT, at);
@@ -71,32 +29,118 @@ pub fn decode(input: &[u8], output: &mut [u8], size_max: usize) -> Result<usize,
     Ok(out)
 }
 
-/// Repeats what stands `back` bytes before `out`, which may overlap what it makes.
-#[inline]
-fn copy_back(output: &mut [u8], out: usize, back: usize, length: usize) {
-    let from = out - back;
-    if back >= WIDE && out + 4 * WIDE <= output.len() {
-        // Steps of 16 bytes never read what the same step writes; those too many are written over by what follows.
-        let mut done = 0;
-        while done < length {
-            let wide: [u8; WIDE] = fixed(output, from + done);
-            output[out + done..out + done + WIDE].copy_from_slice(&wide);
-            done += WIDE;
+/// Takes the steps that need no closer look: far from both ends, lengths in the tag, copies from `WIDE` bytes back and more.
+/// Returns where it stopped. How long a step is decides nothing about the way that the processor goes.
+fn fast_steps(input: &[u8], mut at: usize, output: &mut [u8], mut out: usize, declared: usize) -> (usize, usize) {
+    let input_end = input.len().saturating_sub(TAG_SIZE_MAX + STEP_MAX);
+    // A step writes `STEP_MAX` bytes from `out` on.
+    let out_end = declared.min(output.len().saturating_sub(STEP_MAX));
+    while at < input_end && out < out_end {
+        // SAFETY: `at + TAG_SIZE_MAX + STEP_MAX < input.len()`, by the condition of the loop.
+        let (tag, bytes) = unsafe { (*input.get_unchecked(at), input.as_ptr().add(at + 1)) };
+        if tag & 3 == 0 {
+            let length = usize::from(tag >> 2) + 1;
+            if length > 60 || length > declared - out {
+                break;
+            }
+            // SAFETY: `STEP_MAX` bytes are there to be read, as above, and to be written: `out + STEP_MAX <= output.len()`.
+            // Input and output are different slices.
+            unsafe {
+                let to = output.as_mut_ptr().add(out);
+                move_wide(bytes, to);
+                if length > WIDE {
+                    for from in [WIDE, 2 * WIDE, 3 * WIDE] {
+                        move_wide(bytes.add(from), to.add(from));
+                    }
+                }
+            }
+            at += 1 + length;
+            out += length;
+            continue;
         }
-    } else if back >= length {
+        // SAFETY: two bytes behind the tag are there to be read, as above.
+        let offset = usize::from(u16::from_le_bytes(unsafe { bytes.cast::<[u8; 2]>().read() }));
+        let long = tag & 3 == 2;
+        let length = if long { usize::from(tag >> 2) + 1 } else { 4 + usize::from(tag >> 2 & 7) };
+        let back = if long { offset } else { usize::from(tag >> 5) << 8 | (offset & 0xff) };
+        if tag & 3 == 3 || back < WIDE || back > out || length > declared - out {
+            break;
+        }
+        // SAFETY: `back <= out`, so that reading begins inside of the output, and with `back >= WIDE` each move reads bytes
+        // before those that it writes, all of them before `out + STEP_MAX <= output.len()`.
+        unsafe {
+            let to = output.as_mut_ptr().add(out);
+            let from = to.sub(back);
+            for done in [0, WIDE, 2 * WIDE, 3 * WIDE] {
+                move_wide(from.add(done), to.add(done));
+            }
+        }
+        at += if long { 3 } else { 2 };
+        out += length;
+    }
+    (at, out)
+}
+
+/// # Safety
+/// `WIDE` bytes can be read at `from` and written at `to`.
+#[inline(always)]
+unsafe fn move_wide(from: *const u8, to: *mut u8) {
+    // SAFETY: the caller's promise; arrays of bytes lie anywhere. The value is read whole before it is written.
+    unsafe { to.cast::<[u8; WIDE]>().write(from.cast::<[u8; WIDE]>().read()) }
+}
+
+/// Takes one step of any kind, with all checks.
+fn step(input: &[u8], mut at: usize, output: &mut [u8], out: usize, declared: usize) -> Result<(usize, usize), Fault> {
+    let end = input.len();
+    let start = at;
+    let tag = input[at];
+    at += 1;
+    if tag & 3 == 0 {
+        let mut length = usize::from(tag >> 2) + 1;
+        if length > 60 {
+            let extra = length - 60;
+            if at + extra > end {
+                return fault::at(fault::SNAPPY_TRUNCATED, start);
+            }
+            length = input[at..at + extra].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte)) + 1;
+            at += extra;
+        }
+        if length > declared - out {
+            return fault::at(fault::SNAPPY_LITERAL_OVERRUN, start);
+        }
+        if length > end - at {
+            return fault::at(fault::SNAPPY_TRUNCATED, start);
+        }
+        output[out..out + length].copy_from_slice(&input[at..at + length]);
+        return Ok((at + length, out + length));
+    }
+    let (length, back, size) = match tag & 3 {
+        1 if at < end => (4 + usize::from(tag >> 2 & 7), usize::from(tag >> 5) << 8 | usize::from(input[at]), 1),
+        2 if at + 2 <= end => {
+            (usize::from(tag >> 2) + 1, usize::from(u16::from_le_bytes([input[at], input[at + 1]])), 2)
+        }
+        3 if at + 4 <= end => {
+            let back = u32::from_le_bytes([input[at], input[at + 1], input[at + 2], input[at + 3]]);
+            (usize::from(tag >> 2) + 1, back as usize, 4)
+        }
+        _ => return fault::at(fault::SNAPPY_TRUNCATED, start),
+    };
+    at += size;
+    if back == 0 || back > out {
+        return fault::at(fault::SNAPPY_COPY_BEFORE_START, start);
+    }
+    if length > declared - out {
+        return fault::at(fault::SNAPPY_COPY_OVERRUN, start);
+    }
+    let from = out - back;
+    if back >= length {
         output.copy_within(from..from + length, out);
     } else {
         for index in 0..length {
             output[out + index] = output[from + index];
         }
     }
-}
-
-#[inline]
-fn fixed(bytes: &[u8], at: usize) -> [u8; WIDE] {
-    let mut wide = [0; WIDE];
-    wide.copy_from_slice(&bytes[at..at + WIDE]);
-    wide
+    Ok((at, out + length))
 }
 
 /// The length that the block declares, and where it ends.

@@ -67,7 +67,23 @@ pub fn scan(
             to <= end && (to == end || scratch[to] != 0x0a) && scratch[at..to] == *cache.bytes_of(predicted)
         });
         match entry {
-            Some(predicted) => at += cache.length_of(predicted),
+            Some(predicted) => {
+                at += cache.length_of(predicted);
+                if rows < sample_count_max {
+                    if let Some((value_bits, timestamp_ms)) = sample::ordinary(scratch, at, end) {
+                        columns.series_refs[rows] = cache.ref_of(predicted);
+                        columns.timestamps_ms[rows] = timestamp_ms;
+                        columns.values[rows] = f64::from_bits(value_bits);
+                        rows += 1;
+                        if series_count == 1 {
+                            first_labels = (message_at, at - message_at);
+                        }
+                        previous = entry;
+                        at = end;
+                        continue;
+                    }
+                }
+            }
             None => {
                 while at < end && scratch[at] == 0x0a {
                     at = span(scratch, at + 1, end, at)?.1;
