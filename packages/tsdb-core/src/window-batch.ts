@@ -1,0 +1,64 @@
+/**
+ * One window of many aggregated series as columns: all outputs of a window have its end as their timestamp.
+ *
+ *     seriesRefs   r0     r1     r2          one a series: the reference of its column `value`
+ *     masks        0b111  0b101  0b000       bit i: the series has a value in `columns[i]`
+ *     columns[i]   v0     v1     –           one element a series, whether it has one or not
+ */
+import type { AggregateColumn } from './model/aggregate.js'
+import { columnNumber } from './model/columns.js'
+import { halvesOf } from './model/sample.js'
+import type { SampleBatch } from './shard.js'
+
+export interface WindowBatch {
+  readonly timestampMs: number
+  readonly count: number
+  readonly seriesRefs: Uint32Array
+  readonly masks: Uint8Array
+  readonly columns: readonly WindowColumn[]
+}
+
+export interface WindowColumn {
+  readonly column: AggregateColumn
+  readonly values: Float64Array
+}
+
+export interface WindowResult {
+  readonly appendedCount: number
+  /** The whole window was refused. */
+  readonly refused: 'TOO_OLD' | 'TOO_FAR_AHEAD' | null
+  /** Places of series that were evicted: resolve again and repeat those. */
+  readonly unknown: readonly number[]
+}
+
+/** The same as samples, series by series. `stepOf` columns: what is added to a series' reference for each column number. */
+export function samplesOfWindow(batch: WindowBatch, step: number): SampleBatch & { readonly places: Uint32Array } {
+  const { count, masks, columns } = batch
+  const numbers = columns.map(({ column }) => columnNumber(column))
+  const halves = columns.map(({ values }) => halvesOf(values))
+  let total = 0
+  for (let i = 0; i < count; i++) total += bitCount(masks[i])
+  const seriesRefs = new Uint32Array(total)
+  const places = new Uint32Array(total)
+  const values = new Float64Array(total)
+  const to = halvesOf(values)
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    for (let k = 0; k < columns.length; k++) {
+      if ((masks[i] & (1 << k)) === 0) continue
+      seriesRefs[at] = batch.seriesRefs[i] + numbers[k] * step
+      places[at] = i
+      to[at * 2] = halves[k][i * 2]
+      to[at * 2 + 1] = halves[k][i * 2 + 1]
+      at++
+    }
+  }
+  return { count: total, seriesRefs, timestampsMs: new Float64Array(total).fill(batch.timestampMs), values, places }
+}
+
+/** Bits that are set in a byte. */
+export function bitCount(byte: number): number {
+  const pairs = byte - ((byte >> 1) & 0x55)
+  const fours = (pairs & 0x33) + ((pairs >> 2) & 0x33)
+  return (fours + (fours >> 4)) & 0x0f
+}
