@@ -73,7 +73,9 @@ export async function measureIngestShare(
     const lagBefore = await lagMsMax(server.url)
     const second = await phase(windowsPerPhase)
     const eventLoopLagMsMax = await lagMsMax(server.url)
-    log(`with rules: ${second.toFixed(2)} s (event loop late by ${eventLoopLagMsMax.toFixed(1)} ms, ${lagBefore.toFixed(1)} ms before)`)
+    log(
+      `with rules: ${second.toFixed(2)} s (event loop late by ${eventLoopLagMsMax.toFixed(1)} ms, ${lagBefore.toFixed(1)} ms before)`,
+    )
     await checkWindows(server.url, options.seriesCount, resolutionMs, scrapesPerWindow)
     const memoryMiB = await residentMemoryMiB(server.pid)
     for (let i = 0; i < METRICS; i++) {
@@ -180,11 +182,16 @@ class Sender {
 async function checkWindows(url: string, seriesCount: number, resolutionMs: number, perWindow: number): Promise<void> {
   const timeMs = Math.floor(Date.now() / resolutionMs) * resolutionMs - 2 * resolutionMs
   const query = `sum(count_over_time({__name__=~"requests_._total|level_."}[${resolutionMs}ms]))`
-  const parameters = new URLSearchParams({ query, time: String(timeMs / 1000), namespace: `${resolutionMs / 1000}s_1h` })
+  const parameters = new URLSearchParams({
+    query,
+    time: String(timeMs / 1000),
+    namespace: `${resolutionMs / 1000}s_1h`,
+  })
   const answer = await request(`${url}/api/v1/query?${parameters}`)
   const { data } = (await answer.body.json()) as { data: { result: { value: [number, string] }[] } }
   const got = Number(data?.result[0]?.value[1])
-  if (got !== seriesCount * perWindow) throw new Error(`the windows count ${got} samples, not ${seriesCount * perWindow}`)
+  if (got !== seriesCount * perWindow)
+    throw new Error(`the windows count ${got} samples, not ${seriesCount * perWindow}`)
 }
 
 async function lagMsMax(url: string): Promise<number> {

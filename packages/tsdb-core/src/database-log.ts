@@ -13,9 +13,11 @@ import {
   encodeWatermarks,
   type Tombstones,
 } from './commit-log/records.js'
+import { encodeWindowBatch, SERIES_PER_WINDOW_RECORD } from './commit-log/window-record.js'
 import type { SeriesTable } from './head/series-table.js'
 import type { Watermark } from './namespace.js'
 import type { SampleBatch } from './shard.js'
+import type { WindowBatch } from './window-batch.js'
 
 /** A batch is cut so that its record stays far below the largest that the log takes. */
 const SAMPLES_PER_RECORD = 1024 * 1024
@@ -75,6 +77,11 @@ export class DatabaseLog {
     return this.#orForget(this.#append(target, undeclared, batch, watermarks))
   }
 
+  /** The same of a window of aggregated series. */
+  appendWindow(target: LogTarget, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
+    return this.#orForget(this.#appendWindow(target, undeclared, batch))
+  }
+
   /** Logs that samples of these series are deleted, as far as they were logged before. */
   appendTombstones(
     target: LogTarget,
@@ -121,6 +128,26 @@ export class DatabaseLog {
       }))
       encodeWatermarks(writer, { marks, samples })
       appended.push(this.#log.append(RecordType.Watermarks, [writer.view()]))
+    }
+    if (appended.length === 1) await appended[0]
+    else await settled(appended)
+  }
+
+  async #appendWindow(target: LogTarget, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
+    const { namespaceId, shard } = target
+    const appended = [...declarationParts(target.series, undeclared)].map((refs) => this.#declare(target, refs))
+    for (let from = 0; from < batch.count; from += SERIES_PER_WINDOW_RECORD) {
+      const to = Math.min(batch.count, from + SERIES_PER_WINDOW_RECORD)
+      const part: WindowBatch = {
+        timestampMs: batch.timestampMs,
+        count: to - from,
+        seriesRefs: batch.seriesRefs.subarray(from, to),
+        masks: batch.masks.subarray(from, to),
+        columns: batch.columns.map(({ column, values }) => ({ column, values: values.subarray(from, to) })),
+      }
+      this.#writer.length = 0
+      encodeWindowBatch(this.#writer, { namespaceId, shard, batch: part })
+      appended.push(this.#log.append(RecordType.WindowBatch, [this.#writer.view()]))
     }
     if (appended.length === 1) await appended[0]
     else await settled(appended)

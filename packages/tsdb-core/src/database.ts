@@ -44,6 +44,7 @@ import type {
 import { Recovery } from './recovery.js'
 import { NO_SEALED_BLOCKS } from './sealed-blocks.js'
 import type { AppendResult, SampleBatch } from './shard.js'
+import type { WindowBatch } from './window-batch.js'
 
 /** Samples between two counts of the head's memory. */
 const SAMPLES_PER_COUNT = 100_000
@@ -451,6 +452,7 @@ export class Database implements Queryable {
         this.#memory.checkAppend()
       },
       log: (shard, undeclared, batch, extra) => this.#append(shard, undeclared, batch, extra as readonly Watermark[]),
+      logWindow: (shard, undeclared, batch) => this.#appendWindow(shard, undeclared, batch),
       mayAddSeries: (shard) => this.#newSeries.take(shard.head.series.liveCount),
       deleteSamples: (namespace, request) => this.#deleteSamples(namespace, request),
       flush: async (namespace, beforeMs) => this.#maintenance?.flush([namespace], undefined, beforeMs),
@@ -477,6 +479,19 @@ export class Database implements Queryable {
       }
     }
     for (const mark of watermarks ?? []) this.#setWatermark(mark)
+  }
+
+  async #appendWindow(shard: LocalShard, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
+    this.#samplesSinceCount += batch.count * batch.columns.length
+    if (this.#samplesSinceCount >= SAMPLES_PER_COUNT) this.#countMemory()
+    if (this.#log === undefined) return
+    const target = { namespaceId: this.#namespaceOf(shard).id, shard: shard.number, series: shard.head.series }
+    try {
+      await this.#log.appendWindow(target, undeclared, batch)
+    } catch (error) {
+      this.#disk?.note(error)
+      throw error
+    }
   }
 
   async #deleteSamples(

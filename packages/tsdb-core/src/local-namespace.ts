@@ -28,6 +28,7 @@ import { readCardinality } from './read/cardinality.js'
 import { mergeSelectResults } from './read/merge-results.js'
 import type { SealedBlocks } from './sealed-blocks.js'
 import type { AppendResult, Rejection, SampleBatch } from './shard.js'
+import { placesOfUnknown, samplesOfWindow, type WindowBatch, type WindowResult } from './window-batch.js'
 
 export interface NamespaceHost extends ShardHost {
   /** Throws `CLOSED` once the database was closed. */
@@ -62,6 +63,11 @@ export class LocalNamespace implements Namespace {
         new LocalShard(number, () => this.options, host, sealed, {
           created: (keys) => this.#tell('seriesCreated', this.#refsOf(number, keys)),
           stored: (keys, timestampsMs, count) => this.#tellStored(number, keys, timestampsMs, count),
+          storedWindow: (batch) => {
+            if (this.#observers.size === 0) return
+            const { seriesRefs, timestampsMs, count } = samplesOfWindow(batch, 1)
+            this.#tellStored(number, seriesRefs, timestampsMs, count)
+          },
         }),
     )
   }
@@ -109,6 +115,23 @@ export class LocalNamespace implements Namespace {
       )
     }
     return this.#appendToShards(batch)
+  }
+
+  async appendWindow(batch: WindowBatch): Promise<WindowResult> {
+    this.#checkOpen()
+    if (this.options.resolutionMs === 0) {
+      throw new StorageError('INVALID_ARGUMENT', `namespace ${this.name} has raw samples only, got a window`)
+    }
+    checkWindow(batch)
+    if (this.shards.length === 1) return this.shards[0].appendWindow(batch)
+    const samples = samplesOfWindow(batch, this.shards.length)
+    const { appendedCount, rejections } = await this.#appendToShards(samples)
+    const reason = rejections.find((each) => each.reason === 'TOO_OLD' || each.reason === 'TOO_FAR_AHEAD')?.reason
+    return {
+      appendedCount,
+      refused: reason === 'TOO_OLD' || reason === 'TOO_FAR_AHEAD' ? reason : null,
+      unknown: placesOfUnknown(samples.places, rejections),
+    }
   }
 
   async appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult> {
@@ -268,6 +291,17 @@ function checkColumns(batch: SampleBatch): void {
   const shortest = Math.min(seriesRefs.length, timestampsMs.length, values.length, startTimestampsMs?.length ?? count)
   if (!Number.isInteger(count) || count < 0 || shortest < count) {
     throw new StorageError('INVALID_ARGUMENT', `a batch of ${count} samples whose shortest column has ${shortest}`)
+  }
+}
+
+function checkWindow({ count, seriesRefs, masks, columns }: WindowBatch): void {
+  const shortest = Math.min(seriesRefs.length, masks.length, ...columns.map(({ values }) => values.length))
+  const isDoubled = new Set(columns.map(({ column }) => column)).size < columns.length
+  if (!Number.isInteger(count) || count < 0 || shortest < count || isDoubled) {
+    throw new StorageError(
+      'INVALID_ARGUMENT',
+      `a window of ${count} series whose shortest column has ${shortest}, columns ${columns.map(({ column }) => column).join(', ')}`,
+    )
   }
 }
 

@@ -3,6 +3,7 @@
  */
 
 import type { Clock } from './env/clock.js'
+import { appendWindow } from './head/append-window.js'
 import { Head } from './head/head.js'
 import type { OpenBlock } from './head/open-block.js'
 import { SeriesTable } from './head/series-table.js'
@@ -20,6 +21,14 @@ import type { SampleSource } from './read/sample-source.js'
 import { pauser, selectSeries } from './read/select-series.js'
 import type { SealedBlocks } from './sealed-blocks.js'
 import type { AppendResult, Rejection, SampleBatch, Shard } from './shard.js'
+import {
+  bitCount,
+  pickSeries,
+  placesOfUnknown,
+  samplesOfWindow,
+  type WindowBatch,
+  type WindowResult,
+} from './window-batch.js'
 
 /** What the shard needs of the database around it. */
 export interface ShardHost {
@@ -34,6 +43,8 @@ export interface ShardHost {
   readonly declarationEpoch: number
   /** Puts a batch into the commit log, after declarations of its new series; resolves once it is durable. */
   log(shard: LocalShard, undeclared: readonly number[], batch: SampleBatch, extra: unknown): Promise<void>
+  /** The same for a window of aggregated series. */
+  logWindow(shard: LocalShard, undeclared: readonly number[], batch: WindowBatch): Promise<void>
   flushShard(shard: LocalShard, beforeMs: number): Promise<void>
   /** Asked before a series is made; throws when the limits do not allow it. */
   mayAddSeries(shard: LocalShard): void
@@ -42,6 +53,7 @@ export interface ShardHost {
 export interface ShardObserver {
   created(keys: Uint32Array): void
   stored(keys: Uint32Array, timestampsMs: Float64Array, count: number): void
+  storedWindow(batch: WindowBatch): void
 }
 
 export class LocalShard implements Shard {
@@ -101,6 +113,42 @@ export class LocalShard implements Shard {
 
   append(batch: SampleBatch, extra?: unknown): Promise<AppendResult> {
     return this.#append(batch, extra)
+  }
+
+  /** Stores a window of aggregated series; `seriesRefs` are keys of their column `value`. */
+  async appendWindow(batch: WindowBatch): Promise<WindowResult> {
+    const host = this.#host
+    host.checkWritable()
+    const nowMs = host.clock.wallMs()
+    const { timestampMs } = batch
+    const refused =
+      timestampMs < Math.max(0, nowMs - this.#options().retentionMs)
+        ? 'TOO_OLD'
+        : timestampMs > nowMs + host.futureMsMax
+          ? 'TOO_FAR_AHEAD'
+          : null
+    const hasSamples = batch.masks.subarray(0, batch.count).some((mask) => mask !== 0)
+    if (refused !== null || !hasSamples) return { appendedCount: 0, refused, unknown: [] }
+    const limits = { firstMs: 0, lastMs: timestampMs, nowMs: host.clock.monotonicMs(), segment: host.segment() }
+    const outcome = appendWindow(this.head, batch, limits)
+    if (outcome === null) return this.#appendAsSamples(batch)
+    const { unknown } = outcome
+    const stored = unknown.length === 0 ? batch : withoutSeries(batch, new Set(unknown))
+    let appendedCount = 0
+    for (let i = 0; i < stored.count; i++) appendedCount += bitCount(stored.masks[i])
+    this.appendedCount += appendedCount
+    if (stored.count > 0) {
+      await host.logWindow(this, this.#undeclared(stored.seriesRefs, stored.count, this.head.stride), stored)
+      this.#observer.storedWindow(stored)
+    }
+    return { appendedCount, refused: null, unknown }
+  }
+
+  /** Stores a window that the commit log already holds. */
+  replayWindow(batch: WindowBatch, segment: number): void {
+    const limits = { firstMs: Number.NEGATIVE_INFINITY, lastMs: Number.POSITIVE_INFINITY, segment }
+    const complete = { ...limits, nowMs: this.#host.clock.monotonicMs() }
+    if (appendWindow(this.head, batch, complete) === null) this.head.append(samplesOfWindow(batch, 1), complete)
   }
 
   /** Stores a batch that the commit log already holds; nothing is refused but unknown series. `skips` is asked by place. */
@@ -177,6 +225,7 @@ export class LocalShard implements Shard {
       if (block.endMs <= startMs || block.startMs >= endMs) continue
       for (const ref of refs) {
         for (let column = 0; column < this.head.stride; column++) {
+          block.deleteWindows(ref, column, startMs, endMs)
           const slot = block.slotOf(ref * this.head.stride + column)
           if (slot >= 0) block.deleteSamples(slot, startMs, endMs)
         }
@@ -202,6 +251,13 @@ export class LocalShard implements Shard {
       if (stored.count > 0) this.#observer.stored(stored.seriesRefs, stored.timestampsMs, stored.count)
     }
     return { appendedCount, rejections }
+  }
+
+  /** A window that is not the newest of its block. */
+  async #appendAsSamples(batch: WindowBatch): Promise<WindowResult> {
+    const samples = samplesOfWindow(batch, 1)
+    const { appendedCount, rejections } = await this.#append(samples, undefined)
+    return { appendedCount, refused: null, unknown: placesOfUnknown(samples.places, rejections) }
   }
 
   /** Those of these references that the log has to declare before they are used. They count as declared then. */
@@ -269,6 +325,12 @@ export class LocalShard implements Shard {
 
 /** References of series that only sealed blocks have begin here; nothing can be appended to them. */
 export const COLD = 2 ** 28
+
+function withoutSeries(batch: WindowBatch, left: ReadonlySet<number>): WindowBatch {
+  const places: number[] = []
+  for (let i = 0; i < batch.count; i++) if (!left.has(i)) places.push(i)
+  return pickSeries(batch, places)
+}
 
 /** A copy of the batch without the refused samples. */
 function withoutRejected(batch: SampleBatch, rejections: readonly Rejection[]): SampleBatch {

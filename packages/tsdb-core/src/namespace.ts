@@ -18,6 +18,7 @@ import type {
   SeriesResult,
 } from './query/queryable.js'
 import type { AppendResult, SampleBatch } from './shard.js'
+import type { WindowBatch, WindowResult } from './window-batch.js'
 
 export interface Namespace extends Queryable {
   readonly name: string
@@ -56,6 +57,15 @@ export interface Namespace extends Queryable {
    *   batch is acknowledged then; repeating it is harmless.
    */
   append(batch: SampleBatch, options?: AppendOptions): Promise<AppendResult>
+
+  /**
+   * Stores one window of many series of a namespace with a resolution: what `append` does of as many samples, at a fraction
+   * of its cost when windows come in their order and series in the same order as before. See `WindowBatch`.
+   *
+   * Its columns belong to the caller again once it has resolved: the window is then durable as `syncMode` says.
+   * @throws {StorageError} as `append`; `INVALID_ARGUMENT` for a namespace of raw samples.
+   */
+  appendWindow(batch: WindowBatch): Promise<WindowResult>
 
   /**
    * Stores samples given as objects: convenient for small amounts; `append` is the fast way.

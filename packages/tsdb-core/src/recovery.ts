@@ -12,12 +12,14 @@ import {
   decodeWatermarks,
   type ShardSamples,
 } from './commit-log/records.js'
+import { decodeWindowBatch, type ShardWindow } from './commit-log/window-record.js'
 import { LateSampleFinder } from './late-samples.js'
 import type { LocalNamespace } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
 import type { Watermark } from './namespace.js'
 import { DEFAULT_NAMESPACE } from './options.js'
 import type { SampleBatch } from './shard.js'
+import { bitCount } from './window-batch.js'
 
 export interface RecoveryParts {
   readonly namespaceById: (id: number) => LocalNamespace | undefined
@@ -58,6 +60,9 @@ export class Recovery {
         }
         return
       }
+      case RecordType.WindowBatch:
+        this.#window(decodeWindowBatch(record.payload), record.segment)
+        return
       case RecordType.Tombstones:
         this.#delete(record.payload)
         return
@@ -101,6 +106,25 @@ export class Recovery {
     }
     this.sampleCount += batch.count
     shard.replay(batch, segment, this.#skips(namespace, shard, batch, segment))
+  }
+
+  #window({ namespaceId, shard: number, batch }: ShardWindow, segment: number): void {
+    const namespace = this.#parts.namespaceById(namespaceId)
+    const shard = namespace?.shards[number]
+    if (namespace === undefined || shard === undefined || shard.head.stride === 1) return
+    const { stride } = shard.head
+    const { refs } = this.#map(shard)
+    const keys = batch.seriesRefs
+    for (let i = 0; i < batch.count; i++) {
+      const logRef = keys[i] / stride
+      const ref = logRef < refs.length ? refs[logRef] : 0
+      if (ref === 0) this.undeclaredCount += bitCount(batch.masks[i])
+      keys[i] = ref * stride
+    }
+    const { blockSizeMs } = namespace.options
+    const startMs = Math.floor(batch.timestampMs / blockSizeMs) * blockSizeMs
+    if (segment < this.#parts.sealedBefore(namespace, number, startMs)) return
+    shard.replayWindow(batch, segment)
   }
 
   /** Tells which samples are in sealed blocks already; most batches lie within one window. */

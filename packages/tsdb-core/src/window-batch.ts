@@ -8,7 +8,7 @@
 import type { AggregateColumn } from './model/aggregate.js'
 import { columnNumber } from './model/columns.js'
 import { halvesOf } from './model/sample.js'
-import type { SampleBatch } from './shard.js'
+import type { Rejection, SampleBatch } from './shard.js'
 
 export interface WindowBatch {
   readonly timestampMs: number
@@ -31,7 +31,7 @@ export interface WindowResult {
   readonly unknown: readonly number[]
 }
 
-/** The same as samples, series by series. `stepOf` columns: what is added to a series' reference for each column number. */
+/** The same as samples, series by series. Column number c of a series has its reference plus `c · step`. */
 export function samplesOfWindow(batch: WindowBatch, step: number): SampleBatch & { readonly places: Uint32Array } {
   const { count, masks, columns } = batch
   const numbers = columns.map(({ column }) => columnNumber(column))
@@ -54,6 +54,45 @@ export function samplesOfWindow(batch: WindowBatch, step: number): SampleBatch &
     }
   }
   return { count: total, seriesRefs, timestampsMs: new Float64Array(total).fill(batch.timestampMs), values, places }
+}
+
+/** The series, by place in the window, of those samples that were refused since the head does not know them. */
+export function placesOfUnknown(places: Uint32Array, rejections: readonly Rejection[]): number[] {
+  const unknown = rejections.filter(({ reason }) => reason === 'UNKNOWN_SERIES')
+  return [...new Set(unknown.map(({ sampleIndex }) => places[sampleIndex]))]
+}
+
+/** Masks with a bit for each column number, instead of one for each column given. */
+export function windowMasks({ masks, count, columns }: WindowBatch): Uint8Array {
+  const byMask = new Uint8Array(256)
+  for (let mask = 1; mask < 256; mask++) {
+    columns.forEach(({ column }, k) => {
+      if ((mask & (1 << k)) !== 0) byMask[mask] |= 1 << columnNumber(column)
+    })
+  }
+  const mapped = new Uint8Array(count)
+  for (let i = 0; i < count; i++) mapped[i] = byMask[masks[i]]
+  return mapped
+}
+
+/** The window with some of its series only. */
+export function pickSeries(batch: WindowBatch, places: readonly number[]): WindowBatch {
+  return {
+    timestampMs: batch.timestampMs,
+    count: places.length,
+    seriesRefs: Uint32Array.from(places, (i) => batch.seriesRefs[i]),
+    masks: Uint8Array.from(places, (i) => batch.masks[i]),
+    columns: batch.columns.map(({ column, values }) => {
+      const picked = new Float64Array(places.length)
+      const from = halvesOf(values)
+      const to = halvesOf(picked)
+      places.forEach((i, k) => {
+        to[k * 2] = from[i * 2]
+        to[k * 2 + 1] = from[i * 2 + 1]
+      })
+      return { column, values: picked }
+    }),
+  }
 }
 
 /** Bits that are set in a byte. */

@@ -30,11 +30,12 @@ export const RecordType = {
   Tombstones: 3,
   Watermarks: 4,
   NamespaceChange: 5,
+  WindowBatch: 6,
 } as const
 export type RecordType = (typeof RecordType)[keyof typeof RecordType]
 
 export function isRecordType(value: number): value is RecordType {
-  return value >= RecordType.SeriesDeclarations && value <= RecordType.NamespaceChange
+  return value >= RecordType.SeriesDeclarations && value <= RecordType.WindowBatch
 }
 
 export interface SegmentHeader {

@@ -11,6 +11,7 @@ import { RecordType, SEGMENT_HEADER_SIZE_BYTES, SEGMENT_VERSION, writeSegmentHea
 import { RecordGroup } from './record-group.js'
 import * as records from './records.js'
 import { verifyCommitLog } from './verify.js'
+import { decodeWindowBatch, encodeWindowBatch } from './window-record.js'
 import { CommitLog } from './writer.js'
 
 const FOLDER = fileURLToPath(new URL('../../../../vectors/commit-log/', import.meta.url))
@@ -55,6 +56,7 @@ const DECODERS: Record<keyof typeof RecordType, (payload: Uint8Array) => unknown
   Tombstones: records.decodeTombstones,
   Watermarks: records.decodeWatermarks,
   NamespaceChange: records.decodeNamespaceChange,
+  WindowBatch: decodeWindowBatch,
 }
 
 /** Numbers as strings and values as bits: JSON has neither NaN nor 64-bit integers. */
@@ -145,6 +147,50 @@ const PAYLOADS: [keyof typeof RecordType, Uint8Array][] = [
   ],
 ]
 
+const WINDOW_PAYLOADS: [keyof typeof RecordType, Uint8Array][] = [
+  [
+    'WindowBatch',
+    payloadOf((out) =>
+      encodeWindowBatch(out, {
+        namespaceId: 2,
+        shard: 0,
+        batch: {
+          timestampMs: 1_700_000_040_000,
+          count: 3,
+          seriesRefs: Uint32Array.of(8, 16, 24),
+          masks: Uint8Array.of(0b011, 0b111, 0b011),
+          columns: [
+            { column: 'count', values: Float64Array.of(4, 4, 4) },
+            { column: 'last', values: STALE_AND_OTHERS },
+            { column: 'increase', values: Float64Array.of(0, 12.5, 0) },
+          ],
+        },
+      }),
+    ),
+  ],
+  [
+    'WindowBatch',
+    payloadOf((out) =>
+      encodeWindowBatch(out, {
+        namespaceId: 2,
+        shard: 1,
+        batch: {
+          timestampMs: 1_700_000_100_000,
+          count: 2,
+          seriesRefs: Uint32Array.of(800, 8),
+          masks: Uint8Array.of(1, 1),
+          columns: [{ column: 'value', values: Float64Array.of(0.5, -1) }],
+        },
+      }),
+    ),
+  ],
+]
+/** What the golden files hold, by their names. */
+const GOLDEN: Record<string, [keyof typeof RecordType, Uint8Array][]> = {
+  'each-type.json': PAYLOADS,
+  'windows.json': WINDOW_PAYLOADS,
+}
+
 function segmentOf(payloads: readonly [keyof typeof RecordType, Uint8Array][], sequenceFirst: number): Uint8Array {
   const header = new Uint8Array(SEGMENT_HEADER_SIZE_BYTES)
   writeSegmentHeader(header, { version: SEGMENT_VERSION, segment: 1, sequenceFirst, salt: SALT })
@@ -161,21 +207,23 @@ function writeMissing(): void {
   }
   const source = 'packages/tsdb-core/src/commit-log/vectors.test.ts'
   const whole = segmentOf(PAYLOADS, 41)
-  const golden: GoldenVector = {
-    name: 'one record of each type',
+  const goldenOf = (name: string, encoded: string, payloads: typeof PAYLOADS): GoldenVector => ({
+    name,
     source,
     segment: 1,
     sequenceFirst: '41',
     salt: `0x${SALT.toString(16)}`,
-    records: PAYLOADS.map(([type, payload]) => ({
+    records: payloads.map(([type, payload]) => ({
       type,
       payload: hex(payload),
       content: readable(DECODERS[type](payload)),
     })),
-    encoded: 'each-type.log',
-  }
+    encoded,
+  })
   put('each-type.log', whole)
-  put('each-type.json', golden)
+  put('each-type.json', goldenOf('one record of each type', 'each-type.log', PAYLOADS))
+  put('windows.log', segmentOf(WINDOW_PAYLOADS, 41))
+  put('windows.json', goldenOf('windows of many series', 'windows.log', WINDOW_PAYLOADS))
 
   const secondOffset = SEGMENT_HEADER_SIZE_BYTES + 24 + PAYLOADS[0][1].length
   const lastOffset = whole.length - 24 - PAYLOADS[4][1].length
@@ -304,7 +352,7 @@ describe('golden vectors of the commit log', () => {
     }
     expect(hex(segmentOf(payloads, Number(vector.sequenceFirst)))).toBe(hex(bytes))
     // And the encoders of today write these payloads.
-    expect(PAYLOADS.map(([, payload]) => hex(payload))).toEqual(vector.records.map(({ payload }) => payload))
+    expect(GOLDEN[name].map(([, payload]) => hex(payload))).toEqual(vector.records.map(({ payload }) => payload))
   })
 })
 

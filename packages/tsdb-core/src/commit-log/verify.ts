@@ -12,6 +12,7 @@ import {
   decodeWatermarks,
 } from './records.js'
 import { replaySegments } from './replay.js'
+import { decodeWindowBatch } from './window-record.js'
 
 const DECODERS: Record<RecordType, (payload: Uint8Array) => unknown> = {
   [RecordType.SeriesDeclarations]: decodeSeriesDeclarations,
@@ -19,6 +20,7 @@ const DECODERS: Record<RecordType, (payload: Uint8Array) => unknown> = {
   [RecordType.Tombstones]: decodeTombstones,
   [RecordType.Watermarks]: decodeWatermarks,
   [RecordType.NamespaceChange]: decodeNamespaceChange,
+  [RecordType.WindowBatch]: decodeWindowBatch,
 }
 
 /**

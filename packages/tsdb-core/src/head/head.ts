@@ -120,10 +120,12 @@ export class Head {
       }
       if (block === undefined || timestampMs < blockStartMs || timestampMs >= blockEndMs) {
         block?.compressFullRows()
-        block = this.#blockAt(timestampMs, limits)
+        block = this.blockAt(timestampMs, limits)
         blockStartMs = block.startMs
         blockEndMs = block.endMs
       }
+      if (block.stripes !== undefined && !isHistogram && replaceInStripes(block, keys[k], timestampMs, halves, k))
+        continue
       let slot = block.slotOf(keys[k])
       if (slot < 0) {
         if (!this.series.isLive(Math.floor(keys[k] / this.stride))) {
@@ -181,6 +183,7 @@ export class Head {
   }
 
   #hasSlot(block: OpenBlock, ref: number): boolean {
+    if (block.stripes !== undefined && block.stripes.slotOf(ref) >= 0) return true
     for (let column = 0; column < this.stride; column++) if (block.slotOf(ref * this.stride + column) >= 0) return true
     return false
   }
@@ -215,7 +218,8 @@ export class Head {
     return outcome !== 'conflict'
   }
 
-  #blockAt(timestampMs: number, limits: AppendLimits): OpenBlock {
+  /** The open block of a time, made if there is none. */
+  blockAt(timestampMs: number, limits: Pick<AppendLimits, 'segment' | 'nowMs'>): OpenBlock {
     const startMs = Math.floor(timestampMs / this.#blockSizeMs) * this.#blockSizeMs
     let block = this.blocks.get(startMs)
     if (block === undefined) {
@@ -226,6 +230,21 @@ export class Head {
     block.lastAppendMs = limits.nowMs
     return block
   }
+}
+
+/** True when the sample stands raw in the block's stripes, where it is replaced. */
+function replaceInStripes(
+  block: OpenBlock,
+  key: number,
+  timestampMs: number,
+  halves: Uint32Array,
+  index: number,
+): boolean {
+  if (!block.stripes?.replace(key, timestampMs - block.startMs, halves, index)) return false
+  if (isAbsent(halves, index)) block.hasAbsent = true
+  const slot = block.slotOf(key)
+  if (slot >= 0) block.removeHistogram(slot, timestampMs)
+  return true
 }
 
 function checkTimestamps(batch: SampleBatch): void {

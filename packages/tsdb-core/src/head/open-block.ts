@@ -21,6 +21,7 @@ import { encodeValues, rowValuesSizeMax } from './row-codec.js'
 import { ROW_SAMPLES, RowSlab, SLOTS_PER_PAGE, SLOTS_PER_PAGE_BITS } from './row-slab.js'
 import { KEYS_PER_PAGE, KEYS_PER_PAGE_BITS, SlotTable } from './slot-table.js'
 import { TimeColumns } from './time-columns.js'
+import { WindowStripes } from './window-stripes.js'
 
 /** So many full rows wait for each other at most. */
 const FULL_ROWS_MAX = 256
@@ -55,6 +56,8 @@ export class OpenBlock {
   firstOffset = NONE
   lastOffset = 0
   histograms: HistogramStore | undefined
+  /** Windows that were written whole; what stands there is older than rows and chunks. */
+  stripes: WindowStripes | undefined
   /** Whether a sample has a start timestamp, or is the marker of a removed window. */
   hasStarts = false
   hasAbsent = false
@@ -89,7 +92,8 @@ export class OpenBlock {
       this.#chunks.sizeBytes +
       this.#columns.sizeBytes +
       this.#newest.length * 5 +
-      (this.histograms?.sizeBytes ?? 0)
+      (this.histograms?.sizeBytes ?? 0) +
+      (this.stripes?.sizeBytes ?? 0)
     )
   }
 
@@ -197,6 +201,45 @@ export class OpenBlock {
     return STORED
   }
 
+  /** Windows that are written whole, made with the first of them. */
+  openStripes(): WindowStripes {
+    return (this.stripes ??= new WindowStripes(this.#bytes, (key, offset, halves, index) => {
+      this.sampleCount--
+      this.#removedCount++
+      const slot = this.slotOf(key)
+      // An ordinary sample of this time is newer.
+      if (slot >= 0 && this.hasSampleAt(slot, this.startMs + offset)) return
+      this.append(slot < 0 ? this.addSlot(key) : slot, this.startMs + offset, halves, index, 0)
+    }))
+  }
+
+  /** Samples were stored in the stripes at this time. */
+  noteWindow(offset: number, addedCount: number): void {
+    if (offset > this.lastOffset) this.lastOffset = offset
+    if (offset < this.firstOffset) this.firstOffset = offset
+    this.sampleCount += addedCount
+  }
+
+  /** Removes a series' samples of a column from the stripes. */
+  deleteWindows(ref: number, column: number, startMs: number, endMs: number): void {
+    const count = this.stripes?.remove(ref, column, startMs - this.startMs, endMs - this.startMs) ?? 0
+    this.sampleCount -= count
+    // Twice, so that `version` rises.
+    this.#removedCount += 2 * count
+  }
+
+  /** Whether rows or chunks may hold a sample of one of these columns at this time or later: bit c stands for `key + c`. */
+  hasRowSince(key: number, columns: number, offset: number): boolean {
+    const page = this.#slots.pages[key >>> KEYS_PER_PAGE_BITS]
+    if (page === undefined) return false
+    for (let column = 0; columns >>> column > 0; column++) {
+      if (((columns >>> column) & 1) === 0) continue
+      const slot = page[(key & (KEYS_PER_PAGE - 1)) + column] - 1
+      if (slot >= 0 && this.#newest[slot] > offset) return true
+    }
+    return false
+  }
+
   /** A histogram was stored beside the rows. */
   noteHistogram(timestampMs: number, startTimestampMs: number): void {
     const offset = timestampMs - this.startMs
@@ -277,6 +320,15 @@ export class OpenBlock {
 
   chunkValuesSize(chunk: number): number {
     return this.#chunks.valuesSizeOf(chunk)
+  }
+
+  /** Page and offset of a position in the block's bytes. */
+  pageOf(position: number): number {
+    return this.#bytes.pageOf(position)
+  }
+
+  offsetAt(position: number): number {
+    return this.#bytes.offsetAt(position)
   }
 
   page(page: number): Uint8Array {

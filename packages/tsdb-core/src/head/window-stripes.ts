@@ -15,12 +15,15 @@ import { grownU32 } from '../index/growable.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import { bitCount } from '../window-batch.js'
-import { ByteArena } from './byte-arena.js'
+import type { ByteArena } from './byte-arena.js'
 import { decodeValues, encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
 
 export const STRIPE_WINDOWS = 48
 const LANE_BITS = 6
-const LANES = 1 << LANE_BITS
+/** Slots of one stripe. */
+export const LANES = 1 << LANE_BITS
+/** Columns of the series of a run. */
+const RUN_PLACES = LANES * COLUMN_STRIDE
 const REFS_PER_PAGE_BITS = 10
 const REFS_PER_PAGE = 1 << REFS_PER_PAGE_BITS
 /** Spreads the windows at which stripes are encoded; coprime to `STRIPE_WINDOWS`. */
@@ -70,15 +73,17 @@ export class WindowStripes {
   #columns: Uint8Array = new Uint8Array(LANES)
   readonly #stripes: Stripe[] = []
   readonly #runs: Run[] = []
-  readonly #bytes = new ByteArena()
+  readonly #bytes: ByteArena
   readonly #sink: SampleSink
 
-  constructor(sink: SampleSink) {
+  /** Runs are kept in `bytes`, whose size is not counted here. */
+  constructor(bytes: ByteArena, sink: SampleSink) {
+    this.#bytes = bytes
     this.#sink = sink
   }
 
   get sizeBytes(): number {
-    let size = this.#bytes.sizeBytes + this.#refs.length * 5 + this.#runs.length * LANES * COLUMN_STRIDE * 6
+    let size = this.#refs.length * 5 + this.#runs.length * RUN_PLACES * 6
     for (const page of this.#slotPages) if (page !== undefined) size += page.byteLength
     for (const { masks, values } of this.#stripes) {
       size += masks.length
@@ -163,8 +168,8 @@ export class WindowStripes {
     return added
   }
 
-  /** Stores a newer value of a window that stands here raw; false: it does not. The sample counts when `'new'`. */
-  replace(key: number, offset: number, halves: Uint32Array, index: number): 'same' | 'stored' | 'new' | false {
+  /** Stores a newer value of a sample that stands here raw; false: it does not. */
+  replace(key: number, offset: number, halves: Uint32Array, index: number): boolean {
     const column = key % COLUMN_STRIDE
     const slot = this.slotOf((key - column) / COLUMN_STRIDE)
     if (slot < 0) return false
@@ -173,15 +178,12 @@ export class WindowStripes {
     const row = this.#rowOf(stripe, offset)
     if (row < 0) return false
     const at = row * LANES + (slot & (LANES - 1))
-    const to = stripe.halves[column] ?? addColumn(stripe, column)
-    const isNew = (stripe.masks[at] & (1 << column)) === 0
-    if (!isNew && to[at * 2] === halves[index * 2] && to[at * 2 + 1] === halves[index * 2 + 1]) return 'same'
+    const to = stripe.halves[column]
+    // A series that has nothing here may have an ordinary sample of this time, which would hide ours.
+    if (to === undefined || (stripe.masks[at] & (1 << column)) === 0) return false
     to[at * 2] = halves[index * 2]
     to[at * 2 + 1] = halves[index * 2 + 1]
-    stripe.masks[at] |= 1 << column
-    this.#columns[slot] |= 1 << column
-    if (isNew) this.sampleCount++
-    return isNew ? 'new' : 'stored'
+    return true
   }
 
   /** Removes samples of a series' column. Those of a run that stay go to the sink. Returns how many went. */
@@ -206,7 +208,7 @@ export class WindowStripes {
       const lastOffset = this.#windows[run.first + run.count - 1]
       if (run.positions[place] === 0 || lastOffset < startOffset || firstOffset >= endOffset) continue
       const values = new Float64Array(run.count)
-      this.readRun(number * LANES * COLUMN_STRIDE + place, values, 0)
+      this.readRun(number * RUN_PLACES + place, values, 0)
       run.positions[place] = 0
       this.sampleCount -= run.count
       const halves = halvesOf(values)
@@ -227,23 +229,36 @@ export class WindowStripes {
   /** What `readRun` reads, or -1 when the run has nothing of this slot and column. */
   runHandle(run: number, slot: number, column: number): number {
     const place = (slot & (LANES - 1)) * COLUMN_STRIDE + column
-    return this.#runs[run].positions[place] === 0 ? -1 : run * LANES * COLUMN_STRIDE + place
+    return this.#runs[run].positions[place] === 0 ? -1 : run * RUN_PLACES + place
   }
 
-  /** First window of a run or of the raw rows, and how many there are, as one number: equal ones have equal times. */
+  /** First window of a run, and how many there are, as one number: equal ones have equal times. */
   runTimes(run: number): number {
     return this.#runs[run].first * LANES + this.#runs[run].count
   }
 
-  readRun(handle: number, out: Float64Array, outAt: number): number {
-    const place = handle % (LANES * COLUMN_STRIDE)
-    const run = this.#runs[(handle - place) / (LANES * COLUMN_STRIDE)]
-    const position = run.positions[place] - 1
-    const at = this.#bytes.offsetAt(position)
-    return decodeValues(this.#bytes.pageAt(position), at, at + run.sizes[place], out, outAt)
+  runCount(run: number): number {
+    return this.#runs[run].count
   }
 
-  /** How many raw samples a slot has in a column; in `rawShape` whether these are all rows of the stripe. */
+  /** Where the values of a handle begin in the block's bytes. */
+  positionOf(handle: number): number {
+    const place = handle % RUN_PLACES
+    return this.#runs[(handle - place) / RUN_PLACES].positions[place] - 1
+  }
+
+  sizeOf(handle: number): number {
+    const place = handle % RUN_PLACES
+    return this.#runs[(handle - place) / RUN_PLACES].sizes[place]
+  }
+
+  readRun(handle: number, out: Float64Array, outAt: number): number {
+    const position = this.positionOf(handle)
+    const at = this.#bytes.offsetAt(position)
+    return decodeValues(this.#bytes.pageAt(position), at, at + this.sizeOf(handle), out, outAt)
+  }
+
+  /** How many raw samples a slot has in a column. */
   rawCount(slot: number, column: number): number {
     const stripe = this.#stripes[slot >>> LANE_BITS]
     if (stripe === undefined || stripe.values[column] === undefined) return 0
@@ -276,19 +291,22 @@ export class WindowStripes {
     return this.#windows[first + row]
   }
 
-  readRaw(slot: number, column: number, out: Float64Array, outAt: number): number {
-    const { masks, halves, rowCount } = this.#stripes[slot >>> LANE_BITS]
-    const from = halves[column]
-    if (from === undefined) return 0
-    const to = halvesOf(out)
-    let at = outAt
+  /** Copies raw samples `[from, to)` of those that the slot has in the column. */
+  readRaw(slot: number, column: number, from: number, to: number, out: Float64Array, outAt: number): void {
+    const { masks, values, halves, rowCount } = this.#stripes[slot >>> LANE_BITS]
+    const column64 = values[column]
+    const column32 = halves[column]
+    if (column64 === undefined || column32 === undefined) return
+    let at = outAt - from
     for (let row = 0, place = slot & (LANES - 1); row < rowCount; row++, place += LANES) {
       if ((masks[place] & (1 << column)) === 0) continue
-      to[at * 2] = from[place * 2]
-      to[at * 2 + 1] = from[place * 2 + 1]
-      at++
+      if (at >= outAt) {
+        const value = column64[place]
+        if (Number.isNaN(value)) copyBits(column32, place, out, at)
+        else out[at] = value
+      }
+      if (++at === outAt + to - from) return
     }
-    return at - outAt
   }
 
   /** Offsets of a slot's raw samples. */
@@ -355,8 +373,8 @@ export class WindowStripes {
   /** The raw rows become a run; series that lack some window go to the sink. */
   #encode(stripe: Stripe, index: number): void {
     const { rowCount, masks } = stripe
-    const positions = new Uint32Array(LANES * COLUMN_STRIDE)
-    const sizes = new Uint16Array(LANES * COLUMN_STRIDE)
+    const positions = new Uint32Array(RUN_PLACES)
+    const sizes = new Uint16Array(RUN_PLACES)
     const lanes = Math.min(LANES, this.#slotCount - index * LANES)
     for (let column = 0; column < COLUMN_STRIDE; column++) {
       const halves = stripe.halves[column]
@@ -381,6 +399,7 @@ export class WindowStripes {
         rowRanges[i * 2] = i * rowCount
         rowRanges[i * 2 + 1] = (i + 1) * rowCount
       }
+      if (rows === 0) continue
       encodeValuesBatch(rowValues, rowRanges.subarray(0, rows * 2), rowBytes, 0, rowEnds)
       for (let i = 0, start = 0; i < rows; i++) {
         const end = rowEnds[i]
@@ -428,6 +447,12 @@ function copyRow(
     to[toAt + 2 * i] = from[fromAt + 2 * i]
     to[toAt + 2 * i + 1] = from[fromAt + 2 * i + 1]
   }
+}
+
+function copyBits(from: Uint32Array, at: number, out: Float64Array, outAt: number): void {
+  const to = halvesOf(out)
+  to[outAt * 2] = from[at * 2]
+  to[outAt * 2 + 1] = from[at * 2 + 1]
 }
 
 function timesCount(times: number): number {

@@ -2,6 +2,7 @@
 import type { HistogramRun } from '../head/histogram-store.js'
 import type { OpenBlock } from '../head/open-block.js'
 import type { SeriesTable } from '../head/series-table.js'
+import type { WindowStripes } from '../head/window-stripes.js'
 import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
@@ -11,6 +12,11 @@ import type { SampleSource } from './sample-source.js'
 
 /** Rows and chunks share one space of numbers: rows are `ROWS + slot`. */
 const ROWS = 0x1_0000_0000
+/** Then come the runs of stripes, and raw rows of stripes as `RAW_ROWS + slot · COLUMN_STRIDE + column`. */
+const STRIPES = 0x4_0000_0000
+const RAW_ROWS = 2 ** 46
+/** In the queue slots of rows and raw rows of stripes share one space of 32 bits. */
+const RAW = 2 ** 31
 const NONE = 0xffffffff
 const NO_ROWS: Uint32Array = new Uint32Array(0)
 
@@ -84,7 +90,7 @@ export class OpenBlockSource implements SampleSource {
 
   columnMask(series: number): number {
     if (this.#stride === 1) return this.#block.slotOf(series) >= 0 ? 1 : 0
-    let mask = 0
+    let mask = this.#block.stripes?.columnMask(series) ?? 0
     for (let column = 0; column < COLUMN_STRIDE; column++) {
       if (this.#block.slotOf(series * this.#stride + column) >= 0) mask |= 1 << column
     }
@@ -93,6 +99,8 @@ export class OpenBlockSource implements SampleSource {
 
   pieces(series: number, column: number, startMs: number, endMs: number, out: PieceList): void {
     const block = this.#block
+    // Windows that were computed again stand in rows and chunks: what comes later here hides what comes first.
+    if (block.stripes !== undefined) this.#stripePieces(block.stripes, series, column, startMs, endMs, out)
     const slot = block.slotOf(series * this.#stride + column)
     if (slot < 0) return
     // The list of chunks begins with the newest.
@@ -118,12 +126,23 @@ export class OpenBlockSource implements SampleSource {
   }
 
   readTimes(timeColumn: number, out: Float64Array, outAt: number): number {
+    if (timeColumn >= STRIPES) return this.#readStripeTimes(timeColumn, out, outAt)
     return timeColumn >= ROWS
       ? this.#block.readRowTimes(timeColumn - ROWS, out, outAt)
       : this.#block.readColumn(timeColumn, out, outAt)
   }
 
   readValues(handle: number, out: Float64Array, outAt: number): number {
+    const { stripes } = this.#block
+    if (handle >= RAW_ROWS && stripes !== undefined) {
+      const raw = handle - RAW_ROWS
+      const column = raw % COLUMN_STRIDE
+      const slot = (raw - column) / COLUMN_STRIDE
+      const count = stripes.rawCount(slot, column)
+      stripes.readRaw(slot, column, 0, count, out, outAt)
+      return count
+    }
+    if (handle >= STRIPES && stripes !== undefined) return stripes.readRun(handle - STRIPES, out, outAt)
     return handle >= ROWS
       ? this.#block.readRowValues(handle - ROWS, out, outAt)
       : this.#block.readChunkValues(handle, out, outAt)
@@ -137,10 +156,18 @@ export class OpenBlockSource implements SampleSource {
       this.#queue.add(block.chunkPage(handle), start, end, count, first, last, outAt)
       return
     }
+    const { stripes } = this.#block
+    if (handle >= STRIPES && handle < RAW_ROWS && stripes !== undefined) {
+      const position = stripes.positionOf(handle - STRIPES)
+      const start = this.#block.offsetAt(position)
+      const end = start + stripes.sizeOf(handle - STRIPES)
+      this.#queue.add(this.#block.pageOf(position), start, end, count, first, last, outAt)
+      return
+    }
     const at = this.#queuedRowsEnd
     this.#queuedRows = grownU32(this.#queuedRows, at + ROW_SIZE)
     const rows = this.#queuedRows
-    rows[at] = handle - ROWS
+    rows[at] = handle >= RAW_ROWS ? RAW + handle - RAW_ROWS : handle - ROWS
     rows[at + 1] = first
     rows[at + 2] = last
     rows[at + 3] = outAt
@@ -150,13 +177,15 @@ export class OpenBlockSource implements SampleSource {
   readQueued(out: Float64Array): void {
     const rows = this.#queuedRows
     for (let at = 0; at < this.#queuedRowsEnd; at += ROW_SIZE) {
-      this.#block.copyRowValues(rows[at], rows[at + 1], rows[at + 2], out, rows[at + 3])
+      if (rows[at] < RAW) this.#block.copyRowValues(rows[at], rows[at + 1], rows[at + 2], out, rows[at + 3])
+      else this.#copyRaw(rows[at] - RAW, rows[at + 1], rows[at + 2], out, rows[at + 3])
     }
     this.#queuedRowsEnd = 0
     this.#queue.decode((page) => this.#block.page(page), out)
   }
 
   readStarts(handle: number, out: Float64Array, outAt: number): boolean {
+    if (handle >= STRIPES) return false
     return handle >= ROWS
       ? this.#block.readRowStarts(handle - ROWS, out, outAt)
       : this.#block.readChunkStarts(handle, out, outAt)
@@ -191,6 +220,53 @@ export class OpenBlockSource implements SampleSource {
 
   symbolText(symbol: number): string {
     return this.#series.symbols.texts[symbol]
+  }
+
+  #stripePieces(
+    stripes: WindowStripes,
+    series: number,
+    column: number,
+    startMs: number,
+    endMs: number,
+    out: PieceList,
+  ): void {
+    const slot = stripes.slotOf(series)
+    if (slot < 0) return
+    const blockStartMs = this.#block.startMs
+    for (const run of stripes.runsOf(slot)) {
+      const times = stripes.runTimes(run)
+      const firstMs = blockStartMs + stripes.timesFirst(times)
+      const lastMs = blockStartMs + stripes.timesLast(times)
+      if (firstMs >= endMs || lastMs < startMs) continue
+      const handle = stripes.runHandle(run, slot, column)
+      if (handle >= 0) out.add(STRIPES + times, STRIPES + handle, stripes.runCount(run), firstMs, lastMs)
+    }
+    const count = stripes.rawCount(slot, column)
+    if (count === 0) return
+    const firstMs = blockStartMs + stripes.rawFirst(slot, column)
+    const lastMs = blockStartMs + stripes.rawLast(slot, column)
+    if (firstMs >= endMs || lastMs < startMs) return
+    const raw = RAW_ROWS + slot * COLUMN_STRIDE + column
+    const times = stripes.rawTimes(slot, count)
+    out.add(times < 0 ? raw : STRIPES + times, raw, count, firstMs, lastMs)
+  }
+
+  #copyRaw(raw: number, first: number, last: number, out: Float64Array, outAt: number): void {
+    const column = raw % COLUMN_STRIDE
+    this.#block.stripes?.readRaw((raw - column) / COLUMN_STRIDE, column, first, last, out, outAt)
+  }
+
+  #readStripeTimes(timeColumn: number, out: Float64Array, outAt: number): number {
+    const { stripes, startMs } = this.#block
+    if (stripes === undefined) return 0
+    const raw = timeColumn - RAW_ROWS
+    const column = raw % COLUMN_STRIDE
+    const count =
+      raw >= 0
+        ? stripes.readRawTimes((raw - column) / COLUMN_STRIDE, column, out, outAt)
+        : stripes.readTimes(timeColumn - STRIPES, out, outAt)
+    for (let i = outAt; i < outAt + count; i++) out[i] += startMs
+    return count
   }
 
   #rowLike(slot: number): number {

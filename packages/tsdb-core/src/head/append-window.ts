@@ -1,0 +1,80 @@
+/**
+ * Stores one window of many aggregated series in the head: whole rows of stripes, without work for each sample.
+ *
+ * Series for which this is not the newest window, as far as ordinary samples go, are stored as those.
+ */
+import { StorageError } from '../errors.js'
+import { ABSENT_HIGH, COLUMN_STRIDE, columnNumber, HIGH_HALF } from '../model/columns.js'
+import { halvesOf } from '../model/sample.js'
+import { pickSeries, samplesOfWindow, type WindowBatch, windowMasks } from '../window-batch.js'
+import type { AppendLimits, Head } from './head.js'
+import type { OpenBlock } from './open-block.js'
+import { LANES, type WindowStripes } from './window-stripes.js'
+
+export interface WindowAppend {
+  /** Places of series that the head does not know. */
+  readonly unknown: readonly number[]
+}
+
+/** Null: the block has newer windows, so that this one is to be stored as samples. The caller checked the limits. */
+export function appendWindow(head: Head, batch: WindowBatch, limits: AppendLimits): WindowAppend | null {
+  const { timestampMs, count, seriesRefs: keys, columns } = batch
+  if (!Number.isSafeInteger(timestampMs)) {
+    throw new StorageError('INVALID_ARGUMENT', `a window at ${timestampMs}, wanted whole milliseconds within ±2^53`)
+  }
+  const block = head.blockAt(timestampMs, limits)
+  const offset = timestampMs - block.startMs
+  const stripes = block.openStripes()
+  if (!stripes.takes(offset)) return null
+  stripes.beginWindow(offset)
+  const numbers = columns.map(({ column }) => columnNumber(column))
+  const halves = columns.map(({ values }) => halvesOf(values))
+  const masks = windowMasks(batch)
+  if (halves.some((column) => mayHaveAbsent(column, count))) block.hasAbsent = true
+  const unknown: number[] = []
+  const ordinary: number[] = []
+  let added = 0
+  for (let i = 0; i < count; ) {
+    const slot = masks[i] === 0 ? -1 : slotFor(head, block, stripes, keys[i], masks[i], offset)
+    if (slot < 0) {
+      if (slot === UNKNOWN) unknown.push(i)
+      else if (slot === ORDINARY) ordinary.push(i)
+      i++
+      continue
+    }
+    // Series come in the order in which they came before: mostly a whole stripe follows.
+    const from = i++
+    const last = slot | (LANES - 1)
+    for (let next = slot + 1; i < count && next <= last; i++, next++) {
+      if (masks[i] === 0 || stripes.slotOf(keys[i] / COLUMN_STRIDE) !== next) break
+      if (block.hasRowSince(keys[i], masks[i], offset)) break
+    }
+    added += stripes.write(slot, i - from, masks, from, numbers, halves)
+  }
+  if (added > 0) block.noteWindow(offset, added)
+  if (ordinary.length > 0) head.append(samplesOfWindow(pickSeries(batch, ordinary), 1), limits)
+  return { unknown }
+}
+
+const UNKNOWN = -2
+const ORDINARY = -3
+
+function slotFor(
+  head: Head,
+  block: OpenBlock,
+  stripes: WindowStripes,
+  key: number,
+  mask: number,
+  offset: number,
+): number {
+  const ref = key / COLUMN_STRIDE
+  const slot = stripes.slotOf(ref)
+  if (slot < 0 && !head.series.isLive(ref)) return UNKNOWN
+  if (block.hasRowSince(key, mask, offset)) return ORDINARY
+  return slot < 0 ? stripes.addSlot(ref) : slot
+}
+
+function mayHaveAbsent(halves: Uint32Array, count: number): boolean {
+  for (let at = HIGH_HALF; at < count * 2; at += 2) if (halves[at] === ABSENT_HIGH) return true
+  return false
+}
