@@ -35,6 +35,21 @@ export interface SeriesEntries {
   readonly series: Uint32Array
 }
 
+const EMPTY: Float64Array = new Float64Array(0)
+
+/** Memory for the columns of a select, which goes from batch to batch and, when nobody looks at them any more, to the next select. */
+export class BatchMemory {
+  values: Float64Array = EMPTY
+  times: Float64Array = EMPTY
+  timeOffsets: Uint32Array = new Uint32Array(8)
+  labelPairs: Uint32Array = new Uint32Array(64)
+  labelOffsets: Uint32Array = new Uint32Array(64)
+
+  get sizeBytes(): number {
+    return this.values.byteLength + this.times.byteLength + this.timeOffsets.byteLength + this.labelPairs.byteLength
+  }
+}
+
 /** Which samples make up a time column. */
 interface Plan {
   readonly key: Float64Array
@@ -48,7 +63,6 @@ interface Plan {
  * Working columns of all builders. A batch is begun, filled and finished in one turn of the event loop, so builders cannot meet
  * in them; and small queries would otherwise spend their time on making arrays.
  */
-const EMPTY = new Float64Array(0)
 const workspace = {
   pieces: new PieceList(),
   merge: new SampleMerge(),
@@ -68,6 +82,7 @@ let tables = 0
 export class BatchBuilder {
   readonly #sources: readonly SampleSource[]
   readonly #range: ReadRange
+  readonly #memory: BatchMemory | undefined
 
   readonly #plans = new Map<number, Plan[]>()
   #lastPlan: Plan | undefined
@@ -90,9 +105,11 @@ export class BatchBuilder {
   readonly #hasHistograms: boolean
   readonly #hasDeletions: boolean
 
-  constructor(sources: readonly SampleSource[], range: ReadRange) {
+  /** @param memory what batches may share: each of them is good until the next begins. Without it each gets its own. */
+  constructor(sources: readonly SampleSource[], range: ReadRange, memory?: BatchMemory) {
     this.#sources = sources
     this.#range = range
+    this.#memory = memory
     this.#wanted = columnNumber(range.column ?? COLUMNS[VALUE_COLUMN])
     this.#hasAbsent = sources.some((source) => source.hasAbsent)
     this.#hasStarts = sources.some((source) => source.hasStarts)
@@ -100,10 +117,7 @@ export class BatchBuilder {
     this.#hasDeletions = sources.some((source) => source.hasDeletions)
   }
 
-  /**
-   * Begins a batch. `values` is memory that it may use, if it is large enough; without it the batch gets its own.
-   */
-  begin(values?: Float64Array): void {
+  begin(): void {
     let known = this.#timeTable !== 0 && this.#timeOffsets[this.#timeColumnCount] < TIMESTAMPS_PER_TABLE
     for (let i = 0; i < this.#sources.length; i++) {
       const version = this.#sources[i].begin()
@@ -111,7 +125,7 @@ export class BatchBuilder {
       this.#versions[i] = version
     }
     if (!known) this.#newTimeTable()
-    this.#values = values ?? EMPTY
+    this.#values = this.#memory?.values ?? EMPTY
     this.#starts = undefined
     this.#counts = this.#range.counts ? EMPTY : undefined
     this.#sampleCount = 0
@@ -151,14 +165,19 @@ export class BatchBuilder {
   }
 
   /**
-   * The batch without its labels, its values decoded now. Its columns are the caller's, but for what `begin` was given, and
-   * the timestamps, which are shared and not to be changed.
+   * The batch without its labels, its values decoded now. Its columns are the caller's, unless the builder was given memory;
+   * the timestamps are shared with other batches in any case, and not to be changed.
    */
   finish(): Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'> {
     const count = this.#sampleCount
     if (this.#values.length < count) this.#values = enlarged(this.#values, count)
     for (const source of this.#sources) source.readQueued(this.#values)
     for (let run = 0; run < workspace.startRunsEnd; run += START_RUN_SIZE) this.#readStarts(run)
+    if (this.#memory !== undefined) {
+      this.#memory.values = this.#values
+      this.#memory.times = this.#times
+      this.#memory.timeOffsets = this.#timeOffsets
+    }
     return {
       seriesCount: this.#seriesCount,
       sampleOffsets: workspace.sampleOffsets.slice(0, this.#seriesCount + 1),
@@ -178,8 +197,8 @@ export class BatchBuilder {
   #newTimeTable(): void {
     this.#plans.clear()
     this.#lastPlan = undefined
-    this.#times = EMPTY
-    this.#timeOffsets = new Uint32Array(8)
+    this.#times = this.#memory?.times ?? EMPTY
+    this.#timeOffsets = this.#memory?.timeOffsets ?? new Uint32Array(8)
     this.#timeColumnCount = 0
     this.#timeTable = ++tables
   }

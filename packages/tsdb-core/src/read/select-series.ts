@@ -3,13 +3,14 @@
  */
 import type { Clock } from '../env/clock.js'
 import { StorageError } from '../errors.js'
+import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { matchSeries } from '../index/match-series.js'
 import type { AggregateColumn } from '../model/aggregate.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { SelectResult } from '../query/queryable.js'
 import type { SeriesBatch } from '../query/series-batch.js'
-import { BatchBuilder } from './batch-builder.js'
+import { BatchBuilder, BatchMemory } from './batch-builder.js'
 import type { SampleSource } from './sample-source.js'
 import { SeriesGroups, type SourceFamily } from './series-groups.js'
 import { SymbolCollector } from './symbol-collector.js'
@@ -17,10 +18,13 @@ import { SymbolCollector } from './symbol-collector.js'
 const SERIES_PER_BATCH = 1000
 /** 512 KiB of values, which stay in the processor's cache until they are used: a batch of long series is cut earlier. */
 const SAMPLES_PER_BATCH = 64 * 1024
-/** Columns of queries that were done with theirs, for the next: fresh memory costs as much as decoding into it. */
-const spares: Float64Array[] = []
+/**
+ * Memory of selects that were done with theirs, for the next: fresh memory costs as much as decoding into it, and sets the
+ * garbage collector going. At most `SPARES_MAX · SPARE_SIZE_BYTES_MAX` bytes.
+ */
+const spares: BatchMemory[] = []
 const SPARES_MAX = 4
-const SPARE_LENGTH_MAX = 4 * SAMPLES_PER_BATCH
+const SPARE_SIZE_BYTES_MAX = 2 * 1024 * 1024
 /** A turn of the event loop that reads is no longer than this. */
 const TURN_MS = 8
 
@@ -96,16 +100,17 @@ async function* readBatches(
 ): AsyncGenerator<SeriesBatch> {
   const { sources, startMs, endMs } = parts
   let reservedBytes = 0
-  let spare = parts.reusesBatches ? spares.pop() : undefined
+  const memory = parts.reusesBatches ? (spares.pop() ?? new BatchMemory()) : undefined
   try {
-    const builder = new BatchBuilder(sources, {
+    const range = {
       startMs,
       endMs,
       replaces: parts.replaces,
       ...(parts.column !== undefined && { column: parts.column }),
       ...(parts.counts !== undefined && { counts: parts.counts }),
       ...(parts.exactColumn !== undefined && { exactColumn: parts.exactColumn }),
-    })
+    }
+    const builder = new BatchBuilder(sources, range, memory)
     let width = SERIES_PER_BATCH
     for (let first = 0; first < groups.count; ) {
       const waiting = pause()
@@ -113,8 +118,8 @@ async function* readBatches(
       const last = Math.min(groups.count, first + width)
       for (const loading of loads(sources, groups, first, last, startMs, endMs)) await loading
       // From here to the end of the batch nothing is awaited: open blocks must not change.
-      builder.begin(spare)
-      const { end, ...labels } = addSeries(parts, builder, groups, first, last)
+      builder.begin()
+      const { end, ...labels } = addSeries(parts, builder, groups, first, last, memory)
       // Series of one select are much alike: what the next batch will hardly hold is not brought into memory for it.
       width = Math.min(SERIES_PER_BATCH, (end - first) * 2)
       first = end
@@ -122,14 +127,14 @@ async function* readBatches(
       const sizeBytes = builder.sampleCount * 8
       parts.reserve(sizeBytes)
       reservedBytes += sizeBytes
-      const batch = { ...builder.finish(), ...labels }
-      if (parts.reusesBatches) spare = wholeOf(batch.values)
-      yield batch
+      yield { ...builder.finish(), ...labels }
       parts.release(reservedBytes)
       reservedBytes = 0
     }
   } finally {
-    if (spare !== undefined && spares.length < SPARES_MAX && spare.length <= SPARE_LENGTH_MAX) spares.push(spare)
+    if (memory !== undefined && spares.length < SPARES_MAX && memory.sizeBytes <= SPARE_SIZE_BYTES_MAX) {
+      spares.push(memory)
+    }
     parts.release(reservedBytes)
     parts.done()
   }
@@ -148,9 +153,11 @@ function addSeries(
   groups: SeriesGroups,
   first: number,
   last: number,
+  memory: BatchMemory | undefined,
 ): BatchLabels & { end: number } {
-  let labelPairs: Uint32Array = new Uint32Array((last - first) * 16)
-  const labelOffsets = new Uint32Array(last - first + 1)
+  let labelPairs = memory?.labelPairs ?? new Uint32Array((last - first) * 16)
+  const labelOffsets =
+    memory === undefined ? new Uint32Array(last - first + 1) : grownU32(memory.labelOffsets, last - first + 1)
   const seriesRefs = parts.refs === undefined ? undefined : new Uint32Array(last - first)
   let pairsEnd = 0
   let count = 0
@@ -165,17 +172,16 @@ function addSeries(
       seriesRefs[count] = refOfGroup(parts, parts.refs, groups, end)
     count++
   }
+  if (memory !== undefined) {
+    memory.labelPairs = labelPairs
+    memory.labelOffsets = labelOffsets
+  }
   return {
     end,
     labelOffsets: labelOffsets.subarray(0, count + 1),
     labelPairs: labelPairs.subarray(0, pairsEnd),
     ...(seriesRefs !== undefined && { seriesRefs: seriesRefs.subarray(0, count) }),
   }
-}
-
-/** The whole column of which this is the beginning. */
-function wholeOf(column: Float64Array): Float64Array {
-  return new Float64Array(column.buffer)
 }
 
 function refOfGroup(parts: SelectParts, refs: SeriesRefs, groups: SeriesGroups, group: number): number {

@@ -52,9 +52,12 @@ export class SeriesGroups {
       grown.set(this.#pairs.subarray(from, to), at)
       return grown
     }
-    const count = this.#mapped(this.sources[first], this.series[first])
-    const grown = grownU32(out, at + count)
-    for (let i = 0; i < count; i++) grown[at + i] = this.#scratch[i]
+    const source = this.sources[first]
+    const from = this.#all[source]
+    const series = this.series[first]
+    const grown = grownU32(out, at + from.pairsLength(series))
+    const count = from.readPairs(series, grown, at)
+    this.#symbols.map(source, grown, at, at + count)
     return grown
   }
 
@@ -160,7 +163,7 @@ export class SeriesGroups {
     const from = this.#all[source]
     this.#scratch = grownU32(this.#scratch, from.pairsLength(series))
     const count = from.readPairs(series, this.#scratch, 0)
-    for (let i = 0; i < count; i++) this.#scratch[i] = this.#symbols.idOf(source, this.#scratch[i])
+    this.#symbols.map(source, this.#scratch, 0, count)
     return count
   }
 }

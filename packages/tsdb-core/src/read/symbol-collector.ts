@@ -17,6 +17,20 @@ export class SymbolCollector {
     )
   }
 
+  /** Turns `[from, to)` of a column of a source's symbols into ids of the result, in place. */
+  map(source: number, column: Uint32Array, from: number, to: number): void {
+    const table = this.#tables[source]
+    if (table instanceof Map) {
+      for (let i = from; i < to; i++) column[i] = this.idOf(source, column[i])
+      return
+    }
+    for (let i = from; i < to; i++) {
+      // Beyond the table there is nothing, which is no id either.
+      const known = table[column[i]]
+      column[i] = known > 0 ? known - 1 : this.idOf(source, column[i])
+    }
+  }
+
   /** The result's id of a source's symbol. */
   idOf(source: number, symbol: number): number {
     const table = this.#tables[source]
