@@ -13,6 +13,7 @@
 import type { Clock } from '@varve/tsdb-core/env'
 import type { MetricMetadata } from '../metadata/metadata-store.js'
 import { type HttpRequest, type HttpResponse, POST, type Route, textResponse } from '../server/http.js'
+import { textOf } from './body-text.js'
 import { parseInfluxLines, parsePrecision } from './formats/influx-line.js'
 import { parseJsonLines } from './formats/json-lines.js'
 import { parsePrometheusText } from './formats/prometheus-text.js'
@@ -27,11 +28,17 @@ export interface ImportRoutesOptions {
   readonly counters: RemoteWriteCounters
   readonly bodySizeBytesMax: number
   readonly decodedSizeBytesMax: number
+  /** Lets the event loop turn between parts of a large request. */
+  readonly pause: () => Promise<void>
 }
 
-type Parse = (text: string, request: HttpRequest, tenant: TenantIngest) => Iterable<WriteRow>
+/** `null` stands for a while without a row: the event loop may turn. */
+type Rows = Iterable<WriteRow | null> | AsyncIterable<WriteRow | null>
+type Parse = (text: string, request: HttpRequest, tenant: TenantIngest) => Rows
 
-const ROWS_PER_BATCH = 5000
+const ROWS_PER_BATCH = 1_000
+/** Whose metadata is taken from one text: as many as are kept at all. */
+const FAMILY_COUNT_MAX = 20_000
 
 export function importRoutes(options: ImportRoutesOptions): Route[] {
   const { clock } = options
@@ -50,7 +57,7 @@ export function importRoutes(options: ImportRoutesOptions): Route[] {
     return parseInfluxLines(body, { nowMs: clock.wallMs(), precision })
   }
   return [
-    route('/api/v1/import', 'import_json', parseJsonLines),
+    route('/api/v1/import', 'import_json', (body) => parseJsonLines(body, options.pause)),
     route('/api/v1/import/prometheus', 'import_text', text),
     route('/api/v1/import/prometheus/metrics/job/:job', 'import_text', text),
     route('/api/v1/import/prometheus/metrics/job/:job/instance/:instance', 'import_text', text),
@@ -84,7 +91,11 @@ async function handleImport(
       if (!problems.isEmpty && reasons.length < 5) reasons.push(problems.toString())
     }
     let batch: WriteRow[] = []
-    for (const row of parse(Buffer.from(request.body).toString(), request, tenant)) {
+    for await (const row of parse(textOf(request.body), request, tenant)) {
+      if (row === null) {
+        await options.pause()
+        continue
+      }
       batch.push(row)
       if (batch.length < ROWS_PER_BATCH) continue
       await store(batch)
@@ -99,13 +110,24 @@ async function handleImport(
 }
 
 /** Rows of a text; its metadata and exemplars go into the tenant's stores on the way. */
-function* textRows(body: string, request: HttpRequest, tenant: TenantIngest, nowMs: number): Generator<WriteRow> {
+function* textRows(
+  body: string,
+  request: HttpRequest,
+  tenant: TenantIngest,
+  nowMs: number,
+): Generator<WriteRow | null> {
   const openMetrics = mediaType(request.header('content-type') ?? '').type === 'application/openmetrics-text'
   const extraLabels = [...request.pathParameters].filter(([, value]) => value !== '')
   const families = new Map<string, MetricMetadata>()
   for (const item of parsePrometheusText(body, { nowMs, openMetrics, extraLabels })) {
+    if (item === null) {
+      yield null
+      continue
+    }
     if (item.kind === 'metadata') {
-      families.set(item.family, { ...UNKNOWN, ...families.get(item.family), ...item.metadata })
+      const known = families.get(item.family)
+      if (known === undefined && families.size === FAMILY_COUNT_MAX) continue
+      families.set(item.family, { ...UNKNOWN, ...known, ...item.metadata })
       continue
     }
     if (item.exemplar !== undefined) tenant.exemplars.add(item.row.labels, item.exemplar)

@@ -101,6 +101,7 @@ export class IngestService {
       counters: this.counters,
       bodySizeBytesMax: config.body_size,
       decodedSizeBytesMax: config.decoded_size,
+      pause: () => clock.yield(),
     }
     return [
       ...remoteWriteRoutes({

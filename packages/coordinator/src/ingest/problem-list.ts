@@ -30,6 +30,12 @@ export class ProblemList {
     else this.#problems.set(key, { unit, reason, example: clip(example(), EXAMPLE_SIZE_MAX), count })
   }
 
+  /** Those of another list, as if they had been added here. */
+  addAll(other: ProblemList): void {
+    for (const { unit, reason, example, count } of other.#problems.values())
+      this.add(unit, reason, () => example, count)
+  }
+
   /** How many samples, series … were left out for each reason. */
   *counts(): Iterable<{ unit: ProblemUnit; reason: string; count: number }> {
     for (const { unit, reason, count } of this.#problems.values()) yield { unit, reason, count }

@@ -121,6 +121,10 @@ interface UnknownPart {
 
 /** So many unknown series, exemplars, histograms … are looked at in one turn of the event loop: some 10 ms. */
 const STAGED_AT_ONCE = 2_000
+/** … or of so many bytes: labels may be long, and histograms wide. */
+const STAGED_BYTES_AT_ONCE = 256 << 10
+/** Of one histogram on the wire, some ten thousand buckets: what is larger is no measurement of anything. */
+const HISTOGRAM_SIZE_BYTES_MAX = 64 << 10
 /** So many rows go to the store in one turn. A histogram costs as much as ten samples and more. */
 const ROWS_AT_ONCE = 20_000
 const HISTOGRAM_ROWS_AT_ONCE = 2_000
@@ -196,7 +200,9 @@ export class WritePipeline {
     const unknownCount = status[STATUS.UNKNOWN_COUNT]
     const extraCount = status[STATUS.EXTRA_COUNT]
     // The scratch is the next request's as soon as we wait: what takes more than this turn is copied.
-    const waits = typeof accepted !== 'boolean' || unknownCount > STAGED_AT_ONCE || extraCount > STAGED_AT_ONCE
+    let extrasEnd = endOfPart(columns.extras, EXTRA_STRIDE, EXTRA_SIZES, 0, extraCount)
+    let unknownEnd = endOfPart(columns.unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, 0, unknownCount)
+    const waits = typeof accepted !== 'boolean' || extrasEnd < extraCount || unknownEnd < unknownCount
     const bytes = waits ? scratch.bytes.slice(0, status[STATUS.SCRATCH_END]) : scratch.bytes
     if (!(typeof accepted === 'boolean' ? accepted : await accepted)) return null
     const staged: Staged = {
@@ -211,13 +217,15 @@ export class WritePipeline {
       droppedHistograms: 0,
     }
     clearUnknownRows(columns)
-    for (let from = 0; from < extraCount; from += STAGED_AT_ONCE) {
+    for (let from = 0; from < extraCount; from = extrasEnd) {
       if (from > 0) await this.#pause()
-      this.#stageExtras(version, bytes, columns, staged, from, Math.min(extraCount, from + STAGED_AT_ONCE))
+      extrasEnd = endOfPart(columns.extras, EXTRA_STRIDE, EXTRA_SIZES, from, extraCount)
+      this.#stageExtras(version, bytes, columns, staged, from, extrasEnd)
     }
-    for (let from = 0; from < unknownCount; from += STAGED_AT_ONCE) {
+    for (let from = 0; from < unknownCount; from = unknownEnd) {
       if (from > 0) await this.#pause()
-      const part = this.#stageUnknown(bytes, columns, staged, from, Math.min(unknownCount, from + STAGED_AT_ONCE))
+      unknownEnd = endOfPart(columns.unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, from, unknownCount)
+      const part = this.#stageUnknown(bytes, columns, staged, from, unknownEnd)
       if (part.count > 0) await this.#resolve(part, staged, columns)
     }
     return staged
@@ -342,6 +350,11 @@ export class WritePipeline {
     columns: WriteColumns,
     staged: Staged,
   ): void {
+    if (end - at > HISTOGRAM_SIZE_BYTES_MAX) {
+      staged.problems.add('histogram', 'too large', () => `${end - at} bytes, at most ${HISTOGRAM_SIZE_BYTES_MAX}`)
+      columns.seriesRefs[row] = REFUSED_REF
+      return
+    }
     const sample = decodeHistogram(bytes, at, end)
     columns.timestampsMs[row] = sample.timestampMs
     if (sample.startTimestampMs !== 0 && !staged.hasStart) {
@@ -468,6 +481,21 @@ function received({ status, extras }: WriteColumns): ReceivedCounts {
     histogramsReceived: histograms,
     exemplarsReceived: exemplars,
   }
+}
+
+/** Where the sizes of an extra and of an unknown series stand: its own bytes, those of its labels. */
+const EXTRA_SIZES = [2, 5] as const
+const UNKNOWN_SIZES = [1] as const
+
+/** The end of what is looked at in one turn, from `from` on: at least one. */
+function endOfPart(table: Uint32Array, stride: number, sizes: readonly number[], from: number, count: number): number {
+  const last = Math.min(count, from + STAGED_AT_ONCE)
+  let bytes = 0
+  for (let i = from; i < last; i++) {
+    for (const at of sizes) bytes += table[i * stride + at]
+    if (bytes > STAGED_BYTES_AT_ONCE && i > from) return i
+  }
+  return last
 }
 
 /** The scan leaves the references of unknown series as an earlier request left them. */

@@ -4,19 +4,29 @@ import { parseJsonLines } from './json-lines.js'
 import { parsePrometheusText } from './prometheus-text.js'
 
 const NOW = 1_700_000_000_000
-const shown = (rows: Iterable<{ labels: unknown; value: number; timestampMs: number; nanBits?: bigint }>) =>
-  [...rows].map(
-    ({ labels, value, timestampMs, nanBits }) =>
-      `${labels} ${nanBits === undefined ? value : nanBits.toString(16)} ${timestampMs - NOW}`,
-  )
+type Row = { labels: unknown; value: number; timestampMs: number; nanBits?: bigint }
+const shown = (rows: Iterable<Row | null>) =>
+  [...rows]
+    .filter((row) => row !== null)
+    .map(
+      ({ labels, value, timestampMs, nanBits }) =>
+        `${labels} ${nanBits === undefined ? value : nanBits.toString(16)} ${timestampMs - NOW}`,
+    )
+
+const noPause = () => Promise.resolve()
+const jsonRows = async (text: string) => {
+  const rows: (Row | null)[] = []
+  for await (const row of parseJsonLines(text, noPause)) rows.push(row)
+  return rows
+}
 
 describe('JSON lines', () => {
-  it('takes what export gives, with the numbers that JSON has not', () => {
+  it('takes what export gives, with the numbers that JSON has not', async () => {
     const text = `{"metric":{"__name__":"up","__proto__":"p"},"values":[1,"NaN",null,"+Inf","-Inf","StaleNaN","NaN:0xfff8000000000123"],"timestamps":[${NOW},${NOW + 1},${NOW + 2},${NOW + 3},${NOW + 4},${NOW + 5},${NOW + 6}]}
 
 {"histogramsLeftOut":3}
 `
-    expect(shown(parseJsonLines(text))).toEqual([
+    expect(shown(await jsonRows(text))).toEqual([
       'up{__proto__="p"} 1 0',
       'up{__proto__="p"} 7ff8000000000001 1',
       'up{__proto__="p"} NaN 2',
@@ -35,8 +45,8 @@ describe('JSON lines', () => {
     ['{"metric":{},"values":[1],"timestamps":[]}', /line 2: wanted "values" and "timestamps"/],
     ['{"metric":{},"values":[1],"timestamps":[1.5]}', /line 2: timestamp 1.5/],
     ['{"metric":{},"values":["x"],"timestamps":[1]}', /line 2: value "x"/],
-  ])('refuses %s', (line, message) => {
-    expect(() => [...parseJsonLines(`\n${line}`)]).toThrowError(message)
+  ])('refuses %s', async (line, message) => {
+    await expect(jsonRows(`\n${line}`)).rejects.toThrowError(message)
   })
 })
 
@@ -44,7 +54,7 @@ describe('Prometheus text', () => {
   const rows = (text: string, openMetrics = false) =>
     shown(
       [...parsePrometheusText(text, { nowMs: NOW, openMetrics, extraLabels: [['job', 'push']] })].flatMap((item) =>
-        item.kind === 'sample' ? [item.row] : [],
+        item?.kind === 'sample' ? [item.row] : [],
       ),
     )
 
@@ -88,6 +98,8 @@ describe('Prometheus text', () => {
     ['a 1 2 3', /wanted the end of the line/],
     ['a 0x10', /wanted a value, got "0x10"/],
     ['{x="1"} 2', /wanted a metric name/],
+    [`a{x="${'y'.repeat(300_000)}"} 1`, /line 1: longer than 262144 characters/],
+    [`a{${Array.from({ length: 1_002 }, (_, i) => `l${i}="x"`).join()}} 1`, /more than 1000 labels/],
   ])('refuses %s', (line, message) => {
     expect(() => rows(line)).toThrowError(message)
   })

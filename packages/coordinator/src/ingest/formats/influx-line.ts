@@ -9,7 +9,7 @@
  */
 import { Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { WriteRow } from '../row-writer.js'
-import { FormatError } from './format-error.js'
+import { FormatError, LABEL_COUNT_MAX, LINE_LENGTH_MAX, TURN_LENGTH } from './format-error.js'
 
 export type InfluxPrecision = 'ns' | 'us' | 'ms' | 's' | 'm' | 'h'
 
@@ -29,15 +29,25 @@ export function parsePrecision(text: string): InfluxPrecision | null {
   return full in NANOSECONDS && full.length <= 2 ? (full as InfluxPrecision) : null
 }
 
-/** @throws {FormatError} with the number of the line; rows of the lines before it were given out. */
+/**
+ * Gives `null` now and then: the event loop may turn.
+ *
+ * @throws {FormatError} with the number of the line; rows of the lines before it were given out.
+ */
 export function* parseInfluxLines(
   text: string,
   options: { readonly nowMs: number; readonly precision: InfluxPrecision },
-): Generator<WriteRow> {
+): Generator<WriteRow | null> {
   let line = 0
+  let pausedAt = 0
   for (let at = 0; at < text.length; ) {
-    const end = endOfLine(text, at)
+    if (at - pausedAt >= TURN_LENGTH) {
+      yield null
+      pausedAt = at
+    }
     line++
+    const end = endOfLine(text, at)
+    if (end - at > LINE_LENGTH_MAX) throw new FormatError(line, `longer than ${LINE_LENGTH_MAX} characters`)
     const content = text.slice(at, end).trim()
     at = end + 1
     if (content !== '' && !content.startsWith('#')) yield* rowsOf(content, line, options)
@@ -52,6 +62,7 @@ function* rowsOf(
   const [key, fields, time, ...rest] = split(content, ' ').filter((part) => part !== '')
   if (fields === undefined || rest.length > 0) throw new FormatError(line, 'wanted: measurement,tags fields timestamp')
   const [measurement, ...tags] = split(key, ',')
+  if (tags.length > LABEL_COUNT_MAX) throw new FormatError(line, `more than ${LABEL_COUNT_MAX} tags`)
   if (measurement === '') throw new FormatError(line, 'wanted a measurement')
   const pairs: [string, string][] = []
   for (const tag of tags) {
@@ -112,15 +123,16 @@ function separator(text: string, by: string, from = 0): number {
   return -1
 }
 
-/** A text value may hold newlines. */
+/** A text value may hold newlines. Looks no further than the longest line that is accepted. */
 function endOfLine(text: string, from: number): number {
   let quoted = false
-  for (let at = from; at < text.length; at++) {
+  const end = Math.min(text.length, from + LINE_LENGTH_MAX + 1)
+  for (let at = from; at < end; at++) {
     if (text[at] === '\\') at++
     else if (text[at] === '"' && (quoted || text[at - 1] === '=')) quoted = !quoted
     else if (text[at] === '\n' && !quoted) return at
   }
-  return text.length
+  return end
 }
 
 function unescaped(text: string): string {

@@ -9,7 +9,8 @@
 import { Labels } from '@varve/tsdb-core/model'
 import { nanBitsOf } from '../../api/nan-text.js'
 import type { WriteRow } from '../row-writer.js'
-import { FormatError } from './format-error.js'
+import { FormatError, LABEL_COUNT_MAX, TURN_LENGTH } from './format-error.js'
+import { parseJsonInTurns } from './json-in-turns.js'
 
 interface JsonSeries {
   readonly metric?: unknown
@@ -17,25 +18,36 @@ interface JsonSeries {
   readonly timestamps?: unknown
 }
 
-/** @throws {FormatError} with the number of the line; rows of the lines before it were given out. */
-export function* parseJsonLines(text: string): Generator<WriteRow> {
+/**
+ * Gives `null` where it has read much without a row: the event loop may turn then.
+ *
+ * @throws {FormatError} with the number of the line; rows of the lines before it were given out.
+ */
+export async function* parseJsonLines(text: string, pause: () => Promise<void>): AsyncGenerator<WriteRow | null> {
   let line = 0
+  let pausedAt = 0
   for (let at = 0; at < text.length; ) {
+    if (at - pausedAt >= TURN_LENGTH) {
+      yield null
+      pausedAt = at
+    }
     const end = text.indexOf('\n', at)
     const content = text.slice(at, end < 0 ? text.length : end).trim()
     at = end < 0 ? text.length : end + 1
     line++
-    if (content !== '') yield* rowsOf(content, line)
+    if (content !== '') yield* rowsOf(await parsed(content, line, pause), line)
   }
 }
 
-function* rowsOf(content: string, line: number): Generator<WriteRow> {
-  let series: JsonSeries
+async function parsed(content: string, line: number, pause: () => Promise<void>): Promise<JsonSeries> {
   try {
-    series = JSON.parse(content) as JsonSeries
+    return (await parseJsonInTurns(content, pause)) as JsonSeries
   } catch (error) {
     throw new FormatError(line, `no JSON: ${(error as Error).message}`)
   }
+}
+
+function* rowsOf(series: JsonSeries, line: number): Generator<WriteRow> {
   if (typeof series !== 'object' || series === null) throw new FormatError(line, 'wanted an object')
   if ('histogramsLeftOut' in series) return
   const { metric, values, timestamps } = series
@@ -43,8 +55,10 @@ function* rowsOf(content: string, line: number): Generator<WriteRow> {
   if (!Array.isArray(values) || !Array.isArray(timestamps) || values.length !== timestamps.length) {
     throw new FormatError(line, 'wanted "values" and "timestamps" to be lists of one length')
   }
+  const entries = Object.entries(metric)
+  if (entries.length > LABEL_COUNT_MAX) throw new FormatError(line, `more than ${LABEL_COUNT_MAX} labels`)
   const pairs: [string, string][] = []
-  for (const [name, value] of Object.entries(metric)) {
+  for (const [name, value] of entries) {
     if (typeof value !== 'string') throw new FormatError(line, `wanted label ${JSON.stringify(name)} to be a text`)
     pairs.push([name, value])
   }

@@ -12,7 +12,7 @@ import { Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { Exemplar } from '../../exemplars/exemplar-store.js'
 import { METRIC_TYPES, type MetricType } from '../../metadata/metadata-store.js'
 import type { WriteRow } from '../row-writer.js'
-import { FormatError } from './format-error.js'
+import { FormatError, LABEL_COUNT_MAX, LINE_LENGTH_MAX, TURN_LENGTH } from './format-error.js'
 
 export interface TextOptions {
   /** For samples without a timestamp. */
@@ -32,13 +32,23 @@ export interface TextMetadata {
   readonly unit: string
 }
 
-/** @throws {FormatError} with the number of the line; items of the lines before it were given out. */
-export function* parsePrometheusText(text: string, options: TextOptions): Generator<TextItem> {
+/**
+ * Gives `null` now and then: the event loop may turn.
+ *
+ * @throws {FormatError} with the number of the line; items of the lines before it were given out.
+ */
+export function* parsePrometheusText(text: string, options: TextOptions): Generator<TextItem | null> {
   let line = 0
+  let pausedAt = 0
   for (let at = 0; at < text.length; ) {
+    if (at - pausedAt >= TURN_LENGTH) {
+      yield null
+      pausedAt = at
+    }
     const newline = text.indexOf('\n', at)
     const end = newline < 0 ? text.length : newline
     line++
+    if (end - at > LINE_LENGTH_MAX) throw new FormatError(line, `longer than ${LINE_LENGTH_MAX} characters`)
     const content = text.slice(at, text[end - 1] === '\r' ? end - 1 : end)
     at = end + 1
     const first = content.search(/\S/)
@@ -106,6 +116,7 @@ class LineParser {
         return
       }
       const quoted = this.#text[this.#at] === '"'
+      if (pairs.length > LABEL_COUNT_MAX) throw this.#error(`more than ${LABEL_COUNT_MAX} labels`)
       const name = quoted ? this.#quoted() : this.#word(/[A-Za-z0-9_:]/)
       this.#space()
       if (this.#text[this.#at] === '=') {

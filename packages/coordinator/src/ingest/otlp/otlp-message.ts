@@ -4,7 +4,8 @@
  */
 import { CoordinatorError } from '../../errors.js'
 import * as generated from '../../proto/generated/messages.js'
-import { decodeMessage, type Long64, type MessageCodec } from '../../proto/messages.js'
+import type { Long64, MessageCodec } from '../../proto/messages.js'
+import { parseJsonInTurns } from '../formats/json-in-turns.js'
 import { ProtobufReader } from '../protobuf-reader.js'
 
 export type Whole = Long64 | number | string | null | undefined
@@ -106,30 +107,60 @@ export interface AnyValue {
   readonly bytesValue?: Uint8Array | string | null
 }
 
-const { ExportMetricsServiceRequest: requestCodec } = generated.otlp as unknown as {
+const codecs = generated.otlp as unknown as {
   ExportMetricsServiceRequest: MessageCodec<OtlpRequest>
+  Resource: MessageCodec<{ readonly attributes?: readonly KeyValue[] | null }>
+  Metric: MessageCodec<OtlpMetric>
 }
 
-export { requestCodec as otlpRequestCodec }
+export const { ExportMetricsServiceRequest: otlpRequestCodec, Resource: resourceCodec, Metric: metricCodec } = codecs
 
 /**
  * Messages that one request may hold, all kinds together. An empty message is two bytes on the wire and a hundred in memory,
  * so they are counted before one of them is made.
  */
 const MESSAGE_COUNT_MAX = 1_000_000
+const MESSAGES_PER_TURN = 50_000
 const DEPTH_MAX = 60
 
-/** @throws {CoordinatorError} `INVALID_ARGUMENT` for bytes that are no such message, `TOO_LARGE` for too many messages. */
-export function decodeOtlpProtobuf(body: Uint8Array): OtlpRequest {
-  countMessages(new ProtobufReader(body), REQUEST, { left: MESSAGE_COUNT_MAX })
-  return decodeMessage(requestCodec, body)
+/**
+ * Walks over all messages of a request without making them; gives the event loop a turn now and then.
+ *
+ * @throws {WireError} for bytes that are no such message, {CoordinatorError} `TOO_LARGE` for too many messages and
+ * `INVALID_ARGUMENT` for values that are nested too deep.
+ */
+export async function checkOtlpMessages(body: Uint8Array, pause: () => Promise<void>): Promise<void> {
+  const open: { readonly reader: ProtobufReader; readonly fields: Fields }[] = [
+    { reader: new ProtobufReader(body), fields: REQUEST },
+  ]
+  let count = 0
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { reader, fields } = top
+    if (!reader.next()) {
+      open.pop()
+      continue
+    }
+    const inner = fields[reader.field]
+    if (inner === undefined || !reader.isSpan) {
+      reader.skip()
+      continue
+    }
+    if (++count > MESSAGE_COUNT_MAX) {
+      throw new CoordinatorError('TOO_LARGE', `OTLP: more than ${MESSAGE_COUNT_MAX} messages in one request`)
+    }
+    if (count % MESSAGES_PER_TURN === 0) await pause()
+    const { at, end } = reader.span()
+    if (inner === LEAF || at === end) continue
+    if (open.length > DEPTH_MAX) throw new CoordinatorError('INVALID_ARGUMENT', 'OTLP: values are nested too deep')
+    open.push({ reader: new ProtobufReader(body, at, end), fields: inner })
+  }
 }
 
 /** @throws {CoordinatorError} `INVALID_ARGUMENT` for text that is not the JSON of such a request. */
-export function parseOtlpJson(text: string): OtlpRequest {
+export async function parseOtlpJson(text: string, pause: () => Promise<void>): Promise<OtlpRequest> {
   let request: unknown
   try {
-    request = JSON.parse(text)
+    request = await parseJsonInTurns(text, pause)
   } catch (error) {
     throw new CoordinatorError('INVALID_ARGUMENT', `OTLP: no JSON: ${(error as Error).message}`)
   }
@@ -157,19 +188,3 @@ const METRIC: Fields = {
   11: { 1: { 6: LEAF, 7: KEY_VALUE } },
 }
 const REQUEST: Fields = { 1: { 1: { 1: KEY_VALUE }, 2: { 1: { 3: KEY_VALUE }, 2: METRIC } } }
-
-function countMessages(reader: ProtobufReader, fields: Fields, budget: { left: number }, depth = 0): void {
-  if (depth > DEPTH_MAX) throw new CoordinatorError('INVALID_ARGUMENT', 'OTLP: values are nested too deep')
-  while (reader.next()) {
-    const inner = fields[reader.field]
-    if (inner === undefined || !reader.isSpan) {
-      reader.skip()
-      continue
-    }
-    if (--budget.left < 0) {
-      throw new CoordinatorError('TOO_LARGE', `OTLP: more than ${MESSAGE_COUNT_MAX} messages in one request`)
-    }
-    const { at, end } = reader.span()
-    if (inner !== LEAF) countMessages(new ProtobufReader(reader.bytes, at, end), inner, budget, depth + 1)
-  }
-}

@@ -7,14 +7,16 @@
 
 import { ProtobufWriter } from '../../proto/protobuf-writer.js'
 import { type HttpRequest, type HttpResponse, POST, type Route, textResponse } from '../../server/http.js'
+import { textOf } from '../body-text.js'
 import { mediaType } from '../media-type.js'
 import { ProblemList } from '../problem-list.js'
 import { errorResponse, type RemoteWriteCounters } from '../remote-write-handler.js'
 import type { WriteRow } from '../row-writer.js'
 import type { OpenTenant } from '../tenant-ingest.js'
 import { DeltaSums } from './delta-sums.js'
-import { decodeOtlpProtobuf, parseOtlpJson } from './otlp-message.js'
-import { translateOtlp } from './otlp-rows.js'
+import { checkOtlpMessages, parseOtlpJson } from './otlp-message.js'
+import { type OtlpPart, partsOfMessage, partsOfProtobuf } from './otlp-parts.js'
+import { OtlpTranslation } from './otlp-rows.js'
 
 /** Prometheus and Cortex; Mimir; VictoriaMetrics. */
 export const OTLP_PATHS = ['/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/opentelemetry/v1/metrics'] as const
@@ -25,7 +27,11 @@ export interface OtlpRoutesOptions {
   readonly deltas: 'reject' | 'accumulate'
   readonly bodySizeBytesMax: number
   readonly decodedSizeBytesMax: number
+  /** Lets the event loop turn between parts of a large request. */
+  readonly pause: () => Promise<void>
 }
+
+const ROWS_PER_BATCH = 1_000
 
 export function otlpRoutes(options: OtlpRoutesOptions): Route[] {
   const deltas = new Map<string, DeltaSums>()
@@ -53,17 +59,15 @@ async function handleOtlp(
   counters.countRequest('otlp')
   counters.bodyBytes += request.body.length
   try {
-    const message =
-      kind === 'protobuf' ? decodeOtlpProtobuf(request.body) : parseOtlpJson(Buffer.from(request.body).toString())
     const { rows, exemplars, metadata } = await options.open(request.tenant)
     const problems = new ProblemList()
-    const batch: WriteRow[] = []
+    let batch: WriteRow[] = []
     let refused = 0
     const refuse = (reason: string, metric: string) => {
       refused++
       problems.add('sample', reason, () => metric)
     }
-    translateOtlp(message, {
+    const translation = new OtlpTranslation({
       row(row, delta) {
         if (!delta) {
           batch.push(row)
@@ -81,16 +85,35 @@ async function handleOtlp(
       metadata: (family, entry) => metadata.record(family, entry),
       refuse,
     })
-    const outcome = await rows.write(batch)
-    counters.samples += outcome.writtenCount
-    for (const list of [problems, outcome.problems]) {
-      for (const { reason, count } of list.counts()) counters.countRefused(reason, count)
+    const store = async () => {
+      const outcome = await rows.write(batch)
+      batch = []
+      counters.samples += outcome.writtenCount
+      refused += outcome.refusedCount
+      problems.addAll(outcome.problems)
     }
-    const text = [problems, outcome.problems].filter((list) => !list.isEmpty).join('\n')
-    return success(kind, refused + outcome.refusedCount, text)
+    for (const part of await partsOf(kind, request.body, options.pause)) {
+      translation.add(part)
+      if (batch.length >= ROWS_PER_BATCH) await store()
+      else await options.pause()
+    }
+    await store()
+    for (const { reason, count } of problems.counts()) counters.countRefused(reason, count)
+    return success(kind, refused, problems.toString())
   } catch (error) {
     return errorResponse(error, counters)
   }
+}
+
+/** All that can be told before anything is stored is checked here: size, number and depth of the messages. */
+async function partsOf(
+  kind: 'protobuf' | 'json',
+  body: Uint8Array,
+  pause: () => Promise<void>,
+): Promise<Iterable<OtlpPart>> {
+  if (kind === 'json') return partsOfMessage(await parseOtlpJson(textOf(body), pause))
+  await checkOtlpMessages(body, pause)
+  return partsOfProtobuf(body)
 }
 
 function kindOf(contentType: string | undefined): 'protobuf' | 'json' | null {

@@ -1,21 +1,26 @@
 import type { Labels } from '@varve/tsdb-core/model'
 import { describe, expect, it } from 'vitest'
+import { ProtobufReader } from '../protobuf-reader.js'
 import { DeltaSums } from './delta-sums.js'
-import { decodeOtlpProtobuf, otlpRequestCodec, parseOtlpJson } from './otlp-message.js'
+import { checkOtlpMessages, type OtlpRequest, otlpRequestCodec, parseOtlpJson } from './otlp-message.js'
 import { prometheusMetricName } from './otlp-names.js'
-import { translateOtlp } from './otlp-rows.js'
+import { type OtlpPart, partsOfMessage, partsOfProtobuf } from './otlp-parts.js'
+import { OtlpTranslation } from './otlp-rows.js'
 
 const T = '1700000000123456789'
 const MS = 1_700_000_000_123
 const text = (key: string, stringValue: string) => ({ key, value: { stringValue } })
 
-function translated(request: object) {
+const noPause = () => Promise.resolve()
+const translated = (request: OtlpRequest | object) => translatedParts(partsOfMessage(request))
+
+function translatedParts(parts: Iterable<OtlpPart>) {
   const rows: string[] = []
   const refused: string[] = []
   const families: string[] = []
   const exemplars: string[] = []
   const histograms: unknown[] = []
-  translateOtlp(request, {
+  const translation = new OtlpTranslation({
     row: ({ labels, timestampMs, value, histogram, stale }, delta) => {
       rows.push(
         `${labels} ${stale ? 'stale' : value}${timestampMs === MS ? '' : ` at ${timestampMs}`}${delta ? ' delta' : ''}`,
@@ -26,6 +31,7 @@ function translated(request: object) {
     metadata: (family, { type, unit }) => families.push(`${family} ${type} ${unit}`.trim()),
     refuse: (reason, metric) => refused.push(`${metric}: ${reason}`),
   })
+  for (const part of parts) translation.add(part)
   return { rows, refused, families, exemplars, histograms }
 }
 
@@ -134,7 +140,7 @@ describe('OTLP metrics', () => {
     expect(translated(of({ name: 'g', gauge: { dataPoints: [{ ...point, flags: 1 }] } })).rows).toEqual(['g stale'])
   })
 
-  it('reads protobuf and JSON alike', () => {
+  it('reads protobuf and JSON alike', async () => {
     const request = of(
       {
         name: 's',
@@ -144,21 +150,79 @@ describe('OTLP metrics', () => {
     )
     const wanted = ['s{job="x", quantile="0.5"} 2', 's_sum{job="x"} 6', 's_count{job="x"} 3']
     const bytes = otlpRequestCodec.encode(request).finish()
-    expect(translated(decodeOtlpProtobuf(bytes)).rows.map((row) => row.replace(/ at \d+$/, ''))).toEqual(wanted)
-    expect(translated(parseOtlpJson(JSON.stringify(request))).rows).toEqual(wanted)
+    expect(translatedParts(partsOfProtobuf(bytes)).rows.map((row) => row.replace(/ at \d+$/, ''))).toEqual(wanted)
+    expect(translated(await parseOtlpJson(JSON.stringify(request), noPause)).rows).toEqual(wanted)
   })
 
-  it('refuses what would fill the memory, and what is nested without end', () => {
+  it('cut into parts says what it says whole', () => {
+    const points = (count: number, more: object = {}) =>
+      Array.from({ length: count }, (_, i) => ({
+        timeUnixNano: 1_700_000_000_000_000_000 + i * 1e6,
+        asDouble: i,
+        attributes: [text('k', `${i}`.padStart(200, 'x'))],
+        ...more,
+      }))
+    const request = {
+      resourceMetrics: [
+        {
+          resource: { attributes: [text('service.name', 'a'), text('host.name', 'h')] },
+          scopeMetrics: [
+            { metrics: [{ name: 'g', gauge: { dataPoints: points(1_700) } }, { name: 'nothing' }] },
+            {
+              metrics: [{ name: 'c', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: points(900) } }],
+            },
+          ],
+        },
+        { scopeMetrics: [{ metrics: [{ name: 'other', gauge: { dataPoints: points(2) } }] }] },
+      ],
+    }
+    const bytes = otlpRequestCodec.encode(request).finish()
+    const parts = [...partsOfProtobuf(bytes)]
+    expect(parts.length).toBeGreaterThan(10)
+    const wanted = translated(otlpRequestCodec.decode(bytes))
+    expect(wanted.rows).toHaveLength(1_700 + 900 + 2 + 1)
+    expect(wanted.rows.filter((row) => row.includes('target_info'))).toHaveLength(1)
+    expect(translatedParts(parts).rows).toEqual(wanted.rows)
+    expect(translatedParts(parts).refused).toEqual(wanted.refused)
+    // The resource may stand behind its metrics.
+    const [resource, ...rest] = fieldsOf(bytes.subarray(0))
+    expect(rest).toHaveLength(1)
+    const inner = fieldsOf(resource.content)
+    const turned = Buffer.concat([...inner.reverse().map(({ whole }) => whole)])
+    const message = Buffer.concat([Uint8Array.from([0x0a, ...varint(turned.length)]), turned])
+    expect(translatedParts(partsOfProtobuf(message)).rows).toContain(
+      wanted.rows.find((row) => row.startsWith('target')),
+    )
+  })
+
+  it('refuses what would fill the memory, and what is nested without end', async () => {
     const bomb = new Uint8Array(4_000_000).map((_, i) => (i % 2 === 0 ? 0x0a : 0))
-    expect(() => decodeOtlpProtobuf(bomb)).toThrowError(expect.objectContaining({ code: 'TOO_LARGE' }))
+    await expect(checkOtlpMessages(bomb, noPause)).rejects.toThrowError(expect.objectContaining({ code: 'TOO_LARGE' }))
     let value: Uint8Array = new Uint8Array(0)
     const wrap = (tag: number, inner: Uint8Array) => Uint8Array.from([tag, ...varint(inner.length), ...inner])
     for (let i = 0; i < 100; i++) value = wrap(0x2a, wrap(0x0a, value))
     const request = wrap(0x0a, wrap(0x0a, wrap(0x0a, wrap(0x12, value))))
-    expect(() => decodeOtlpProtobuf(request)).toThrowError(/nested too deep/)
-    expect(() => parseOtlpJson('[1]')).toThrowError(/JSON object/)
+    await expect(checkOtlpMessages(request, noPause)).rejects.toThrowError(/nested too deep/)
+    await expect(parseOtlpJson('[1]', noPause)).rejects.toThrowError(/JSON object/)
+    const wide = {
+      name: 'h',
+      exponentialHistogram: { dataPoints: [{ positive: { bucketCounts: Array(300_000).fill(1) } }] },
+    }
+    const large = otlpRequestCodec.encode(of(wide)).finish()
+    expect(() => [...partsOfProtobuf(large)]).toThrowError(expect.objectContaining({ code: 'TOO_LARGE' }))
   })
 })
+
+/** The fields of a message that all have a length. */
+function fieldsOf(bytes: Uint8Array): { content: Uint8Array; whole: Uint8Array }[] {
+  const fields: { content: Uint8Array; whole: Uint8Array }[] = []
+  const reader = new ProtobufReader(bytes)
+  for (let from = 0; reader.next(); from = reader.at) {
+    const { at, end } = reader.span()
+    fields.push({ content: bytes.slice(at, end), whole: bytes.slice(from, end) })
+  }
+  return fields
+}
 
 describe('DeltaSums', () => {
   it('adds up, keeps the first start, and refuses what comes again', () => {

@@ -22,13 +22,13 @@ import type {
   NumberPoint,
   OtlpExemplar,
   OtlpMetric,
-  OtlpRequest,
   Point,
   SummaryPoint,
   Temporal,
   Whole,
 } from './otlp-message.js'
 import { prometheusLabelName, prometheusMetricName, prometheusUnit } from './otlp-names.js'
+import type { OtlpPart } from './otlp-parts.js'
 
 /** Where translated data points go. */
 export interface OtlpSink {
@@ -44,15 +44,29 @@ const ZERO_THRESHOLD = 1e-128
 const SCALE_MIN = -4
 const LABEL_DEPTH_MAX = 20
 
-export function translateOtlp(request: OtlpRequest, sink: OtlpSink): void {
-  for (const { resource, scopeMetrics } of list(request.resourceMetrics)) {
-    const attributes = list(resource?.attributes)
-    const identity = identityOf(attributes)
-    let latestMs = 0
-    for (const { metrics } of list(scopeMetrics)) {
-      for (const metric of list(metrics)) latestMs = Math.max(latestMs, new Translator(metric, identity, sink).run())
+/** Translates parts in the order in which they come; what belongs to a whole resource is told at its end. */
+export class OtlpTranslation {
+  readonly #sink: OtlpSink
+  #attributes: readonly KeyValue[] | undefined
+  #identity: Pairs = []
+  #latestMs = 0
+
+  constructor(sink: OtlpSink) {
+    this.#sink = sink
+  }
+
+  add({ attributes, metric }: OtlpPart): void {
+    if (attributes !== this.#attributes) {
+      this.#attributes = attributes
+      this.#identity = identityOf(attributes)
+      this.#latestMs = 0
     }
-    if (latestMs > 0) targetInfo(attributes, identity, latestMs, sink)
+    if (metric !== null) {
+      this.#latestMs = Math.max(this.#latestMs, new Translator(metric, this.#identity, this.#sink).run())
+      return
+    }
+    if (this.#latestMs > 0) targetInfo(attributes, this.#identity, this.#latestMs, this.#sink)
+    this.#attributes = undefined
   }
 }
 
