@@ -337,6 +337,8 @@ export class Coordinator {
         nodeVersion: runtime.nodeVersion,
         hostName: runtime.hostName,
         startedMs: this.#startedMs,
+        nowMs: () => clock.wallMs(),
+        workingDirectory: runtime.workingDirectory,
         database: () => database,
         namespaceFor: namespaceOfTenant,
         configText: () => configText(this.#config),

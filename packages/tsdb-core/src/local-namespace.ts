@@ -26,6 +26,7 @@ import { checkSelection, completeLabelRequest } from './query/check-request.js'
 import type { LabelRequest, LabelResult, Matchers, SelectResult, SeriesResult } from './query/queryable.js'
 import { readCardinality } from './read/cardinality.js'
 import { mergeSelectResults } from './read/merge-results.js'
+import { pauser } from './read/select-series.js'
 import type { SealedBlocks } from './sealed-blocks.js'
 import type { AppendResult, Rejection, SampleBatch } from './shard.js'
 import { placesOfUnknown, samplesOfWindow, type WindowBatch, type WindowResult } from './window-batch.js'
@@ -197,10 +198,12 @@ export class LocalNamespace implements Namespace {
     return () => this.#observers.delete(observer)
   }
 
-  cardinality(limit: number): Cardinality {
+  cardinality(limit: number): Promise<Cardinality> {
+    this.#checkOpen()
     return readCardinality(
       this.shards.map((shard) => shard.head),
       limit,
+      pauser(this.#host.clock),
     )
   }
 

@@ -5,6 +5,8 @@
  */
 import { StorageError } from './errors.js'
 
+const HEAD_SHARE_MAX = 7 / 8
+
 export class MemoryBudget {
   readonly bytesMax: number
   #headBytes = 0
@@ -41,11 +43,16 @@ export class MemoryBudget {
     return () => this.#shrinkers.delete(shrink)
   }
 
-  /** @throws {StorageError} `UNAVAILABLE`: sealing makes room; try again. */
+  /**
+   * The head leaves an eighth to the queries: a flood of writes must not make the store unreadable.
+   *
+   * @throws {StorageError} `UNAVAILABLE`: sealing makes room; try again.
+   */
   checkAppend(): void {
-    if (this.usedBytes <= this.bytesMax) return
+    const headFits = this.#headBytes <= this.bytesMax * HEAD_SHARE_MAX
+    if (headFits && this.usedBytes <= this.bytesMax) return
     this.#shrink(this.usedBytes - this.bytesMax)
-    if (this.usedBytes <= this.bytesMax) return
+    if (headFits && this.usedBytes <= this.bytesMax) return
     throw new StorageError(
       'UNAVAILABLE',
       `memory budget used up: ${this.usedBytes} of memoryBytesMax ${this.bytesMax} bytes, ${this.#headBytes} by the head; try again after sealing made room`,

@@ -101,7 +101,7 @@ export interface Namespace extends Queryable {
   observe(observer: SeriesObserver): () => void
 
   /** Most frequent label names, pairs and metric names among the series of the head. */
-  cardinality(limit: number): Cardinality
+  cardinality(limit: number): Promise<Cardinality>
 
   /** Deletes samples of matching series in `[startMs, endMs)`: gone for `select` once resolved, from disk at the next merge. */
   deleteSamples(request: { matchers: Matchers; startMs: number; endMs: number }): Promise<void>
@@ -157,8 +157,15 @@ export interface SeriesObserver {
 
 export interface Cardinality {
   readonly seriesCount: number
+  /** Different names and values together. */
+  readonly labelPairCount: number
+  /** Series. */
   readonly byMetricName: readonly NamedCount[]
+  /** Different values. */
   readonly byLabelName: readonly NamedCount[]
+  /** Characters of all different values. */
+  readonly sizeByLabelName: readonly NamedCount[]
+  /** Series, by `name=value`. */
   readonly byLabelPair: readonly NamedCount[]
 }
 

@@ -1,5 +1,5 @@
 /** `/api/v1/series`, `/labels`, `/label/<name>/values`: what is there, without samples. */
-import { compareLabels, compareUtf8, type Labels } from '@varve/tsdb-core/model'
+import { compareUtf8, type Labels, sortLabels } from '@varve/tsdb-core/model'
 import type { LabelRequest, LabelResult, Queryable } from '@varve/tsdb-core/query'
 import type { HttpRequest, HttpResponse, Route } from '../server/http.js'
 import { getRoute, readRoute } from './api-handler.js'
@@ -48,7 +48,9 @@ async function series(
   const range = rangeOf(parameters)
   const warnings = new Set<string>()
   const found: (readonly Labels[])[] = []
-  for (const matchers of parseSelectors(selectors)) {
+  for (const [i, selector] of selectors.entries()) {
+    if (i > 0) await options.pause()
+    const [matchers] = parseSelectors([selector])
     const result = await options.queryable(request.tenant).series({
       matchers,
       ...range,
@@ -58,7 +60,7 @@ async function series(
     found.push(result.series)
     for (const warning of result.warnings) warnings.add(warning)
   }
-  let all = found.length === 1 ? found[0] : distinctLabels(found.flat())
+  let all = found.length === 1 ? found[0] : await distinctLabels(found.flat(), options.pause)
   if (limit > 0) warnings.delete(LIMIT_WARNING)
   if (limit > 0 && all.length > limit) {
     all = all.slice(0, limit)
@@ -117,7 +119,7 @@ export function rangeOf(parameters: Parameters): { startMs: number; endMs: numbe
   return { startMs, endMs: endMs + 1 }
 }
 
-function distinctLabels(all: Labels[]): Labels[] {
-  all.sort(compareLabels)
-  return all.filter((labels, i) => i === 0 || !labels.equals(all[i - 1]))
+async function distinctLabels(all: readonly Labels[], pause: () => Promise<void>): Promise<Labels[]> {
+  const sorted = await sortLabels(all, pause)
+  return sorted.filter((labels, i) => i === 0 || !labels.equals(sorted[i - 1]))
 }

@@ -18,6 +18,8 @@ export interface StatusRoutesOptions {
   readonly revision: string
   readonly nodeVersion: string
   readonly startedMs: number
+  readonly nowMs: () => number
+  readonly workingDirectory: string
   readonly hostName: string
   readonly database: () => Database
   readonly namespaceFor: (tenant: string) => string
@@ -59,7 +61,7 @@ export function statusRoutes(options: StatusRoutesOptions): Route[] {
       const name = options.namespaceFor(request.tenant)
       const database = options.database()
       return successResponse(
-        JSON.stringify(database.hasNamespace(name) ? storeStatus(database.namespace(name), limit) : NO_STATUS),
+        JSON.stringify(database.hasNamespace(name) ? await storeStatus(database.namespace(name), limit) : NO_STATUS),
       )
     }),
     ours('/api/v1/status/namespaces', async () => successResponse(JSON.stringify(namespaces(options.database())))),
@@ -93,9 +95,9 @@ function runtimeInfo(options: StatusRoutesOptions) {
   const reload = options.lastReload()
   return {
     startTime: new Date(options.startedMs).toISOString(),
-    CWD: '',
+    CWD: options.workingDirectory,
     hostname: options.hostName,
-    serverTime: '',
+    serverTime: new Date(options.nowMs()).toISOString(),
     reloadConfigSuccess: reload.succeeded,
     lastConfigTime: new Date(reload.timeMs).toISOString(),
     corruptionCount: 0,
@@ -118,22 +120,22 @@ const NO_STATUS = {
   seriesCountByLabelValuePair: [],
 }
 
-function storeStatus(namespace: Namespace, limit: number) {
+async function storeStatus(namespace: Namespace, limit: number) {
   const stats = namespace.stats()
-  const cardinality = namespace.cardinality(limit)
+  const cardinality = await namespace.cardinality(limit)
   const list = (entries: readonly { name: string; count: number }[]) =>
     entries.map(({ name, count }) => ({ name, value: count }))
   return {
     headStats: {
       numSeries: stats.headSeriesCount,
-      numLabelPairs: cardinality.byLabelPair.length,
+      numLabelPairs: cardinality.labelPairCount,
       chunkCount: stats.openBlockCount,
       minTime: stats.firstMs ?? 0,
       maxTime: stats.lastMs ?? 0,
     },
     seriesCountByMetricName: list(cardinality.byMetricName),
     labelValueCountByLabelName: list(cardinality.byLabelName),
-    memoryInBytesByLabelName: [],
+    memoryInBytesByLabelName: list(cardinality.sizeByLabelName),
     seriesCountByLabelValuePair: list(cardinality.byLabelPair),
   }
 }

@@ -38,6 +38,7 @@ export interface RuntimeInfo {
   readonly platform: string
   readonly hostName: string
   readonly processId: number
+  readonly workingDirectory: string
   /** Of this process, for `/metrics`. */
   usage(): RuntimeUsage
 }

@@ -22,8 +22,9 @@ import { FAULT, WireError } from '../wire-error.js'
 import { decodeHistogram } from './histogram-wire.js'
 import { LabelCache } from './label-cache.js'
 import { nativeScanner } from './native-scanner.js'
-import { decodeOtlpProtobuf, otlpRequestCodec } from './otlp/otlp-message.js'
-import { translateOtlp } from './otlp/otlp-rows.js'
+import { otlpRequestCodec } from './otlp/otlp-message.js'
+import { partsOfProtobuf } from './otlp/otlp-parts.js'
+import { OtlpTranslation } from './otlp/otlp-rows.js'
 import { ProtobufReader } from './protobuf-reader.js'
 import { reduceSchema } from './reduce-schema.js'
 import {
@@ -114,7 +115,7 @@ describe('exponential histograms of OTLP', () => {
       const body = random.below(8) === 0 ? pick() : mutate(random, pick(), pick())
       const replay = `round ${round}: ${Buffer.from(body).toString('hex').slice(0, 6000)}`
       try {
-        translateOtlp(decodeOtlpProtobuf(body), {
+        const translation = new OtlpTranslation({
           row: ({ histogram }) => {
             if (histogram === undefined) return
             expect(histogram.positiveBuckets.length, replay).toBe(bucketCount(histogram.positiveSpans))
@@ -126,6 +127,7 @@ describe('exponential histograms of OTLP', () => {
           metadata: () => {},
           refuse: () => seen.named++,
         })
+        for (const part of partsOfProtobuf(body)) translation.add(part)
       } catch (error) {
         expect(error instanceof WireError || error instanceof CoordinatorError, `${error}, ${replay}`).toBe(true)
         seen.refused++

@@ -55,9 +55,8 @@ export function startStallProbe(pid: number, port: number): StallProbe {
   const worker = new Worker(PROGRAM, { eval: true, workerData: { pid, port } })
   return {
     take: () =>
-      new Promise((resolve, reject) => {
+      new Promise((resolve) => {
         worker.once('message', resolve)
-        worker.once('error', reject)
         worker.postMessage('take')
       }),
     stop: async () => void (await worker.terminate()),

@@ -435,7 +435,11 @@ export class BlockWriter {
     for (const [name, values] of [...lists].sort((a, b) => a[0] - b[0])) {
       body.length = 0
       let before = 0
-      for (const [value, list] of [...values].sort((a, b) => a[0] - b[0])) {
+      const order = await sortWithPauses(Uint32Array.from(values.keys()), (a, b) => a - b, this.#options.pause)
+      for (let i = 0; i < order.length; i++) {
+        if (i % 1024 === 0) await this.#options.pause()
+        const value = order[i]
+        const list = values.get(value) as number[]
         one.length = 0
         writePostings(one, Uint32Array.from(list), list.length)
         body.varint(value - before)

@@ -32,6 +32,23 @@ export interface WriteBlockOptions {
   readonly pause: () => Promise<void> | undefined
 }
 
+const SYMBOLS_PER_LOOK = 1_024
+
+/** The writer's number of each text. */
+async function internAll(
+  { symbols }: BlockWriter,
+  texts: readonly string[],
+  pause: () => Promise<void> | undefined,
+): Promise<number[]> {
+  symbols.reserve(texts.length)
+  const ids = new Array<number>(texts.length)
+  for (let i = 0; i < texts.length; i++) {
+    if (i % SYMBOLS_PER_LOOK === 0) await pause()
+    ids[i] = symbols.internText(texts[i])
+  }
+  return ids
+}
+
 /** Writes the block; `undefined` when there are no samples left, and then no file. */
 export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlock | undefined> {
   const { sources, pause } = options
@@ -48,7 +65,7 @@ export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlo
     pause,
   })
   try {
-    const ids = symbols.symbols.map((text) => writer.symbols.internText(text))
+    const ids = await internAll(writer, symbols.symbols, pause)
     const builders = columnsOf(options).map(
       (column) =>
         new BatchBuilder(sources, {

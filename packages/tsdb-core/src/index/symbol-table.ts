@@ -28,6 +28,13 @@ export class SymbolTable {
     return this.#bytes.length + this.#offsets.byteLength + this.#table.byteLength + this.#textBytes
   }
 
+  /** Makes room for so many symbols at once: growing step by step hashes all of them anew each time. */
+  reserve(count: number): void {
+    let length = this.#table.length
+    while (length < count * 2) length *= 2
+    if (length > this.#table.length) this.#rehash(length)
+  }
+
   /** The text's symbol, made if need be. The bytes are copied. */
   intern(bytes: Uint8Array, start: number, end: number): number {
     if (start === end) return 0

@@ -3,41 +3,87 @@ import type { Head } from '../head/head.js'
 import { METRIC_NAME } from '../model/labels.js'
 import type { Cardinality, NamedCount } from '../namespace.js'
 
-export function readCardinality(heads: readonly Head[], limit: number): Cardinality {
-  const byMetricName = new Map<string, number>()
-  const byLabelName = new Map<string, number>()
-  const byLabelPair = new Map<string, number>()
+const VALUES_PER_LOOK = 1_024
+
+export async function readCardinality(
+  heads: readonly Head[],
+  limit: number,
+  pause: () => Promise<void> | undefined,
+): Promise<Cardinality> {
+  const names = new Set<string>()
   let seriesCount = 0
   for (const { series, index } of heads) {
     seriesCount += series.liveCount
-    for (const name of index.labelNames()) {
+    for (const name of index.labelNames()) names.add(name)
+  }
+  const byMetricName = new Largest(limit)
+  const byLabelName = new Largest(limit)
+  const sizeByLabelName = new Largest(limit)
+  const byLabelPair = new Largest(limit)
+  let labelPairCount = 0
+  for (const name of names) {
+    const counts = new Map<string, number>()
+    for (const { index } of heads) {
       const label = index.label(name)
-      if (label === undefined) continue
-      let total = 0
-      for (let i = 0; i < label.count; i++) {
-        const count = label.seriesCount(i)
-        total += count
-        add(byLabelPair, `${name}=${label.text(i)}`, count)
-        if (name === METRIC_NAME) add(byMetricName, label.text(i), count)
+      for (let i = 0; i < (label?.count ?? 0); i++) {
+        if (i % VALUES_PER_LOOK === 0) await pause()
+        const value = label?.text(i) ?? ''
+        counts.set(value, (counts.get(value) ?? 0) + (label?.seriesCount(i) ?? 0))
       }
-      add(byLabelName, name, total)
     }
+    let valueCount = 0
+    let sizeBytes = 0
+    let looked = 0
+    for (const [value, count] of counts) {
+      if (looked++ % VALUES_PER_LOOK === 0) await pause()
+      // A value whose series have all gone is still known to the index for a while.
+      if (count === 0) continue
+      valueCount++
+      sizeBytes += value.length
+      byLabelPair.add(() => `${name}=${value}`, count)
+      if (name === METRIC_NAME) byMetricName.add(() => value, count)
+    }
+    if (valueCount === 0) continue
+    labelPairCount += valueCount
+    byLabelName.add(() => name, valueCount)
+    sizeByLabelName.add(() => name, sizeBytes)
   }
   return {
     seriesCount,
-    byMetricName: largest(byMetricName, limit),
-    byLabelName: largest(byLabelName, limit),
-    byLabelPair: largest(byLabelPair, limit),
+    labelPairCount,
+    byMetricName: byMetricName.list(),
+    byLabelName: byLabelName.list(),
+    sizeByLabelName: sizeByLabelName.list(),
+    byLabelPair: byLabelPair.list(),
   }
 }
 
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count)
-}
+/** The largest counts of a long list, without keeping the rest of it. */
+class Largest {
+  readonly #limit: number
+  #kept: NamedCount[] = []
+  /** What is not above this is not among the largest. */
+  #least = 0
 
-function largest(counts: ReadonlyMap<string, number>, limit: number): NamedCount[] {
-  return [...counts]
-    .map(([name, count]) => ({ name, count }))
-    .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
-    .slice(0, limit)
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(name: () => string, count: number): void {
+    if (count <= this.#least && this.#kept.length >= this.#limit) return
+    this.#kept.push({ name: name(), count })
+    if (this.#kept.length >= 2 * this.#limit + 100) this.#cut()
+  }
+
+  list(): readonly NamedCount[] {
+    this.#cut()
+    return this.#kept
+  }
+
+  #cut(): void {
+    this.#kept.sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
+    if (this.#kept.length < this.#limit) return
+    this.#kept.length = this.#limit
+    this.#least = this.#kept.at(-1)?.count ?? 0
+  }
 }

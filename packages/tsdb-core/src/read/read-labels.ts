@@ -1,6 +1,8 @@
 /** Label names, label values and label sets of the series that match, over several sources. */
 import { matchSeries } from '../index/match-series.js'
-import { compareLabels, Labels } from '../model/labels.js'
+import { withVerdicts } from '../index/verdicts.js'
+import { Labels } from '../model/labels.js'
+import { sortLabels } from '../model/sort-labels.js'
 import { compareUtf8 } from '../model/utf8.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { LabelResult, SeriesResult } from '../query/queryable.js'
@@ -49,7 +51,7 @@ export async function readLabelValues(name: string, parts: LabelParts): Promise<
       }
       continue
     }
-    const matched = matchSeries(source.index, parts.matchers)
+    const matched = matchSeries(source.index, await withVerdicts(source.index, parts.matchers, parts.pause))
     const seen = new Set<number>()
     for (let i = 0; i < matched.length; i++) {
       if (i % SERIES_PER_TURN === 0) await parts.pause()
@@ -72,7 +74,7 @@ export async function readSeries(parts: LabelParts): Promise<SeriesResult> {
       found.set(labels.key, labels)
     })
   }
-  const series = [...found.values()].sort(compareLabels)
+  const series = await sortLabels([...found.values()], parts.pause)
   if (parts.limit > 0 && series.length > parts.limit) {
     parts.warnings.push(`more than ${parts.limit} series: the answer is cut off`)
     series.length = parts.limit
@@ -85,7 +87,7 @@ async function forMatched(
   source: SampleSource,
   visit: (pairs: Uint32Array, length: number) => void,
 ): Promise<void> {
-  const matched = matchSeries(source.index, parts.matchers)
+  const matched = matchSeries(source.index, await withVerdicts(source.index, parts.matchers, parts.pause))
   let pairs = new Uint32Array(256)
   for (let i = 0; i < matched.length; i++) {
     if (i % SERIES_PER_TURN === 0) await parts.pause()

@@ -6,6 +6,7 @@ import { StorageError } from '../errors.js'
 import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { matchSeries } from '../index/match-series.js'
+import { withVerdicts } from '../index/verdicts.js'
 import type { AggregateColumn } from '../model/aggregate.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { SelectResult } from '../query/queryable.js'
@@ -67,7 +68,7 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
   const { sources, warnings } = parts
   const pause = pauser(parts.clock, parts.signal)
   try {
-    const families = matchFamilies(parts)
+    const families = await matchFamilies(parts, pause)
     let seriesCount = 0
     for (const family of families) seriesCount += family.matched.length
     const symbols = new SymbolCollector(sources, seriesCount)
@@ -80,12 +81,18 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
   }
 }
 
-function matchFamilies(parts: SelectParts): SourceFamily[] {
+async function matchFamilies(parts: SelectParts, pause: () => Promise<void> | undefined): Promise<SourceFamily[]> {
+  let matchers = parts.matchers
+  if (parts.seriesRefs === undefined) {
+    for (const index of new Set(parts.sources.map((source) => source.index))) {
+      matchers = await withVerdicts(index, matchers, pause)
+    }
+  }
   const families = new Map<LabelIndex, { sources: number[]; matched: Uint32Array }>()
   parts.sources.forEach((source, i) => {
     let family = families.get(source.index)
     if (family === undefined) {
-      family = { sources: [], matched: parts.seriesRefs ?? matchSeries(source.index, parts.matchers) }
+      family = { sources: [], matched: parts.seriesRefs ?? matchSeries(source.index, matchers) }
       families.set(source.index, family)
     }
     family.sources.push(i)

@@ -66,6 +66,7 @@ function nodeRuntime(): RuntimeInfo {
     platform: `${process.platform} ${process.arch}`,
     hostName: hostname(),
     processId: process.pid,
+    workingDirectory: process.cwd(),
     usage() {
       const cpu = process.cpuUsage()
       const memory = process.memoryUsage()

@@ -43,7 +43,9 @@ describe('JSON in turns', () => {
 
   it('refuses what is too deep or too much, and turns meanwhile', async () => {
     await expect(slowly('['.repeat(200))).rejects.toThrow('nested deeper than 100')
-    await expect(slowly(`[${'[],'.repeat(2_100_000)}[]]`)).rejects.toThrow('more than 2000000 lists')
+    await expect(slowly(`[${'[],'.repeat(1_100_000)}[]]`)).rejects.toThrow('more than 1000000 lists')
+    const keys = Array.from({ length: 10_001 }, (_, i) => `"k${i}":1`)
+    await expect(slowly(`{${keys.join()}}`)).rejects.toThrow('more than 10000 keys')
     let turns = 0
     const text = `[${'1,'.repeat(1_000_000)}1]`
     const list = (await parseJsonInTurns(text, async () => void turns++)) as number[]

@@ -10,9 +10,11 @@ const AT_ONCE_LENGTH_MAX = 256 << 10
 const VALUES_PER_TURN = 20_000
 const DEPTH_MAX = 100
 /** An empty list is three bytes of text and thirty and more in memory. */
-const CONTAINER_COUNT_MAX = 2_000_000
+const CONTAINER_COUNT_MAX = 1_000_000
+/** Of one object: none of ours has more than a few, and labels are a hundred at most. */
+const KEY_COUNT_MAX = 10_000
 
-/** @throws {SyntaxError} for text that is not JSON, is nested deeper than 100 or has too many lists and objects. */
+/** @throws {SyntaxError} for text that is not JSON, is nested deeper than 100 or has too many lists, objects or keys. */
 export async function parseJsonInTurns(
   text: string,
   pause: () => Promise<void>,
@@ -24,7 +26,7 @@ export async function parseJsonInTurns(
   return parser.value
 }
 
-type Open = { readonly list: unknown[] } | { readonly object: Record<string, unknown>; key: string }
+type Open = { readonly list: unknown[] } | { readonly object: Record<string, unknown>; key: string; count: number }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const SPACE = /[ \t\n\r]*/y
@@ -56,7 +58,10 @@ class JsonParser {
         const character = this.#next()
         if (character === ',') {
           this.#at++
-          if (!('list' in top)) top.key = this.#readKey()
+          if (!('list' in top)) {
+            if (++top.count > KEY_COUNT_MAX) throw this.#error(`more than ${KEY_COUNT_MAX} keys in one object`)
+            top.key = this.#readKey()
+          }
           break
         }
         if (character !== closing) throw this.#error(`wanted , or ${closing}`)
@@ -83,7 +88,9 @@ class JsonParser {
         return false
       }
       this.#open.push(
-        list ? { list: made as unknown[] } : { object: made as Record<string, unknown>, key: this.#readKey() },
+        list
+          ? { list: made as unknown[] }
+          : { object: made as Record<string, unknown>, key: this.#readKey(), count: 1 },
       )
       return true
     }

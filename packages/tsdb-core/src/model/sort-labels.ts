@@ -1,0 +1,30 @@
+/** Sorting very many label sets in short turns of the event loop: runs are sorted one by one, then merged. */
+import { compareLabels, type Labels } from './labels.js'
+
+const RUN_LENGTH = 2_048
+
+/** Sorts into a new list; calls `pause` before each run of 2,048, and as often while it merges. */
+export async function sortLabels(labels: readonly Labels[], pause: () => Promise<void> | undefined): Promise<Labels[]> {
+  let from = labels.slice()
+  if (from.length <= RUN_LENGTH) return from.sort(compareLabels)
+  for (let at = 0; at < from.length; at += RUN_LENGTH) {
+    await pause()
+    const run = from.slice(at, at + RUN_LENGTH).sort(compareLabels)
+    for (let i = 0; i < run.length; i++) from[at + i] = run[i]
+  }
+  let into = new Array<Labels>(from.length)
+  for (let width = RUN_LENGTH; width < from.length; width *= 2) {
+    for (let at = 0; at < from.length; at += 2 * width) {
+      const middle = Math.min(at + width, from.length)
+      const end = Math.min(at + 2 * width, from.length)
+      for (let a = at, b = middle, out = at; out < end; out++) {
+        if (out % RUN_LENGTH === 0) await pause()
+        into[out] = b >= end || (a < middle && compareLabels(from[a], from[b]) <= 0) ? from[a++] : from[b++]
+      }
+    }
+    const spare = from
+    from = into
+    into = spare
+  }
+  return from
+}
