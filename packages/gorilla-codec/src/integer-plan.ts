@@ -128,6 +128,7 @@ function planFromPivot(residuals: Float64Array, length: number, transform: numbe
   for (let width = 0; width < widthMax; width++) {
     inside += HISTOGRAM[width]
     offer(plan, transform, width === 0 ? pivot : pivot - POWERS_OF_TWO[width - 1], width, length - inside, length)
+    if (inside === length) break // A larger width only costs more.
   }
 }
 
@@ -162,6 +163,7 @@ function planFromBase(residuals: Float64Array, length: number, base: number, pla
   for (let width = 0; width <= widthMax; width++) {
     inside += HISTOGRAM[width]
     offer(plan, plan.transform, base, width, length - inside, length)
+    if (inside === length) break
   }
 }
 
@@ -178,6 +180,10 @@ function offer(
   let patchForm = PATCHES_NONE
   let patchWidth = 0
   const patchesSigned = patchCount > 0 && residualMin < base
+  const listBits = patchCount > 0 ? patchCount * bitWidth(length - 1) : 0
+  // All of the patches but their own bits.
+  if (patchCount > 0) costBits += Math.min(listBits, length) + patchCount * PATCH_PENALTY_BITS + 24
+  if (costBits >= plan.costBits) return
   if (patchCount > 0) {
     const unit = POWERS_OF_TWO[width]
     // A patch is never 0, so one less is stored: zigzag where some lie below the base, plain otherwise.
@@ -186,9 +192,8 @@ function offer(
       const below = -Math.floor((residualMin - base) / unit)
       patchWidth = bitWidth(Math.max(2 * above - 1, 2 * below - 2, 0))
     } else patchWidth = bitWidth(above - 1)
-    const listBits = patchCount * bitWidth(length - 1)
     patchForm = listBits <= length ? PATCHES_LIST : PATCHES_BITMAP
-    costBits += Math.min(listBits, length) + patchCount * (patchWidth + PATCH_PENALTY_BITS) + 24
+    costBits += patchCount * patchWidth
   }
   if (costBits >= plan.costBits) return
   plan.transform = transform
