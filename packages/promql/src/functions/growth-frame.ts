@@ -54,15 +54,14 @@ export interface FrameWindows {
 /** Fills a frame for windows over `timesMs[timeOffset…]`. */
 export function fillGrowthFrame(
   frame: GrowthFrame,
-  windows: FrameWindows,
+  { endsMs, rangeMs, first, end }: FrameWindows,
   timesMs: Float64Array,
   timeOffset: number,
   perSecond: boolean,
 ): void {
-  const { first, end, endsMs, rangeMs } = windows
   const seconds = perSecond ? rangeMs / 1000 : 1
   let reachMin = Number.POSITIVE_INFINITY
-  for (let s = 0; s < first.length; s++) {
+  for (let s = 0; s < endsMs.length; s++) {
     const from = first[s]
     const last = end[s] - 1
     if (last <= from) {
@@ -83,7 +82,8 @@ export function fillGrowthFrame(
     frame.toStart[s] = toStart
     frame.toEnd[s] = toEnd
     frame.factor[s] = (sampled + toStart + toEnd) / sampled / seconds
-    reachMin = Math.min(reachMin, sampled / toStart)
+    const reach = sampled / toStart
+    if (reach < reachMin) reachMin = reach
   }
   frame.seconds = seconds
   frame.reachMin = reachMin

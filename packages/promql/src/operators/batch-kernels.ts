@@ -45,6 +45,7 @@ export class BatchKernels {
     const cache = this.#cache
     for (let from = 0; from < batch.seriesCount; ) {
       const to = this.#findSlots(batch, from, batch.seriesCount)
+      const { memory } = cache
       this.#native.foldSeries(
         this.#code,
         QUERY_FOLDS[cells.fold],
@@ -53,10 +54,10 @@ export class BatchKernels {
         this.#slots.subarray(from, to),
         cache.steps,
         this.#divisor,
-        cache.first,
-        cache.end,
-        cache.presence,
-        cache.seconds,
+        memory.first,
+        memory.end,
+        memory.presence,
+        memory.seconds,
         groups.subarray(from, to),
         a,
         b,
@@ -75,6 +76,7 @@ export class BatchKernels {
   write(batch: SeriesBatch, from: number, to: number, out: VectorBatch): number {
     const cache = this.#cache
     const end = this.#findSlots(batch, from, to)
+    const { memory } = cache
     const looked = this.#native.writeRows(
       this.#code,
       batch.values,
@@ -82,10 +84,10 @@ export class BatchKernels {
       this.#slots.subarray(from, end),
       cache.steps,
       this.#divisor,
-      cache.first,
-      cache.end,
-      cache.presence,
-      cache.seconds,
+      memory.first,
+      memory.end,
+      memory.presence,
+      memory.seconds,
       out.seriesCount,
       out.values,
       out.presence,

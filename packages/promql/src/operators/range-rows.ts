@@ -129,6 +129,10 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     return found
   }
 
+  release(): void {
+    this.#cache.release()
+  }
+
   noteFound(series: number): void {
     if (this.#isCounterCall) this.#checkCounterSeries(series)
   }
@@ -166,6 +170,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     const found = aggregateColumnFunction(this.name, column) ?? rangeFunctionOf(this.name)
     if (found !== this.#function) {
       this.#function = found
+      this.#cache.release()
       this.#cache = new WindowCache(shape, found.frames ?? 'none')
       this.#kernels = this.#kernelsOf(found)
     }

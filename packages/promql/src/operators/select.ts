@@ -101,6 +101,10 @@ export class SelectRows implements SeriesRows {
     this.out.clear()
   }
 
+  release(): void {
+    this.#cache.release()
+  }
+
   /** An instant selector has nothing to say of its series. */
   noteFound(): void {}
 

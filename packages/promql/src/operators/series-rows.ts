@@ -30,6 +30,8 @@ export interface SeriesRows {
   compute(series: number): boolean
   /** What it has to say of a series whose row a kernel has made. */
   noteFound(series: number): void
+  /** Leaves the memory of its windows to others; the last call. */
+  release(): void
   /** Forgets the rows and keeps their memory. */
   clear(): void
 }
@@ -41,35 +43,39 @@ export async function* rowBatches(
   rows: SeriesRows,
 ): AsyncGenerator<VectorBatch> {
   const { out } = rows
-  for await (const source of sources) {
-    const { batch, symbols } = source
-    rows.begin(source, batch.seriesCount)
-    const { kernels } = rows
-    for (let series = 0; series < batch.seriesCount; ) {
-      const most = rows.rowsMax - out.seriesCount
-      if (kernels === undefined) {
-        if (rows.compute(series)) out.addRow(context.labels.addSeries(batch, series, symbols), rows.dropName)
-        series++
-      } else {
-        const from = series
-        const to = Math.min(batch.seriesCount, from + most, from + SERIES_PER_CALL)
-        out.reserve(out.seriesCount + to - from)
-        series = kernels.write(batch, from, to, out)
-        const { found } = kernels
-        for (let i = from; i < series; i++) {
-          if (found[i] === FOUND) rows.noteFound(i)
-          else if (found[i] !== LEFT || !rows.compute(i)) continue
-          out.addRow(context.labels.addSeries(batch, i, symbols), rows.dropName)
+  try {
+    for await (const source of sources) {
+      const { batch, symbols } = source
+      rows.begin(source, batch.seriesCount)
+      const { kernels } = rows
+      for (let series = 0; series < batch.seriesCount; ) {
+        const most = rows.rowsMax - out.seriesCount
+        if (kernels === undefined) {
+          if (rows.compute(series)) out.addRow(context.labels.addSeries(batch, series, symbols), rows.dropName)
+          series++
+        } else {
+          const from = series
+          const to = Math.min(batch.seriesCount, from + most, from + SERIES_PER_CALL)
+          out.reserve(out.seriesCount + to - from)
+          series = kernels.write(batch, from, to, out)
+          const { found } = kernels
+          for (let i = from; i < series; i++) {
+            if (found[i] === FOUND) rows.noteFound(i)
+            else if (found[i] !== LEFT || !rows.compute(i)) continue
+            out.addRow(context.labels.addSeries(batch, i, symbols), rows.dropName)
+          }
         }
+        if (rows.full) {
+          yield out
+          rows.clear()
+        }
+        if ((kernels !== undefined || series % SERIES_PER_LOOK === 0) && context.shouldYield()) await context.yield()
       }
-      if (rows.full) {
-        yield out
-        rows.clear()
-      }
-      if ((kernels !== undefined || series % SERIES_PER_LOOK === 0) && context.shouldYield()) await context.yield()
     }
+    if (out.seriesCount > 0) yield out
+  } finally {
+    rows.release()
   }
-  if (out.seriesCount > 0) yield out
 }
 
 /** Folds all rows into their groups. `groupsGrew` is told how many groups there are by now, once a batch. */
@@ -83,30 +89,34 @@ export async function foldRows(
 ): Promise<void> {
   const { out } = rows
   let groups = new Uint32Array(0)
-  for await (const source of sources) {
-    const { batch, symbols } = source
-    rows.begin(source, 1)
-    const kernels = accumulator.cells === undefined ? undefined : rows.kernels
-    if (kernels !== undefined && accumulator.cells !== undefined) {
-      if (groups.length < batch.seriesCount) groups = new Uint32Array(batch.seriesCount)
-      for (let i = 0; i < batch.seriesCount; i++) groups[i] = grouping.groupOfSeries(batch, i, symbols)
-      kernels.fold(batch, groups, accumulator.cells(grouping.count))
-    }
-    for (let series = 0; series < batch.seriesCount; series++) {
-      if (kernels !== undefined && kernels.found[series] !== LEFT) {
-        if (kernels.found[series] === FOUND) rows.noteFound(series)
-        continue
+  try {
+    for await (const source of sources) {
+      const { batch, symbols } = source
+      rows.begin(source, 1)
+      const kernels = accumulator.cells === undefined ? undefined : rows.kernels
+      if (kernels !== undefined && accumulator.cells !== undefined) {
+        if (groups.length < batch.seriesCount) groups = new Uint32Array(batch.seriesCount)
+        for (let i = 0; i < batch.seriesCount; i++) groups[i] = grouping.groupOfSeries(batch, i, symbols)
+        kernels.fold(batch, groups, accumulator.cells(grouping.count))
       }
-      if (rows.compute(series)) {
-        // Histograms that do not go together are reported by their name.
-        const labelSet = out.histograms === undefined ? 0 : context.labels.addSeries(batch, series, symbols)
-        out.addRow(labelSet, rows.dropName)
-        accumulator.addRow(out, 0, grouping.groupOfSeries(batch, series, symbols))
-        rows.clear()
+      for (let series = 0; series < batch.seriesCount; series++) {
+        if (kernels !== undefined && kernels.found[series] !== LEFT) {
+          if (kernels.found[series] === FOUND) rows.noteFound(series)
+          continue
+        }
+        if (rows.compute(series)) {
+          // Histograms that do not go together are reported by their name.
+          const labelSet = out.histograms === undefined ? 0 : context.labels.addSeries(batch, series, symbols)
+          out.addRow(labelSet, rows.dropName)
+          accumulator.addRow(out, 0, grouping.groupOfSeries(batch, series, symbols))
+          rows.clear()
+        }
+        if (series % SERIES_PER_LOOK === 0 && context.shouldYield()) await context.yield()
       }
-      if (series % SERIES_PER_LOOK === 0 && context.shouldYield()) await context.yield()
+      groupsGrew(grouping.count)
+      if (context.shouldYield()) await context.yield()
     }
-    groupsGrew(grouping.count)
-    if (context.shouldYield()) await context.yield()
+  } finally {
+    rows.release()
   }
 }

@@ -9,7 +9,8 @@
  * so that a kernel may be handed all slots at once.
  */
 import type { SeriesBatch } from '@varve/tsdb-core/query'
-import { FRAME_COLUMNS, fillGrowthFrame, growthFrameIn } from '../functions/growth-frame.js'
+import { fillGrowthFrame } from '../functions/growth-frame.js'
+import { borrowWindows, returnWindows, WindowMemory } from './window-memory.js'
 import { fillWindows, type WindowShape, type Windows } from './windows.js'
 
 /** Slots are made as they are needed, as long as they have at most so many steps together. */
@@ -17,22 +18,21 @@ const CACHED_STEPS_MAX = 1 << 17
 const SLOTS_MIN = 8
 const SLOTS_MAX = 256
 
+const NOTHING = new WindowMemory(0, 0, false)
+
 /** Which frames the windows need besides: those of rate (per second), of increase and delta, or none. */
 export type FrameKind = 'none' | 'growth' | 'growthPerSecond'
 
 export class WindowCache {
   readonly slotsMax: number
   readonly steps: number
-  first = new Int32Array(0)
-  end = new Int32Array(0)
-  presence = new Uint8Array(0)
-  seconds = new Float64Array(0)
+  /** Replaced as slots are made. */
+  memory: WindowMemory = NOTHING
   readonly #frames: FrameKind
   #shape: WindowShape
   #windows: Windows[] = []
-  /** The timestamps behind each slot, `#lengths` of them. */
-  readonly #times: Float64Array[] = []
-  readonly #lengths: number[] = []
+  /** The timestamps behind each slot, where columns have no number that says what they hold. */
+  readonly #times: (Float64Array | undefined)[] = []
   readonly #slotOfFirst = new Map<number, number>()
   #used = 0
   #nextVictim = 0
@@ -57,10 +57,6 @@ export class WindowCache {
       this.#shape = shape
       this.#slotOfFirst.clear()
       this.#windows = []
-      this.first = new Int32Array(0)
-      this.end = new Int32Array(0)
-      this.presence = new Uint8Array(0)
-      this.seconds = new Float64Array(0)
       this.#used = 0
       this.#nextVictim = 0
       this.#batch = undefined
@@ -73,7 +69,17 @@ export class WindowCache {
 
   /** The windows of a slot, good until the slot is another column's. */
   windows(slot: number): Windows {
-    return this.#windows[slot]
+    const known = this.#windows[slot]
+    if (known !== undefined) return known
+    const { grid, endsMs, rangeMs, rangesMs } = this.#shape
+    const { first, end, frame } = this.memory.views(slot)
+    return (this.#windows[slot] = { grid, endsMs, rangeMs, rangesMs, first, end, frame })
+  }
+
+  /** Leaves the memory to others. The cache may not be used any more. */
+  release(): void {
+    returnWindows(this.memory)
+    this.memory = NOTHING
   }
 
   /** The slot of a column of the batch at hand, good until another column is asked for. */
@@ -83,7 +89,10 @@ export class WindowCache {
     const { timestampOffsets, timestampsMs } = this.#batch as SeriesBatch
     const from = timestampOffsets[column]
     const to = timestampOffsets[column + 1]
-    const slot = this.#find(timestampsMs, from, to) ?? this.#fill(timestampsMs, from, to)
+    // Columns of a table are known by their number.
+    const { timestampTable } = this.#batch as SeriesBatch
+    const slot =
+      timestampTable === undefined ? this.#findOrFill(timestampsMs, from, to) : this.#fill(timestampsMs, from, to)
     this.#slotOfColumn[column] = slot
     return slot
   }
@@ -108,41 +117,45 @@ export class WindowCache {
     return slot !== undefined && this.#pinnedAt[slot] === this.#pinRound
   }
 
+  #findOrFill(timesMs: Float64Array, from: number, to: number): number {
+    const found = this.#find(timesMs, from, to)
+    if (found !== undefined) return found
+    const slot = this.#fill(timesMs, from, to)
+    this.#times[slot] = timesMs.slice(from, to)
+    this.#slotOfFirst.set(timesMs[from], slot)
+    return slot
+  }
+
   #find(timesMs: Float64Array, from: number, to: number): number | undefined {
     const slot = this.#slotOfFirst.get(timesMs[from])
-    if (slot === undefined || this.#lengths[slot] !== to - from) return undefined
-    const held = this.#times[slot]
+    if (slot === undefined) return undefined
+    const held = this.#times[slot] as Float64Array
+    if (held.length !== to - from) return undefined
     for (let i = from; i < to; i++) if (held[i - from] !== timesMs[i]) return undefined
     return slot
   }
 
   #fill(timesMs: Float64Array, from: number, to: number): number {
     const slot = this.#freeSlot()
-    const length = to - from
-    if (this.#times[slot] === undefined || this.#times[slot].length < length)
-      this.#times[slot] = new Float64Array(length)
-    const held = this.#times[slot]
-    for (let i = 0; i < length; i++) held[i] = timesMs[from + i]
-    this.#lengths[slot] = length
-    this.#slotOfFirst.set(timesMs[from], slot)
-    const windows = this.#windows[slot]
-    fillWindows(this.#shape, timesMs, from, to, windows.first, windows.end)
-    if (windows.frame !== undefined) {
-      fillGrowthFrame(windows.frame, windows, timesMs, from, this.#frames === 'growthPerSecond')
+    const { first, end, frame } = this.memory.views(slot)
+    fillWindows(this.#shape, timesMs, from, to, first, end)
+    if (frame !== undefined) {
+      const { endsMs, rangeMs } = this.#shape
+      fillGrowthFrame(frame, { endsMs, rangeMs, first, end }, timesMs, from, this.#frames === 'growthPerSecond')
     }
     return slot
   }
 
   #freeSlot(): number {
     if (this.#used < this.slotsMax) {
-      if (this.#used === this.#windows.length) this.#grow()
+      if (this.#used === this.memory.slots) this.#grow()
       return this.#used++
     }
     while (this.#isPinned(this.#nextVictim)) this.#nextVictim = (this.#nextVictim + 1) % this.slotsMax
     const slot = this.#nextVictim
     this.#nextVictim = (slot + 1) % this.slotsMax
-    const firstMs = this.#times[slot][0]
-    if (this.#slotOfFirst.get(firstMs) === slot) this.#slotOfFirst.delete(firstMs)
+    const firstMs = this.#times[slot]?.[0]
+    if (firstMs !== undefined && this.#slotOfFirst.get(firstMs) === slot) this.#slotOfFirst.delete(firstMs)
     this.#slotOfColumn.forEach((held, column) => {
       if (held === slot) this.#slotOfColumn[column] = undefined
     })
@@ -150,32 +163,11 @@ export class WindowCache {
   }
 
   #grow(): void {
-    const steps = this.steps
-    const slots = Math.min(this.slotsMax, Math.max(2, this.#used * 2))
-    this.first = grown(new Int32Array(slots * steps), this.first)
-    this.end = grown(new Int32Array(slots * steps), this.end)
-    const framed = this.#frames !== 'none'
-    if (framed) {
-      this.presence = grown(new Uint8Array(slots * steps), this.presence)
-      this.seconds = grown(new Float64Array(slots * steps * FRAME_COLUMNS), this.seconds)
-    }
-    const old = this.#windows
-    const { grid, endsMs, rangeMs, rangesMs } = this.#shape
-    this.#windows = Array.from({ length: slots }, (_, slot) => {
-      const frame = framed ? growthFrameIn(this.presence, this.seconds, slot, steps) : undefined
-      const before = old[slot]?.frame
-      if (frame !== undefined && before !== undefined) {
-        frame.seconds = before.seconds
-        frame.reachMin = before.reachMin
-      }
-      const first = this.first.subarray(slot * steps, (slot + 1) * steps)
-      const end = this.end.subarray(slot * steps, (slot + 1) * steps)
-      return { grid, endsMs, rangeMs, rangesMs, first, end, frame }
-    })
+    const smaller = this.memory
+    const slots = Math.min(this.slotsMax, Math.max(8, smaller.slots * 2))
+    this.memory = borrowWindows(this.steps, slots, this.#frames !== 'none')
+    this.memory.takeOver(smaller)
+    returnWindows(smaller)
+    this.#windows = []
   }
-}
-
-function grown<T extends Int32Array | Uint8Array | Float64Array>(larger: T, held: T): T {
-  larger.set(held as never)
-  return larger
 }
