@@ -14,7 +14,7 @@ import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { Grouping } from './grouping.js'
 import { labelsHash } from './labels-hash.js'
-import { ABSENT, HISTOGRAM, VectorBatch } from './vector-batch.js'
+import { ABSENT, FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
 
 /** Floats that an int64 can hold, as Prometheus checks it: up to the largest one below 2^63, exclusively. */
 const INT64_MAX = 2 ** 63 - 1024
@@ -45,7 +45,7 @@ export async function aggregateK(
     for (const groupRows of rows) {
       for (const row of pick(groupRows, s, parameters[s])) {
         chosen[row * grid.count + s] = 1
-        order.push(row)
+        if (grid.count === 1) order.push(row)
       }
     }
     if (context.shouldYield()) await context.yield()
@@ -81,7 +81,7 @@ function hasWork(node: AggregationPlan, parameters: Float64Array, context: Query
 }
 
 /** Picks rows of a group at a step, best first. */
-type Picker = (rows: readonly number[], step: number, parameter: number) => readonly number[]
+type Picker = (rows: readonly number[], step: number, parameter: number) => Iterable<number>
 
 function pickerOf(node: AggregationPlan, input: VectorBatch, context: QueryContext): Picker {
   const { steps, presence, values } = input
@@ -96,31 +96,19 @@ function pickerOf(node: AggregationPlan, input: VectorBatch, context: QueryConte
       return picked
     }
   }
+  const best = new BestRows()
   // 1 wants the least values, -1 the greatest; NaN is last in both.
   const sign = node.operator === 'bottomk' ? 1 : -1
-  const before = (a: number, b: number) => {
-    if (Number.isNaN(a)) return false
-    return Number.isNaN(b) || sign * a < sign * b
-  }
   return (rows, step, parameter) => {
-    const k = Math.min(Math.trunc(parameter), rows.length)
-    if (k < 1) return []
-    // The best k so far as a heap with the worst of them on top.
-    const heap: number[] = []
-    const value = (row: number) => values[row * steps + step]
+    best.clear(Math.min(Math.trunc(parameter), rows.length))
     for (const row of rows) {
-      const kind = presence[row * steps + step]
-      if (kind === ABSENT) continue
-      if (kind === HISTOGRAM) context.annotations.histogramIgnoredInAggregation(node.operator, node.position)
-      else if (heap.length < k) {
-        heap.push(row)
-        siftUp(heap, (a, b) => before(value(b), value(a)))
-      } else if (before(value(row), value(heap[0]))) {
-        heap[0] = row
-        siftDown(heap, (a, b) => before(value(b), value(a)))
+      const at = row * steps + step
+      if (presence[at] === FLOAT) best.add(row, sign * values[at])
+      else if (presence[at] === HISTOGRAM) {
+        context.annotations.histogramIgnoredInAggregation(node.operator, node.position)
       }
     }
-    return heap.sort((a, b) => (before(value(a), value(b)) ? -1 : before(value(b), value(a)) ? 1 : a - b))
+    return best.rows()
   }
 }
 
@@ -139,26 +127,62 @@ function ratioPicker(input: VectorBatch, context: QueryContext): Picker {
   }
 }
 
-/** `above(a, b)`: a belongs nearer to the top. */
-function siftUp(heap: number[], above: (a: number, b: number) => boolean): void {
-  let at = heap.length - 1
-  while (at > 0) {
-    const parent = (at - 1) >> 1
-    if (!above(heap[at], heap[parent])) return
-    ;[heap[at], heap[parent]] = [heap[parent], heap[at]]
-    at = parent
+/** So many rows are kept in order as they come; more are sorted at the end. */
+const INSERTED_MAX = 64
+
+/** The rows with the least keys, in order; of equal keys the earliest. NaN is greater than any key. */
+class BestRows {
+  #keys = new Float64Array(INSERTED_MAX)
+  #rows = new Int32Array(INSERTED_MAX)
+  #count = 0
+  #most = 0
+
+  clear(most: number): void {
+    this.#count = 0
+    this.#most = Math.max(0, most)
+  }
+
+  add(row: number, key: number): void {
+    const keys = this.#keys
+    const rows = this.#rows
+    const most = this.#most
+    if (most > INSERTED_MAX) {
+      if (this.#count === keys.length) this.#grow()
+      this.#keys[this.#count] = key
+      this.#rows[this.#count++] = row
+      return
+    }
+    if (this.#count === most && (most === 0 || !isLess(key, keys[most - 1]))) return
+    let at = this.#count < most ? this.#count++ : most - 1
+    for (; at > 0 && isLess(key, keys[at - 1]); at--) {
+      keys[at] = keys[at - 1]
+      rows[at] = rows[at - 1]
+    }
+    keys[at] = key
+    rows[at] = row
+  }
+
+  /** Good until the next call of anything. */
+  rows(): Int32Array {
+    if (this.#most <= INSERTED_MAX) return this.#rows.subarray(0, this.#count)
+    const keys = this.#keys
+    const order = Int32Array.from({ length: this.#count }, (_, i) => i)
+    order.sort((a, b) => (isLess(keys[a], keys[b]) ? -1 : isLess(keys[b], keys[a]) ? 1 : a - b))
+    return order.subarray(0, this.#most).map((i) => this.#rows[i])
+  }
+
+  #grow(): void {
+    const keys = new Float64Array(this.#keys.length * 2)
+    keys.set(this.#keys)
+    this.#keys = keys
+    const rows = new Int32Array(this.#rows.length * 2)
+    rows.set(this.#rows)
+    this.#rows = rows
   }
 }
 
-function siftDown(heap: number[], above: (a: number, b: number) => boolean): void {
-  let at = 0
-  for (;;) {
-    let top = at
-    for (const child of [at * 2 + 1, at * 2 + 2]) if (child < heap.length && above(heap[child], heap[top])) top = child
-    if (top === at) return
-    ;[heap[at], heap[top]] = [heap[top], heap[at]]
-    at = top
-  }
+function isLess(a: number, b: number): boolean {
+  return a < b || (Number.isNaN(b) && !Number.isNaN(a))
 }
 
 function inOrder(input: VectorBatch, order: readonly number[]): VectorBatch {

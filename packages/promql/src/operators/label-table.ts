@@ -21,6 +21,8 @@ export class LabelTable {
   /** Open addressing: set id + 1, or 0 for a free slot. Holds interned sets only. */
   #slots = new Int32Array(1 << 8)
   #internedCount = 0
+  /** The pairs of a set that is being made. */
+  #scratch = new Uint32Array(64)
 
   get count(): number {
     return this.#count
@@ -118,17 +120,47 @@ export class LabelTable {
 
   /** An interned set with only the labels for which `keeps` holds. */
   filter(set: number, keeps: (nameId: number) => boolean): number {
-    const kept: number[] = []
+    const start = this.#offsets[set] * 2
+    const end = this.#offsets[set + 1] * 2
     const pairs = this.#pairs
-    for (let i = this.#offsets[set] * 2, end = this.#offsets[set + 1] * 2; i < end; i += 2) {
-      if (keeps(pairs[i])) kept.push(pairs[i], pairs[i + 1])
+    const kept = this.#scratchFor(end - start)
+    let length = 0
+    for (let i = start; i < end; i += 2) {
+      if (!keeps(pairs[i])) continue
+      kept[length++] = pairs[i]
+      kept[length++] = pairs[i + 1]
     }
-    return this.intern(kept, 0, kept.length / 2)
+    return this.intern(kept, 0, length / 2)
   }
 
   /** An interned set with `value` for `name`; the empty value removes the label. */
   with(set: number, name: string, value: string): number {
     return this.addLabels(this.labels(set).with(name, value))
+  }
+
+  /** The same by ids, without building labels. */
+  withId(set: number, nameId: number, valueId: number): number {
+    const start = this.#offsets[set] * 2
+    const end = this.#offsets[set + 1] * 2
+    const pairs = this.#pairs
+    const changed = this.#scratchFor(end - start + 2)
+    let length = 0
+    let placed = valueId === ABSENT_LABEL
+    for (let i = start; i < end; i += 2) {
+      if (pairs[i] === nameId) continue
+      if (!placed && compareUtf8(this.#texts[nameId], this.#texts[pairs[i]]) < 0) {
+        changed[length++] = nameId
+        changed[length++] = valueId
+        placed = true
+      }
+      changed[length++] = pairs[i]
+      changed[length++] = pairs[i + 1]
+    }
+    if (!placed) {
+      changed[length++] = nameId
+      changed[length++] = valueId
+    }
+    return this.intern(changed, 0, length / 2)
   }
 
   /** The interned twin of a set. */
@@ -159,6 +191,11 @@ export class LabelTable {
       if (x !== y) return compareUtf8(this.#texts[x], this.#texts[y])
     }
     return countA - countB
+  }
+
+  #scratchFor(length: number): Uint32Array {
+    if (this.#scratch.length < length) this.#scratch = new Uint32Array(length * 2)
+    return this.#scratch
   }
 
   #equals(set: number, pairs: ArrayLike<number>, start: number, count: number): boolean {

@@ -53,6 +53,10 @@ class Matcher {
   readonly #fillOne: number | undefined
   readonly #merger: RowMerger
   readonly #keys: MatchingKeys
+  /** Whether the result keeps a label of the "many" side, by the id of its name. */
+  readonly #keepsLabel: (nameId: number) => boolean
+  /** Ids of the names that come from the "one" side. */
+  readonly #included: readonly number[]
   /** At which steps each side has any sample at all: errors need both. */
   readonly #manyPresent: Uint8Array
   readonly #onePresent: Uint8Array
@@ -71,6 +75,16 @@ class Matcher {
     this.#fillOne = fillRight
     this.#merger = new RowMerger(context, grid.count)
     this.#keys = new MatchingKeys(context.labels, this.#matching)
+    const { labels } = context
+    const changesMetric = CHANGES_METRIC.has(node.operator)
+    const metadata = new Set([METRIC_NAME, '__type__', '__unit__'].map((name) => labels.textId(name)))
+    const matchedIds = new Set(this.#matching.labels.map((name) => labels.textId(name)))
+    const { cardinality, on, include } = this.#matching
+    this.#keepsLabel = (nameId) => {
+      if (changesMetric && metadata.has(nameId)) return false
+      return cardinality !== 'one-to-one' || matchedIds.has(nameId) === on
+    }
+    this.#included = include.map((name) => labels.textId(name))
     this.#manyPresent = presentSteps(this.#many)
     this.#onePresent = presentSteps(this.#one)
   }
@@ -82,14 +96,24 @@ class Matcher {
   async run(): Promise<void> {
     for (const group of await this.#groups()) {
       const { many, one } = group
-      if (many.length === 1 && one.length === 1) this.#combinePair(group)
-      else if (one.length <= 1 && many.length > 1 && this.#matching.cardinality !== 'one-to-one') {
-        this.#combineSteps(group)
+      const { cardinality } = this.#matching
+      if (this.#inColumns && many.length === 1 && one.length === 1) {
+        this.#combineColumns(many[0], one[0], this.#resultLabels(many[0], one[0], group))
+      } else if (this.#inColumns && one.length === 1 && many.length > 1 && cardinality !== 'one-to-one') {
+        this.#combineMany(group)
       } else if (many.length + one.length > 1 || this.#fillMany !== undefined || this.#fillOne !== undefined) {
         this.#combineSteps(group)
       }
       if (this.#context.shouldYield()) await this.#context.yield()
     }
+  }
+
+  /** Floats only, and no values to fill in: rows are combined as columns. */
+  get #inColumns(): boolean {
+    const { operator } = this.#node
+    const floatsOnly = this.#many.histograms === undefined && this.#one.histograms === undefined
+    const simple = floatsOnly && operator !== '</' && operator !== '>/'
+    return simple && this.#fillMany === undefined && this.#fillOne === undefined
   }
 
   async #groups(): Promise<Iterable<MatchGroup>> {
@@ -111,37 +135,42 @@ class Matcher {
     return groups.values()
   }
 
-  /** One series on each side: all steps in a loop. */
-  #combinePair(group: MatchGroup): void {
-    const [manyRow] = group.many
+  /** Several series beside one: in columns too, if their results do not meet, as they should not. */
+  #combineMany(group: MatchGroup): void {
     const [oneRow] = group.one
+    const labels = group.many.map((manyRow) => this.#resultLabels(manyRow, oneRow, group))
+    if (new Set(labels).size < labels.length) this.#combineSteps(group)
+    else for (let i = 0; i < labels.length; i++) this.#combineColumns(group.many[i], oneRow, labels[i])
+  }
+
+  /** One series on each side: all steps in a loop. */
+  #combineColumns(manyRow: number, oneRow: number, labels: number): void {
     const { operator, returnBool } = this.#node
     const many = this.#many
     const one = this.#one
-    const floatsOnly = many.histograms === undefined && one.histograms === undefined
-    const simple = floatsOnly && operator !== '</' && operator !== '>/'
-    if (!simple || this.#fillMany !== undefined || this.#fillOne !== undefined) {
-      this.#combineSteps(group)
-      return
-    }
     const steps = this.#steps
     const operation = floatOperation(operator)
-    const compares = COMPARISONS.has(operator)
+    const filters = COMPARISONS.has(operator) && !returnBool
+    const [left, right] = this.#swapped ? [one, many] : [many, one]
+    const leftRow = this.#swapped ? oneRow : manyRow
+    const rightRow = this.#swapped ? manyRow : oneRow
+    const { batch } = this.#merger
     let row = -1
-    let manyAt = manyRow * steps
-    let oneAt = oneRow * steps
-    for (let s = 0; s < steps; s++, manyAt++, oneAt++) {
-      if (many.presence[manyAt] !== FLOAT || one.presence[oneAt] !== FLOAT) continue
-      const left = this.#swapped ? one.values[oneAt] : many.values[manyAt]
-      const right = this.#swapped ? many.values[manyAt] : one.values[oneAt]
-      let result = operation(left, right)
-      if (compares && !returnBool) {
+    let at = 0
+    for (let s = 0, l = leftRow * steps, r = rightRow * steps; s < steps; s++, l++, r++) {
+      if (left.presence[l] !== FLOAT || right.presence[r] !== FLOAT) continue
+      let result = operation(left.values[l], right.values[r])
+      if (filters) {
         if (result === 0) continue
-        result = left
+        result = left.values[l]
       }
-      if (row < 0) row = this.#merger.rowOf(this.#resultLabels(manyRow, oneRow, group), returnBool ? 1 : 0)
+      if (row < 0) {
+        row = this.#merger.rowOf(labels, returnBool ? 1 : 0)
+        at = row * steps
+      }
       this.#merger.checkFree(row, s)
-      this.#merger.batch.setFloat(row, s, result)
+      batch.values[at + s] = result
+      batch.presence[at + s] = FLOAT
     }
   }
 
@@ -225,19 +254,11 @@ class Matcher {
   /** Interned labels of the result of two rows. */
   #resultLabels(manyRow: number, oneRow: number, group: MatchGroup): number {
     const { labels } = this.#context
-    const { operator } = this.#node
-    const { cardinality, on, labels: matched, include } = this.#matching
     // A filled series has the labels of its match group.
     const manySet = manyRow < 0 ? group.key : this.#many.labelSets[manyRow]
     const oneSet = oneRow < 0 ? group.key : this.#one.labelSets[oneRow]
-    const changesMetric = CHANGES_METRIC.has(operator)
-    const metadata = new Set([METRIC_NAME, '__type__', '__unit__'].map((name) => labels.textId(name)))
-    const matchedIds = new Set(matched.map((name) => labels.textId(name)))
-    let result = labels.filter(manySet, (nameId) => {
-      if (changesMetric && metadata.has(nameId)) return false
-      return cardinality !== 'one-to-one' || matchedIds.has(nameId) === on
-    })
-    for (const name of include) result = labels.with(result, name, labels.value(oneSet, name))
+    let result = labels.filter(manySet, this.#keepsLabel)
+    for (const nameId of this.#included) result = labels.withId(result, nameId, labels.valueId(oneSet, nameId))
     return result
   }
 
