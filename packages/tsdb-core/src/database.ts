@@ -381,6 +381,7 @@ export class Database implements Queryable {
     for (const mark of this.#watermarks.values()) recovery.late.addWatermark(mark)
     const report = await log.replay((record) => recovery.apply(record))
     for (const damage of report.damages) this.#notice('error', damage.message)
+    for (const message of recovery.unreadable) this.#notice('error', message)
     if (recovery.undeclaredCount > 0) {
       this.#notice(
         'error',

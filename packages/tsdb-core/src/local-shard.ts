@@ -246,8 +246,10 @@ export class LocalShard implements Shard {
     this.appendedCount += appendedCount
     this.rejectedCount += rejections.length
     const stored = rejections.length === 0 ? batch : withoutRejected(batch, rejections)
-    if (stored.count > 0 || extra !== undefined) {
-      await host.log(this, this.#undeclared(stored.seriesRefs, stored.count, this.head.stride), stored, extra)
+    // What may be repeated must not be taken for written by what is committed with it.
+    const committed = rejections.some(mayBeRepeated) ? undefined : extra
+    if (stored.count > 0 || committed !== undefined) {
+      await host.log(this, this.#undeclared(stored.seriesRefs, stored.count, this.head.stride), stored, committed)
       if (stored.count > 0) this.#observer.stored(stored.seriesRefs, stored.timestampsMs, stored.count)
     }
     return { appendedCount, rejections }
@@ -330,6 +332,10 @@ function withoutSeries(batch: WindowBatch, left: ReadonlySet<number>): WindowBat
   const places: number[] = []
   for (let i = 0; i < batch.count; i++) if (!left.has(i)) places.push(i)
   return pickSeries(batch, places)
+}
+
+function mayBeRepeated({ reason }: Rejection): boolean {
+  return reason === 'UNKNOWN_SERIES' || reason === 'TOO_FAR_AHEAD'
 }
 
 /** A copy of the batch without the refused samples. */

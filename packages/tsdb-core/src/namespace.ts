@@ -113,7 +113,10 @@ export interface Namespace extends Queryable {
 }
 
 export interface AppendOptions {
-  /** Committed in the same log record as the samples: after a crash either both are there or neither. */
+  /**
+   * Committed in the same log record as the samples: after a crash either both are there or neither. Not committed when a sample
+   * was refused that may be repeated (`UNKNOWN_SERIES`, `TOO_FAR_AHEAD`): give them with it again.
+   */
   readonly watermarks?: readonly Watermark[]
 }
 

@@ -13,6 +13,7 @@ import {
   type ShardSamples,
 } from './commit-log/records.js'
 import { decodeWindowBatch, type ShardWindow } from './commit-log/window-record.js'
+import { StorageError } from './errors.js'
 import { LateSampleFinder } from './late-samples.js'
 import type { LocalNamespace } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
@@ -35,12 +36,24 @@ export class Recovery {
   sampleCount = 0
   /** Samples whose series' declaration was lost with a damaged record. */
   undeclaredCount = 0
+  /** Records that pass their checksum and cannot be read all the same. */
+  readonly unreadable: string[] = []
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts
   }
 
+  /** A record that cannot be read costs its own samples, not all others. */
   apply(record: LogRecord): void {
+    try {
+      this.#apply(record)
+    } catch (error) {
+      if (!(error instanceof StorageError && error.code === 'CORRUPT')) throw error
+      this.unreadable.push(`a record of segment ${record.segment} cannot be read: ${error.message}`)
+    }
+  }
+
+  #apply(record: LogRecord): void {
     switch (record.type) {
       case RecordType.SeriesDeclarations:
         this.#declare(record.payload)

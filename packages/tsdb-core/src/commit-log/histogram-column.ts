@@ -8,8 +8,8 @@ const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'notReset', 'gau
 const HINT_MASK = 3
 const STALE = 4
 const INTEGER = 8
-/** Index, flags, schema, four numbers, two empty span lists, three empty columns. */
-const HISTOGRAM_SIZE_BYTES_MIN = 43
+/** Index, flags, schema, four numbers, two empty span lists, three empty columns: a staleness marker is no longer. */
+const HISTOGRAM_SIZE_BYTES_MIN = 40
 
 export function writeHistogramColumn(out: ByteWriter, column: HistogramColumn): void {
   out.varint(column.histograms.length)

@@ -49,6 +49,38 @@ describe('record payloads', () => {
     }
   })
 
+  it('give back the shortest histograms: staleness markers without a bucket', () => {
+    const stale: Histogram = {
+      schema: 0,
+      zeroThreshold: 0,
+      zeroCount: 0,
+      count: 0,
+      sum: Number.NaN,
+      counterResetHint: 'unknown',
+      positiveSpans: [],
+      negativeSpans: [],
+      positiveBuckets: new Float64Array(),
+      negativeBuckets: new Float64Array(),
+      customValues: new Float64Array(),
+      stale: true,
+      integer: true,
+    }
+    for (const count of [1, 100]) {
+      const batch: SampleBatch = {
+        count,
+        seriesRefs: Uint32Array.from({ length: count }, (_, i) => i + 1),
+        timestampsMs: new Float64Array(count).fill(1_700_000_000_000),
+        values: new Float64Array(count),
+        histograms: {
+          sampleIndexes: Uint32Array.from({ length: count }, (_, i) => i),
+          histograms: Array.from({ length: count }, () => stale),
+        },
+      }
+      const payload = encoded((out) => records.encodeSampleBatch(out, { namespaceId: 0, shard: 0, batch }))
+      expect(records.decodeSampleBatch(payload).batch.histograms).toEqual(batch.histograms)
+    }
+  })
+
   it('take ten bytes a thousand samples besides the values, for one scrape', () => {
     const count = 1000
     const batch: SampleBatch = {

@@ -71,6 +71,9 @@ export interface DiskFault {
 
 export class SimulatedDisk {
   capacityBytes = 2 ** 40
+  /** Longest times of a sync and of any other call; each draws its own. */
+  syncMsMax = 5
+  callMsMax = 0.2
   /** Index of the next call that changes or syncs something. */
   operationCount = 0
   /** What was called, for messages of failing tests. */
@@ -106,6 +109,11 @@ export class SimulatedDisk {
     this.#faults = []
     this.#crashIndex = -1
     this.#failIndex = -1
+  }
+
+  /** How often the faults of `fail` may still strike. */
+  get faultsLeft(): number {
+    return this.#faults.reduce((sum, { count }) => sum + count, 0)
   }
 
   /** Counts the call in, and says what becomes of it. */

@@ -5,9 +5,6 @@ import type { EventSchedule } from './event-schedule.js'
 import type { DiskOperation, Inode, SimulatedDisk } from './simulated-disk.js'
 import { partsOf } from './simulated-disk.js'
 
-/** Longest times; each call draws its own. */
-const CALL_MS_MAX = 0.2
-const SYNC_MS_MAX = 5
 const MESSAGES: Record<FileErrorCode, string> = {
   NOT_FOUND: 'ENOENT',
   EXISTS: 'EEXIST',
@@ -28,7 +25,7 @@ export function simulatedFileSystem(simulation: EventSchedule, disk: SimulatedDi
   ): Promise<T> =>
     new Promise((resolve, reject) => {
       const isSync = operation === 'sync' || operation === 'syncDirectory'
-      const delayMs = ((random.below(1000) + 1) / 1000) * (isSync ? SYNC_MS_MAX : CALL_MS_MAX)
+      const delayMs = ((random.below(1000) + 1) / 1000) * (isSync ? disk.syncMsMax : disk.callMsMax)
       simulation.at(delayMs, () => {
         const verdict = disk.admit(operation, path)
         if (verdict === 'crash') {
