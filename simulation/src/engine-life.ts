@@ -2,19 +2,20 @@
  * The life of a database in a simulation: each step is done to the store and told to the model, so that whatever ends the
  * life, the model knows what must be there afterwards.
  */
-import { Database, StorageError } from '@varve/tsdb-core'
+import { Database, type Namespace, restoreSnapshot, StorageError } from '@varve/tsdb-core'
 import { type Env, FileError, type FileSystem } from '@varve/tsdb-core/env'
-import type { SeededRandom, Simulation } from '@varve/tsdb-core/env/simulated'
-import { FLEET, sampleOf } from './fleet.js'
+import type { Simulation } from '@varve/tsdb-core/env/simulated'
+import { EXTRA, type FoundNamespace } from './extra-namespace.js'
+import { FLEET, type FleetSample, sampleOf } from './fleet.js'
+import { LifeModel } from './life-model.js'
 import { readAll } from './read-all.js'
-import { type ModelSample, SampleModel } from './sample-model.js'
+import type { SampleModel } from './sample-model.js'
+import { BLOCK_SIZE_MS, EXTRA_RETENTIONS_MS, RETENTION_MS, type Step } from './steps.js'
 
 export const DIRECTORY = '/data/varve'
 const ROLLUP = 'rollup_1m'
 const POLICY = '1m:1h'
 const MINUTE = 60_000
-export const BLOCK_SIZE_MS = 2 * MINUTE
-export const RETENTION_MS = 20 * MINUTE
 /** Window ends rise by this; one rollup series holds the number of its window. */
 const WINDOW_MS = MINUTE
 /** More than a scenario lets calls fail in a row. */
@@ -29,50 +30,16 @@ export interface LifeOptions {
   readonly maintenanceIntervalMs?: number
 }
 
-export type Step =
-  | { readonly kind: 'append'; readonly series: readonly number[]; readonly ageMs: number; readonly count: number }
-  | { readonly kind: 'rollUp' }
-  | { readonly kind: 'maintain' }
-  | { readonly kind: 'flush' }
-  | { readonly kind: 'snapshot' }
-  | { readonly kind: 'delete'; readonly code: string; readonly fromAgeMs: number; readonly toAgeMs: number }
-  | { readonly kind: 'wait'; readonly forMs: number }
-  | { readonly kind: 'jump'; readonly byMs: number }
-  | { readonly kind: 'reopen' }
-
-/** Once through everything that a store does on its own. */
-export const SCRIPT: readonly Step[] = [
-  { kind: 'append', series: [0, 1, 2], ageMs: 0, count: 3 },
-  { kind: 'append', series: [0, 3], ageMs: 4 * MINUTE, count: 4 },
-  { kind: 'rollUp' },
-  { kind: 'wait', forMs: 3 * MINUTE },
-  { kind: 'maintain' },
-  { kind: 'append', series: [1, 4], ageMs: 0, count: 2 },
-  { kind: 'append', series: [0, 2], ageMs: 5 * MINUTE, count: 3 },
-  { kind: 'flush' },
-  { kind: 'delete', code: '500', fromAgeMs: 10 * MINUTE, toAgeMs: 0 },
-  { kind: 'rollUp' },
-  { kind: 'snapshot' },
-  { kind: 'append', series: [2], ageMs: MINUTE, count: 2 },
-  { kind: 'flush' },
-  { kind: 'reopen' },
-  { kind: 'append', series: [0, 1, 2, 3, 4], ageMs: 0, count: 2 },
-  { kind: 'wait', forMs: RETENTION_MS },
-  { kind: 'maintain' },
-  { kind: 'append', series: [0, 2], ageMs: 0, count: 2 },
-  { kind: 'maintain' },
-]
-
 export class EngineLife {
-  readonly model = new SampleModel()
-  readonly rollups = new SampleModel()
   readonly notices: string[] = []
-  readonly #snapshots: { readonly directory: string; readonly model: SampleModel }[] = []
+  #models = new LifeModel()
+  /** What must be there instead, once a restore that was asked for has come to pass. */
+  #restoring: LifeModel | null = null
+  readonly #snapshots: { readonly directory: string; readonly models: LifeModel }[] = []
+  #snapshotCount = 0
   readonly #simulation: Simulation
   readonly #options: LifeOptions
   #windowCount = 0
-  #watermarkMust = 0
-  #watermarkMay = 0
   #wasRefused = false
   #database: Database | null = null
 
@@ -81,17 +48,21 @@ export class EngineLife {
     this.#options = options
   }
 
+  /** Of the namespace `default`. */
+  get model(): SampleModel {
+    return this.#models.raw
+  }
+
   get database(): Database {
     if (this.#database === null) throw new Error('the database is not open')
     return this.#database
   }
 
   async open(env: Env): Promise<void> {
-    const files = this.#options.mutate?.(env.files) ?? env.files
     this.#database = null
     this.#database = await Database.open({
       directory: DIRECTORY,
-      env: { ...env, files },
+      env: this.#mutated(env),
       namespaces: {
         default: { retentionMs: RETENTION_MS, blockSizeMs: BLOCK_SIZE_MS },
         [ROLLUP]: { retentionMs: 10 * RETENTION_MS, blockSizeMs: 5 * MINUTE, resolutionMs: WINDOW_MS },
@@ -103,6 +74,10 @@ export class EngineLife {
       maintenanceIntervalMs: this.#options.maintenanceIntervalMs ?? 0,
       onNotice: ({ severity, message }) => this.notices.push(`${severity}: ${message}`),
     })
+  }
+
+  #mutated(env: Env): Env {
+    return { ...env, files: this.#options.mutate?.(env.files) ?? env.files }
   }
 
   /** Carries a step out. A named error of the store is an answer; anything else is a bug. */
@@ -117,8 +92,11 @@ export class EngineLife {
 
   /** Tells the model how old samples may be by now. A clock that jumps allows no more. */
   expire(): void {
-    this.model.expireBefore(this.trueWallMs - RETENTION_MS)
-    this.rollups.expireBefore(this.trueWallMs - 10 * RETENTION_MS)
+    for (const models of [this.#models, this.#restoring]) {
+      models?.raw.expireBefore(this.trueWallMs - RETENTION_MS)
+      models?.rollups.expireBefore(this.trueWallMs - 10 * RETENTION_MS)
+      models?.extra.samples.expireBefore(this.trueWallMs - EXTRA_RETENTIONS_MS[0])
+    }
   }
 
   /** Wall time as it would be without jumps. */
@@ -138,22 +116,43 @@ export class EngineLife {
         return this.database.flush()
       case 'snapshot':
         return this.#snapshot()
+      case 'restore':
+        return this.#restore(env)
       case 'delete':
         return this.#delete(step)
+      case 'createExtra':
+        return this.#createExtra()
+      case 'changeExtra':
+        return this.#changeExtra(step.retentionMs)
+      case 'appendExtra':
+        return this.#appendExtra(step)
+      case 'deleteExtra':
+        return this.#deleteExtra()
       case 'wait':
         return waitFor(env, step.forMs)
       case 'jump':
         return this.#simulation.jumpWall(step.byMs)
+      case 'setClock':
+        return this.#simulation.jumpWall(step.aheadMs - (this.#simulation.clock.wallMs() - this.trueWallMs))
       case 'reopen':
         return this.#reopen(env)
     }
   }
 
-  /** A close that fails is told, and lets go all the same; an opening that fails is tried again, as an operator would. */
   async #reopen(env: Env): Promise<void> {
+    await this.#close()
+    await this.#openAgain(env)
+  }
+
+  /** A close that fails is told, and lets go all the same. */
+  async #close(): Promise<void> {
     await this.database.close().catch((error) => {
       if (!isNamed(error)) throw error
     })
+  }
+
+  /** An opening that fails is tried again, as an operator would. */
+  async #openAgain(env: Env): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.open(env)
@@ -166,30 +165,77 @@ export class EngineLife {
 
   /** As the step, with the store's errors. */
   async tryAppend({ series, ageMs, count }: Extract<Step, { kind: 'append' }>): Promise<void> {
-    const newestMs = this.trueWallMs - ageMs
-    const indexes = series.flatMap((index) => Array.from({ length: count }, () => index))
-    const samples = indexes.map((index, k) => sampleOf(index, newestMs - (count - 1 - (k % count)) * 7_000))
-    this.model.submit(samples)
-    const namespace = this.database.namespace('default')
-    const refs = await namespace.resolveLabels(indexes.map((index) => FLEET[index]))
-    const result = await namespace.append({
-      count: samples.length,
-      seriesRefs: refs,
-      timestampsMs: Float64Array.from(samples, ({ timestampMs }) => timestampMs),
-      values: valuesOf(samples),
-    })
-    const refused = new Set(result.rejections.map(({ sampleIndex }) => sampleIndex))
-    this.model.acknowledge(samples, (index) => refused.has(index))
+    const samples = samplesOf(series, this.trueWallMs - ageMs, count)
+    await appendTo(this.database.namespace('default'), this.#models.raw, samples)
+  }
+
+  #adopt(models: LifeModel): void {
+    models.raw.acknowledgedCount = this.model.acknowledgedCount
+    models.raw.checkedCount = this.model.checkedCount
+    this.#models = models
+    this.#restoring = null
+  }
+
+  async #createExtra(): Promise<void> {
+    const { extra } = this.#models
+    if (this.database.hasNamespace(EXTRA)) return
+    const [retentionMs] = EXTRA_RETENTIONS_MS
+    extra.creating(retentionMs)
+    await this.database.createNamespace(EXTRA, { retentionMs, blockSizeMs: BLOCK_SIZE_MS })
+    extra.created(retentionMs)
+  }
+
+  async #changeExtra(retentionMs: number): Promise<void> {
+    if (!this.database.hasNamespace(EXTRA)) return
+    this.#models.extra.changing(retentionMs)
+    await this.database.changeNamespace(EXTRA, { retentionMs })
+    this.#models.extra.changed(retentionMs)
+  }
+
+  async #appendExtra({ series, count }: Extract<Step, { kind: 'appendExtra' }>): Promise<void> {
+    if (!this.database.hasNamespace(EXTRA)) return
+    const samples = samplesOf(series, this.trueWallMs, count)
+    await appendTo(this.database.namespace(EXTRA), this.#models.extra.samples, samples)
+  }
+
+  async #deleteExtra(): Promise<void> {
+    if (!this.database.hasNamespace(EXTRA)) return
+    this.#models.extra.deleting()
+    await this.database.deleteNamespace(EXTRA)
+    this.#models.extra.deleted()
+  }
+
+  /** Back to the last snapshot: until the answer, what is there is all of the one or all of the other. */
+  async #restore(env: Env): Promise<void> {
+    const last = this.#snapshots.at(-1)
+    if (last === undefined || this.#restoring !== null) return
+    await this.#close()
+    this.#restoring = last.models.clone()
+    this.expire()
+    try {
+      const { directory: snapshot } = last
+      await restoreSnapshot({ snapshot, directory: DIRECTORY, replace: true, env: this.#mutated(env) })
+      this.#adopt(this.#restoring)
+    } catch (error) {
+      if (!isNamed(error)) throw error
+    }
+    await this.#openAgain(env)
+    // Whichever it is, later steps go on from there.
+    const problems = this.#restoring === null ? [] : await this.check()
+    if (problems.length > 0) throw new Error(problems.join('\n'))
   }
 
   /** The next window's sample and the watermark, which must be there together. */
   async #rollUp(): Promise<void> {
     const windowEndMs = Math.floor(WALL_MS / WINDOW_MS) * WINDOW_MS + (this.#windowCount + 1) * WINDOW_MS
     if (windowEndMs > this.trueWallMs + 5 * MINUTE) return
+    // By a clock that has jumped it may have expired: its watermark would then stand without it.
+    if (windowEndMs < this.#simulation.clock.wallMs() - 9 * RETENTION_MS) return
     this.#windowCount++
-    this.#watermarkMay = windowEndMs
+    const models = this.#models
+    models.watermarkMsMax = windowEndMs
     const sample = sampleOf(0, windowEndMs)
-    this.rollups.submit([sample])
+    models.rollups.submit([sample])
     const namespace = this.database.namespace(ROLLUP)
     const [ref] = await namespace.resolveLabels([FLEET[0]])
     const appended = namespace.append(
@@ -201,25 +247,28 @@ export class EngineLife {
       },
       { watermarks: [{ policy: POLICY, shard: 0, timestampMs: windowEndMs }] },
     )
-    await appended.catch((error) => {
+    const { rejections } = await appended.catch((error) => {
       this.#wasRefused = true
       throw error
     })
-    this.rollups.acknowledge([sample])
-    this.#watermarkMust = windowEndMs
+    // Where the clock has jumped back, the window is too far ahead; a watermark without it would say that it was written.
+    if (rejections.length > 0) return
+    models.rollups.acknowledge([sample])
+    models.watermarkMsMin = windowEndMs
   }
 
   async #snapshot(): Promise<void> {
-    const directory = `/data/snapshot-${this.#snapshots.length}`
-    const model = this.model.clone()
+    const directory = `/data/snapshot-${this.#snapshotCount++}`
+    const models = this.#models.clone()
     await this.database.snapshot(directory)
-    this.#snapshots.push({ directory, model })
+    this.#snapshots.push({ directory, models })
   }
 
   /** Opens each snapshot that was made, as a database of its own: it holds what was acknowledged by then. */
   async checkSnapshots(env: Env): Promise<string[]> {
     const problems: string[] = []
-    for (const { directory, model } of this.#snapshots) {
+    for (const { directory, models } of this.#snapshots) {
+      const model = models.raw.clone()
       const database = await Database.open({
         directory,
         env,
@@ -248,39 +297,67 @@ export class EngineLife {
 
   /** Reads everything back and compares. `settle` after a recovery: what was in doubt is then decided. */
   async check(options: { settle: boolean } = { settle: false }): Promise<string[]> {
-    const found = await readAll(this.database.namespace('default'))
-    const foundRollups = await readAll(this.database.namespace(ROLLUP))
-    const problems = [...this.model.check(found), ...this.rollups.check(foundRollups)]
-    problems.push(...this.#checkWatermark(foundRollups.get(FLEET[0].toString()) ?? []))
-    const named = await this.database.namespace('default').labelValues('__name__', {
-      matchers: [],
-      startMs: 0,
-      endMs: Number.MAX_SAFE_INTEGER,
-    })
-    for (const series of this.model.seriesThatMustBe()) {
-      const index = FLEET.findIndex((labels) => labels.toString() === series)
-      if (!named.values.includes(FLEET[index].metricName))
-        problems.push(`${series}: its name is not among label values`)
+    const raw = await readAll(this.database.namespace('default'))
+    const rollups = await readAll(this.database.namespace(ROLLUP))
+    const watermarkMs = this.database.watermark(POLICY, 0) ?? 0
+    const found = { raw, rollups, watermarkMs, extra: await this.#readExtra() }
+    const problems = this.#models.check(found, this.#wasRefused)
+    if (this.#restoring !== null) {
+      // Which of the two it is shows now, and stays so.
+      const instead = problems.length === 0 ? [] : this.#restoring.check(found, this.#wasRefused)
+      if (problems.length > 0 && instead.length === 0) this.#adopt(this.#restoring)
+      if (problems.length > 0 && instead.length > 0) {
+        return [...problems, 'and if the restore has come to pass:', ...instead]
+      }
+      this.#restoring = null
+      problems.length = 0
     }
-    if (options.settle && problems.length === 0) {
-      this.model.settle(found)
-      this.rollups.settle(foundRollups)
-    }
+    problems.push(...(await this.#checkNames()))
+    if (options.settle && problems.length === 0) this.#models.settle(found)
     return problems
   }
 
-  #checkWatermark(samples: readonly { timestampMs: number }[]): string[] {
-    const watermark = this.database.watermark(POLICY, 0) ?? 0
-    const newest = samples.at(-1)?.timestampMs ?? 0
-    const problems: string[] = []
-    if (watermark < this.#watermarkMust) problems.push(`watermark ${watermark} fell behind ${this.#watermarkMust}`)
-    if (watermark > this.#watermarkMay) problems.push(`watermark ${watermark} was never written`)
-    // A refused record is not in the log, but its sample may stay in the head, from where it may be sealed.
-    const isHalf = watermark > newest || (watermark < newest && !this.#wasRefused)
-    if (isHalf) problems.push(`watermark ${watermark} and the newest window ${newest} are not of one record`)
-    this.#watermarkMust = watermark
-    return problems
+  async #readExtra(): Promise<FoundNamespace> {
+    if (!this.database.hasNamespace(EXTRA)) return null
+    const namespace = this.database.namespace(EXTRA)
+    return { retentionMs: namespace.options.retentionMs, samples: await readAll(namespace) }
   }
+
+  async #checkNames(): Promise<string[]> {
+    const named = await this.database.namespace('default').labelValues('__name__')
+    return this.model.seriesThatMustBe().flatMap((series) => {
+      const labels = FLEET.find((each) => each.toString() === series)
+      return named.values.includes(labels?.metricName ?? '') ? [] : [`${series}: its name is not among label values`]
+    })
+  }
+}
+
+function samplesOf(series: readonly number[], newestMs: number, count: number): FleetSample[] {
+  return series.flatMap((index) =>
+    Array.from({ length: count }, (_, k) => sampleOf(index, newestMs - (count - 1 - k) * 7_000)),
+  )
+}
+
+async function appendTo(namespace: Namespace, model: SampleModel, samples: readonly FleetSample[]): Promise<void> {
+  model.submit(samples)
+  const byName = new Map(FLEET.map((labels) => [labels.toString(), labels]))
+  const refs = await namespace.resolveLabels(samples.map(({ series }) => byName.get(series)!))
+  const placed = samples.map(({ histogram }, index) => ({ histogram, index }))
+  const histograms = placed.filter((one) => one.histogram !== null)
+  const result = await namespace.append({
+    count: samples.length,
+    seriesRefs: refs,
+    timestampsMs: Float64Array.from(samples, ({ timestampMs }) => timestampMs),
+    values: valuesOf(samples),
+    ...(histograms.length > 0 && {
+      histograms: {
+        sampleIndexes: Uint32Array.from(histograms, ({ index }) => index),
+        histograms: histograms.map(({ histogram }) => histogram!),
+      },
+    }),
+  })
+  const refused = new Set(result.rejections.map(({ sampleIndex }) => sampleIndex))
+  model.acknowledge(samples, (index) => refused.has(index))
 }
 
 /** The store's own errors, each with a code; all others are bugs. */
@@ -291,43 +368,13 @@ export function isNamed(error: unknown): boolean {
 /** Where every simulation's wall clock starts. */
 export const WALL_MS = Date.UTC(2026, 0, 1)
 
-function valuesOf(samples: readonly ModelSample[]): Float64Array {
-  return new Float64Array(BigUint64Array.from(samples, ({ bits }) => bits).buffer)
+/** Where a histogram stands, the value is 0. */
+function valuesOf(samples: readonly FleetSample[]): Float64Array {
+  return new Float64Array(
+    BigUint64Array.from(samples, ({ bits, histogram }) => (histogram === null ? bits : 0n)).buffer,
+  )
 }
 
 function waitFor(env: Env, forMs: number): Promise<void> {
   return new Promise((resolve) => void env.clock.setTimer(forMs, resolve))
-}
-
-/** A step that a life may come to, drawn. */
-export function drawStep(random: SeededRandom): Step {
-  const kinds = [
-    'snapshot',
-    'append',
-    'append',
-    'append',
-    'append',
-    'rollUp',
-    'maintain',
-    'flush',
-    'delete',
-    'wait',
-    'reopen',
-  ] as const
-  const kind = random.pick(kinds)
-  switch (kind) {
-    case 'append': {
-      const series = FLEET.map((_, index) => index).filter(() => random.chance(0.5))
-      const ageMs = random.pick([0, 0, 0, MINUTE, 5 * MINUTE, 12 * MINUTE])
-      return { kind, series, ageMs, count: 1 + random.below(4) }
-    }
-    case 'delete': {
-      const fromAgeMs = random.below(15 * MINUTE)
-      return { kind, code: random.pick(['200', '500']), fromAgeMs, toAgeMs: random.below(fromAgeMs + 1) }
-    }
-    case 'wait':
-      return { kind, forMs: random.pick([1_000, MINUTE, 5 * MINUTE]) }
-    default:
-      return { kind }
-  }
 }

@@ -3,7 +3,8 @@
  * reopens; the disk is left in one of its legal states; the recovery may be cut off too.
  */
 import { Simulation } from '@varve/tsdb-core/env/simulated'
-import { EngineLife, type LifeOptions, SCRIPT, type Step, WALL_MS } from '../engine-life.js'
+import { EngineLife, type LifeOptions, WALL_MS } from '../engine-life.js'
+import { SCRIPT, SCRIPT_OF_CHANGES, type Step } from '../steps.js'
 import { type Scenario, ScenarioFailure, type ScenarioFigures, type ScenarioOptions } from './scenario.js'
 
 export interface CrashPlan extends LifeOptions {
@@ -98,25 +99,30 @@ export function addFigures(sum: Record<string, number>, figures: ScenarioFigures
   for (const [name, value] of Object.entries(figures)) sum[name] = (sum[name] ?? 0) + value
 }
 
+const SCRIPTS: readonly (readonly Step[])[] = [SCRIPT, SCRIPT_OF_CHANGES]
+
 export const crashEverywhere: Scenario = {
   name: 'crash-everywhere',
   async run({ seed, scale }: ScenarioOptions) {
     const sum: Record<string, number> = {}
-    const length = await lengthOfLife(this.name, seed, SCRIPT)
-    for (let crashIndex = 2; crashIndex < length; crashIndex++) {
-      for (let state = 0; state < scale; state++) {
-        const plan = {
-          seed: seed + state,
-          script: SCRIPT,
-          crashIndex,
-          end: (crashIndex + state) % 4 === 0 ? 'kill' : 'power',
-          laterEnd: 'power',
-        } as const
-        addFigures(sum, await crashOnce(this.name, plan))
-        addFigures(sum, { states: 1 })
+    for (const script of SCRIPTS) {
+      const length = await lengthOfLife(this.name, seed, script)
+      for (let crashIndex = 2; crashIndex < length; crashIndex++) {
+        for (let state = 0; state < scale; state++) {
+          const plan = {
+            seed: seed + state,
+            script,
+            crashIndex,
+            end: (crashIndex + state) % 4 === 0 ? 'kill' : 'power',
+            laterEnd: 'power',
+          } as const
+          addFigures(sum, await crashOnce(this.name, plan))
+          addFigures(sum, { states: 1 })
+        }
       }
+      addFigures(sum, { crashPoints: length - 2 })
     }
-    return { ...sum, crashPoints: length - 2 }
+    return sum
   },
 }
 
@@ -124,19 +130,15 @@ export const crashTwice: Scenario = {
   name: 'crash-twice',
   async run({ seed, scale }: ScenarioOptions) {
     const sum: Record<string, number> = {}
-    const length = await lengthOfLife(this.name, seed, SCRIPT)
-    const step = Math.max(1, Math.floor(length / (20 * scale)))
-    for (let crashIndex = 2; crashIndex < length; crashIndex += step) {
-      for (let second = 0; second < 6; second++) {
-        const plan = {
-          seed: seed + second,
-          script: SCRIPT,
-          crashIndex,
-          secondCrashAfter: second * 2,
-          end: 'power',
-        } as const
-        addFigures(sum, await crashOnce(this.name, plan))
-        addFigures(sum, { states: 1 })
+    for (const script of SCRIPTS) {
+      const length = await lengthOfLife(this.name, seed, script)
+      const step = Math.max(1, Math.floor(length / (15 * scale)))
+      for (let crashIndex = 2; crashIndex < length; crashIndex += step) {
+        for (let second = 0; second < 6; second++) {
+          const plan = { seed: seed + second, script, crashIndex, secondCrashAfter: second * 2, end: 'power' } as const
+          addFigures(sum, await crashOnce(this.name, plan))
+          addFigures(sum, { states: 1 })
+        }
       }
     }
     return sum

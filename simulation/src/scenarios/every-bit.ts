@@ -6,9 +6,10 @@
  */
 import { StorageError, verifyDatabase } from '@varve/tsdb-core'
 import { type SimulatedDisk, Simulation } from '@varve/tsdb-core/env/simulated'
-import { DIRECTORY, EngineLife, type Step, WALL_MS } from '../engine-life.js'
+import { DIRECTORY, EngineLife, WALL_MS } from '../engine-life.js'
 import { readAll } from '../read-all.js'
 import type { FoundSample } from '../sample-model.js'
+import type { Step } from '../steps.js'
 import { newSimulation } from './crash-everywhere.js'
 import { type Scenario, ScenarioFailure } from './scenario.js'
 

@@ -3,7 +3,9 @@
  * that is full for a while: writes are refused by name, reads go on, and writes are taken again once there is room.
  */
 import { StorageError } from '@varve/tsdb-core'
-import { EngineLife, isNamed, SCRIPT } from '../engine-life.js'
+import type { SimulatedDisk } from '@varve/tsdb-core/env/simulated'
+import { EngineLife, isNamed } from '../engine-life.js'
+import { SCRIPT, SCRIPT_OF_CHANGES, type Step } from '../steps.js'
 import { addFigures, lengthOfLife, newSimulation } from './crash-everywhere.js'
 import { type Scenario, ScenarioFailure } from './scenario.js'
 
@@ -11,49 +13,89 @@ export const failEveryCall: Scenario = {
   name: 'fail-every-call',
   async run({ seed, scale }) {
     const sum: Record<string, number> = {}
-    const length = await lengthOfLife(this.name, seed, SCRIPT)
-    const step = Math.max(1, Math.floor(8 / scale))
-    for (let index = 2 + (seed % step); index < length; index += step) {
-      for (const code of ['IO', 'NO_SPACE'] as const) {
-        const simulation = await newSimulation(seed + index)
-        const life = new EngineLife(simulation)
-        const fail = (problems: readonly string[]) =>
-          new ScenarioFailure(
-            this.name,
-            seed,
-            [`call ${index} fails with ${code}`, ...problems],
-            simulation.disk.lastOperations,
+    for (const script of [SCRIPT, SCRIPT_OF_CHANGES]) {
+      const length = await lengthOfLife(this.name, seed, script)
+      const step = Math.max(1, Math.floor(12 / scale))
+      for (let index = 2 + (seed % step); index < length; index += step) {
+        for (const code of ['IO', 'NO_SPACE'] as const) {
+          const what = `call ${index} fails with ${code}`
+          const life = await liveOn({ scenario: this.name, seed, index, script, what }, (disk) =>
+            disk.failAt(index, code),
           )
-        simulation.disk.failAt(index, code)
-        try {
-          await simulation.run(async (env) => {
-            // A store that cannot be opened says why; the next attempt is on a sound disk.
-            await life.open(env).catch(async (error) => {
-              if (!isNamed(error)) throw error
-              await life.open(env)
-            })
-            for (const each of SCRIPT) await life.step(each, env)
-            life.expire()
-            const problems = await life.check()
-            if (problems.length > 0) throw fail(['while it lives:', ...problems])
-          })
-          simulation.disk.clearFaults()
-          simulation.crash()
-          await simulation.run(async (env) => {
-            await life.open(env)
-            life.expire()
-            const problems = await life.check({ settle: true })
-            if (problems.length > 0) throw fail(['after the power went:', ...problems])
-          })
-        } catch (error) {
-          if (error instanceof ScenarioFailure) throw error
-          throw fail([(error as Error).stack ?? String(error)])
+          addFigures(sum, { failures: 1, acknowledgedSamples: life.model.acknowledgedCount })
         }
+      }
+    }
+    return sum
+  },
+}
+
+/** Each sync fails once, and its pages are taken for clean: what was acknowledged later must not rest on it. */
+export const failEverySync: Scenario = {
+  name: 'fail-every-sync',
+  async run({ seed, scale }) {
+    const sum: Record<string, number> = {}
+    const script = SCRIPT.slice(0, 12)
+    for (const operation of ['sync', 'syncDirectory'] as const) {
+      const step = Math.max(1, Math.floor(4 / scale))
+      for (let index = seed % step; ; index += step) {
+        let hasStruck = false
+        const what = `${operation} ${index} fails`
+        const life = await liveOn(
+          { scenario: this.name, seed, index, script, what, look: (disk) => (hasStruck = disk.faultsLeft === 0) },
+          (disk) => disk.fail({ operation, code: 'IO', skip: index }),
+        )
+        if (!hasStruck) break
         addFigures(sum, { failures: 1, acknowledgedSamples: life.model.acknowledgedCount })
       }
     }
     return sum
   },
+}
+
+interface FailingLife {
+  readonly scenario: string
+  readonly seed: number
+  readonly index: number
+  readonly script: readonly Step[]
+  readonly what: string
+  /** Called at the end, before the power goes. */
+  readonly look?: (disk: SimulatedDisk) => void
+}
+
+/** Lives through the script on a disk that is about to fail; then the power goes, and what was acknowledged is looked for. */
+async function liveOn(plan: FailingLife, arm: (disk: SimulatedDisk) => void): Promise<EngineLife> {
+  const simulation = await newSimulation(plan.seed + plan.index)
+  const life = new EngineLife(simulation)
+  const fail = (problems: readonly string[]) =>
+    new ScenarioFailure(plan.scenario, plan.seed, [plan.what, ...problems], simulation.disk.lastOperations)
+  arm(simulation.disk)
+  try {
+    await simulation.run(async (env) => {
+      // A store that cannot be opened says why; the next attempt is on a sound disk.
+      await life.open(env).catch(async (error) => {
+        if (!isNamed(error)) throw error
+        await life.open(env)
+      })
+      for (const each of plan.script) await life.step(each, env)
+      life.expire()
+      const problems = await life.check()
+      if (problems.length > 0) throw fail(['while it lives:', ...problems])
+    })
+    plan.look?.(simulation.disk)
+    simulation.disk.clearFaults()
+    simulation.crash()
+    await simulation.run(async (env) => {
+      await life.open(env)
+      life.expire()
+      const problems = await life.check({ settle: true })
+      if (problems.length > 0) throw fail(['after the power went:', ...problems])
+    })
+  } catch (error) {
+    if (error instanceof ScenarioFailure) throw error
+    throw fail([(error as Error).stack ?? String(error)])
+  }
+  return life
 }
 
 export const fullDisk: Scenario = {

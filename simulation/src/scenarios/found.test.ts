@@ -1,7 +1,8 @@
 /** What the scenarios found, each as a case of its own: docs/RELIABILITY.md has the table. */
 import type { Simulation } from '@varve/tsdb-core/env/simulated'
 import { expect, it } from 'vitest'
-import { EngineLife, type Step } from '../engine-life.js'
+import { EngineLife } from '../engine-life.js'
+import type { Step } from '../steps.js'
 import { newSimulation } from './crash-everywhere.js'
 
 type Action = Step | { readonly kind: 'do'; readonly act: (simulation: Simulation) => void }

@@ -1,5 +1,6 @@
 /** Lives of drawn steps that end by power cuts and kills at drawn calls, with drawn errors of the disk in between. */
-import { drawStep, EngineLife } from '../engine-life.js'
+import { EngineLife } from '../engine-life.js'
+import { drawStep } from '../steps.js'
 import { addFigures, newSimulation } from './crash-everywhere.js'
 import { type Scenario, ScenarioFailure } from './scenario.js'
 

@@ -1,5 +1,7 @@
+import type { FileSystem } from '@varve/tsdb-core/env'
 import { describe, expect, it } from 'vitest'
-import { EngineLife, SCRIPT } from '../engine-life.js'
+import { DIRECTORY, EngineLife } from '../engine-life.js'
+import { SCRIPT, type Step } from '../steps.js'
 import { crashOnce, lengthOfLife, newSimulation } from './crash-everywhere.js'
 import { SCENARIOS } from './index.js'
 
@@ -33,12 +35,15 @@ describe('a database on one seed', { timeout: 300_000 }, () => {
 
 /** The same scenario over a store with one promise broken must fail: so it is known to look. */
 describe('the scenarios find a store that', { timeout: 300_000 }, () => {
-  const finds = async (mutate: NonNullable<Parameters<typeof crashOnce>[1]['mutate']>) => {
-    const length = await lengthOfLife('mutant', SEED, SCRIPT)
-    for (let crashIndex = 2; crashIndex < length; crashIndex += 3) {
-      for (let state = 0; state < 3; state++) {
+  const finds = async (
+    mutate: NonNullable<Parameters<typeof crashOnce>[1]['mutate']>,
+    { script = SCRIPT, step = 3, states = 3, lastCalls = Number.POSITIVE_INFINITY } = {},
+  ) => {
+    const length = await lengthOfLife('mutant', SEED, script)
+    for (let crashIndex = Math.max(2, length - lastCalls); crashIndex < length; crashIndex += step) {
+      for (let state = 0; state < states; state++) {
         try {
-          await crashOnce('mutant', { seed: SEED + state, script: SCRIPT, crashIndex, end: 'power', mutate })
+          await crashOnce('mutant', { seed: SEED + state, script, crashIndex, end: 'power', mutate })
         } catch (error) {
           return (error as Error).message
         }
@@ -62,5 +67,19 @@ describe('the scenarios find a store that', { timeout: 300_000 }, () => {
     expect(await finds((files) => ({ ...files, syncDirectory: async () => {} }))).toMatch(
       /was acknowledged, and is lost|CORRUPT/,
     )
+  })
+
+  it('takes a restored folder apart before it is durable in its place', async () => {
+    const script: readonly Step[] = [
+      { kind: 'append', series: [0, 5], ageMs: 0, count: 2 },
+      { kind: 'snapshot' },
+      { kind: 'restore' },
+    ]
+    const isInPlace = (path: string) => path === DIRECTORY || path.startsWith(`${DIRECTORY}/restored`)
+    const mutate = (files: FileSystem): FileSystem => ({
+      ...files,
+      syncDirectory: async (path) => (isInPlace(path) ? undefined : files.syncDirectory(path)),
+    })
+    expect(await finds(mutate, { script, step: 1, states: 20, lastCalls: 26 })).toMatch(/was acknowledged, and is lost/)
   })
 })
