@@ -55,7 +55,8 @@ export async function decode(
     const entries = { sources: Uint16Array.of(0), series: Uint32Array.of(one) }
     builder.begin()
     builder.add(entries, 0, 1)
-    const { values, startTimestampsMs, ...times } = builder.finish()
+    const { seriesCount, values, startTimestampsMs, ...times } = builder.finish()
+    if (seriesCount === 0) continue
     const timeColumn = times.timestampColumns[0]
     const timestampsMs = times.timestampsMs.subarray(...times.timestampOffsets.subarray(timeColumn, timeColumn + 2))
     const pairs = new Uint32Array(source.pairsLength(one))
