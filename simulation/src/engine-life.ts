@@ -40,7 +40,8 @@ export class EngineLife {
   readonly #simulation: Simulation
   readonly #options: LifeOptions
   #windowCount = 0
-  #wasRefused = false
+  /** Ends of windows that may be there without their watermark: it was refused with them, or comes behind them. */
+  readonly #standAlone = new Set<number>()
   #database: Database | null = null
 
   constructor(simulation: Simulation, options: LifeOptions = {}) {
@@ -238,21 +239,37 @@ export class EngineLife {
     models.rollups.submit([sample])
     const namespace = this.database.namespace(ROLLUP)
     const [ref] = await namespace.resolveLabels([FLEET[0]])
-    const appended = namespace.append(
-      {
-        count: 1,
-        seriesRefs: Uint32Array.of(ref),
-        timestampsMs: Float64Array.of(windowEndMs),
-        values: valuesOf([sample]),
-      },
-      { watermarks: [{ policy: POLICY, shard: 0, timestampMs: windowEndMs }] },
-    )
-    const { rejections } = await appended.catch((error) => {
-      this.#wasRefused = true
+    const batch = {
+      count: 1,
+      seriesRefs: Uint32Array.of(ref),
+      timestampsMs: Float64Array.of(windowEndMs),
+      values: valuesOf([sample]),
+    }
+    const watermarks = [{ policy: POLICY, shard: 0, timestampMs: windowEndMs }]
+    try {
+      if (this.#windowCount % 2 === 0) {
+        const { rejections } = await namespace.append(batch, { watermarks })
+        // Where the clock has jumped back, the window is too far ahead; a watermark without it would say that it was written.
+        if (rejections.length > 0) return
+      } else {
+        // As a whole window: the watermark is a record of its own behind it.
+        this.#standAlone.add(windowEndMs)
+        const columns = [{ column: 'value' as const, values: batch.values }]
+        const window = {
+          timestampMs: windowEndMs,
+          count: 1,
+          seriesRefs: batch.seriesRefs,
+          masks: Uint8Array.of(1),
+          columns,
+        }
+        const { refused, unknown } = await namespace.appendWindow(window)
+        if (refused !== null || unknown.length > 0) return
+        await namespace.append({ ...batch, count: 0 }, { watermarks })
+      }
+    } catch (error) {
+      this.#standAlone.add(windowEndMs)
       throw error
-    })
-    // Where the clock has jumped back, the window is too far ahead; a watermark without it would say that it was written.
-    if (rejections.length > 0) return
+    }
     models.rollups.acknowledge([sample])
     models.watermarkMsMin = windowEndMs
   }
@@ -301,10 +318,10 @@ export class EngineLife {
     const rollups = await readAll(this.database.namespace(ROLLUP))
     const watermarkMs = this.database.watermark(POLICY, 0) ?? 0
     const found = { raw, rollups, watermarkMs, extra: await this.#readExtra() }
-    const problems = this.#models.check(found, this.#wasRefused)
+    const problems = this.#models.check(found, this.#standAlone)
     if (this.#restoring !== null) {
       // Which of the two it is shows now, and stays so.
-      const instead = problems.length === 0 ? [] : this.#restoring.check(found, this.#wasRefused)
+      const instead = problems.length === 0 ? [] : this.#restoring.check(found, this.#standAlone)
       if (problems.length > 0 && instead.length === 0) this.#adopt(this.#restoring)
       if (problems.length > 0 && instead.length > 0) {
         return [...problems, 'and if the restore has come to pass:', ...instead]

@@ -28,12 +28,12 @@ export class LifeModel {
     return copy
   }
 
-  check(found: FoundLife, wasRefused: boolean): string[] {
+  check(found: FoundLife, standAlone: ReadonlySet<number>): string[] {
     return [
       ...this.raw.check(found.raw),
       ...this.rollups.check(found.rollups),
       ...this.extra.check(found.extra),
-      ...this.#checkWatermark(found, wasRefused),
+      ...this.#checkWatermark(found, standAlone),
     ]
   }
 
@@ -43,13 +43,13 @@ export class LifeModel {
     this.extra.settle(found.extra)
   }
 
-  #checkWatermark({ rollups, watermarkMs }: FoundLife, wasRefused: boolean): string[] {
+  #checkWatermark({ rollups, watermarkMs }: FoundLife, standAlone: ReadonlySet<number>): string[] {
     const newestMs = rollups.get(FLEET[0].toString())?.at(-1)?.timestampMs ?? 0
     const problems: string[] = []
     if (watermarkMs < this.watermarkMsMin) problems.push(`watermark ${watermarkMs} fell behind ${this.watermarkMsMin}`)
     if (watermarkMs > this.watermarkMsMax) problems.push(`watermark ${watermarkMs} was never written`)
-    // A refused record is not in the log, but its sample may stay in the head, from where it may be sealed.
-    const isHalf = watermarkMs > newestMs || (watermarkMs < newestMs && !wasRefused)
+    // A refused record is not in the log, but its window may stay in the head, from where it may be sealed.
+    const isHalf = watermarkMs > newestMs || (watermarkMs < newestMs && !standAlone.has(newestMs))
     if (isHalf) problems.push(`watermark ${watermarkMs} and the newest window ${newestMs} are not of one record`)
     if (problems.length === 0) this.watermarkMsMin = watermarkMs
     return problems

@@ -1,5 +1,5 @@
 /** Golden and reject vectors of block files: vectors/block. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -7,13 +7,20 @@ import { nodeEnv } from '../env/node/index.js'
 import { BlockReader } from './block-reader.js'
 import { BlockWriter } from './block-writer.js'
 import type { BlockIdentity } from './format.js'
-import { decode, type Golden, VECTORS, vectors } from './vectors.test.support.js'
+import { decode, type Golden, VECTORS } from './vectors.test.support.js'
 
 interface Reject {
   readonly identity: BlockIdentity
   readonly encoded: string
   readonly code: string
   readonly message: string
+}
+
+async function vectors<T>(folder: string): Promise<[string, T][]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+  return Promise.all(
+    names.map(async (name) => [name, JSON.parse(await readFile(join(folder, name), 'utf8')) as T] as const),
+  ) as Promise<[string, T][]>
 }
 
 describe('golden blocks', async () => {

@@ -1,14 +1,15 @@
 /** Every bit of small blocks flipped, every truncation: answers are as written or samples are missing, and it is named. */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { File, FileSystem } from '../env/file-system.js'
 import { StorageError } from '../errors.js'
 import { BlockReader } from './block-reader.js'
-import { decode, type Golden, VECTORS, vectors } from './vectors.test.support.js'
+import { decode, type Golden, VECTORS } from './vectors.test.support.js'
 
 describe('a damaged block', { timeout: 120_000 }, async () => {
-  for (const [name, golden] of await vectors<Golden>(VECTORS)) {
+  for (const name of (await readdir(VECTORS)).filter((file) => file.endsWith('.json'))) {
+    const golden: Golden = JSON.parse(await readFile(join(VECTORS, name), 'utf8'))
     it(`gives no wrong answer, and is named: ${name}`, async () => {
       const path = join(VECTORS, golden.encoded)
       const bytes = new Uint8Array(await readFile(path))

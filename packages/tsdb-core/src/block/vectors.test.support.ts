@@ -1,6 +1,4 @@
 /** The golden block files of vectors/block, and how they are read. */
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { FileSystem } from '../env/file-system.js'
 import { MemoryBudget } from '../memory-budget.js'
 import { BatchBuilder } from '../read/batch-builder.js'
@@ -23,20 +21,13 @@ export interface Golden {
   }[]
 }
 
-export async function vectors<T>(folder: string): Promise<[string, T][]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-  return Promise.all(
-    names.map(async (name) => [name, JSON.parse(await readFile(join(folder, name), 'utf8')) as T] as const),
-  ) as Promise<[string, T][]>
-}
-
 /** What the file holds now, read through `files`; what cannot be read is warned of. @throws {StorageError} `CORRUPT`. */
 export async function decode(
   golden: Golden,
   files: FileSystem,
   warn: (message: string) => void,
 ): Promise<Golden['series']> {
-  const reader = await BlockReader.open(files, join(VECTORS, golden.encoded), golden.identity)
+  const reader = await BlockReader.open(files, VECTORS + golden.encoded, golden.identity)
   const index = await reader.readIndex(() => undefined)
   const source = new BlockSource({
     index,
