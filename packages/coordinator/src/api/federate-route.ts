@@ -1,12 +1,14 @@
 /**
- * `/federate`: the newest sample of each matching series, as text for another Prometheus to scrape.
+ * `/federate`: the newest sample of each matching series, for another Prometheus to scrape: as text, or as protobuf where the
+ * client asks for it, which has a form for native histograms too.
  *
  * A series without `instance` gets an empty one, so that the scraper's own does not take its place.
  */
 import type { Clock } from '@varve/tsdb-core/env'
-import { compareUtf8, halvesOf, isStaleAt, Labels, METRIC_NAME } from '@varve/tsdb-core/model'
-import type { Queryable } from '@varve/tsdb-core/query'
+import { compareUtf8, type Histogram, halvesOf, isStaleAt, Labels, METRIC_NAME } from '@varve/tsdb-core/model'
+import { histogramPlace, type Queryable, type SeriesBatch } from '@varve/tsdb-core/query'
 import { GET, type HttpRequest, type Route, textResponse } from '../server/http.js'
+import { type FederatedSample, PROTOBUF_EXPOSITION, protobufExposition, wantsProtobuf } from './federate-protobuf.js'
 import { goNumber } from './go-json.js'
 import { Parameters } from './parameters.js'
 import { responseForError } from './query-errors.js'
@@ -17,12 +19,6 @@ export interface FederateOptions {
   readonly queryable: (tenant: string) => Queryable
   readonly lookbackMs: () => number
   readonly externalLabels: () => Readonly<Record<string, string>>
-}
-
-interface Newest {
-  readonly labels: Labels
-  readonly timestampMs: number
-  readonly value: number
 }
 
 const LINES_PER_PART = 1_000
@@ -36,10 +32,13 @@ export function federateRoute(options: FederateOptions): Route {
       try {
         const selectors = new Parameters(request).getAll('match[]')
         const newest = await newestSamples(options, request, selectors)
+        const labels = exposedLabels(options.externalLabels())
+        const pause = () => options.clock.yield()
+        const asProtobuf = wantsProtobuf(request.header('accept'))
         return {
           status: 200,
-          headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' },
-          body: exposition(newest, options.externalLabels(), () => options.clock.yield()),
+          headers: { 'Content-Type': asProtobuf ? PROTOBUF_EXPOSITION : 'text/plain; version=0.0.4; charset=utf-8' },
+          body: asProtobuf ? protobufExposition(newest, labels, pause) : exposition(newest, labels, pause),
         }
       } catch (error) {
         const answer = responseForError(error)
@@ -54,9 +53,9 @@ async function newestSamples(
   options: FederateOptions,
   request: HttpRequest,
   selectors: readonly string[],
-): Promise<Newest[]> {
+): Promise<FederatedSample[]> {
   const nowMs = options.clock.wallMs()
-  const found = new Map<string, Newest>()
+  const found = new Map<string, FederatedSample>()
   for (const matchers of parseSelectors(selectors)) {
     const result = await options.queryable(request.tenant).select({
       matchers,
@@ -68,9 +67,9 @@ async function newestSamples(
       const halves = halvesOf(batch.values)
       for (let i = 0; i < batch.seriesCount; i++) {
         const last = batch.sampleOffsets[i + 1] - 1
-        if (last < batch.sampleOffsets[i] || isStaleAt(halves, last)) continue
-        // A native histogram has no form in the text format.
-        if (batch.histograms?.sampleIndexes.includes(last)) continue
+        if (last < batch.sampleOffsets[i]) continue
+        const histogram = histogramAt(batch, last)
+        if (histogram === undefined ? isStaleAt(halves, last) : histogram.stale) continue
         const column = batch.timestampColumns[i]
         const flat: string[] = []
         for (let p = batch.labelOffsets[i] * 2; p < batch.labelOffsets[i + 1] * 2; p++) {
@@ -78,18 +77,37 @@ async function newestSamples(
         }
         const labels = Labels.fromSorted(flat)
         const timestampMs = batch.timestampsMs[batch.timestampOffsets[column + 1] - 1]
-        found.set(labels.key, { labels, timestampMs, value: batch.values[last] })
+        const sample = { labels, timestampMs, value: batch.values[last] }
+        found.set(labels.key, histogram === undefined ? sample : { ...sample, histogram })
       }
     }
   }
   return [...found.values()].sort((a, b) => compareUtf8(a.labels.metricName, b.labels.metricName))
 }
 
+function histogramAt({ histograms }: SeriesBatch, sampleIndex: number): Histogram | undefined {
+  if (histograms === undefined) return undefined
+  const at = histogramPlace(histograms, sampleIndex)
+  return histograms.sampleIndexes[at] === sampleIndex ? histograms.histograms[at] : undefined
+}
+
+/** The labels of a sample as others shall see them, without its name. */
+function exposedLabels(externalLabels: Readonly<Record<string, string>>) {
+  return ({ labels }: FederatedSample): (readonly [string, string])[] => {
+    const pairs = [...labels].filter(([label]) => label !== METRIC_NAME)
+    if (labels.get('instance') === '') pairs.push(['instance', ''])
+    for (const [label, text] of Object.entries(externalLabels)) if (labels.get(label) === '') pairs.push([label, text])
+    return pairs
+  }
+}
+
 async function* exposition(
-  samples: readonly Newest[],
-  externalLabels: Readonly<Record<string, string>>,
+  all: readonly FederatedSample[],
+  labelsOf: (sample: FederatedSample) => readonly (readonly [string, string])[],
   pause: () => Promise<void>,
 ): AsyncGenerator<string> {
+  // A native histogram has no form in the text format.
+  const samples = all.filter(({ histogram }) => histogram === undefined)
   let text = ''
   let previous: string | null = null
   for (let i = 0; i < samples.length; i++) {
@@ -98,10 +116,7 @@ async function* exposition(
     const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)
     if (name !== previous) text += `# TYPE ${plain ? name : quoted(name)} untyped\n`
     previous = name
-    const pairs = [...labels].filter(([label]) => label !== METRIC_NAME)
-    if (labels.get('instance') === '') pairs.push(['instance', ''])
-    for (const [label, text] of Object.entries(externalLabels)) if (labels.get(label) === '') pairs.push([label, text])
-    const written = pairs.map(([label, text]) => `${labelName(label)}=${quoted(text)}`)
+    const written = labelsOf(samples[i]).map(([label, text]) => `${labelName(label)}=${quoted(text)}`)
     const inside = (plain ? written : [quoted(name), ...written]).join(',')
     text += `${plain ? name : ''}{${inside}} ${goNumber(value)} ${timestampMs}\n`
     if (i % LINES_PER_PART === LINES_PER_PART - 1) {

@@ -4,8 +4,8 @@
  * Source: Prometheus, util/jsonutil. Values are strings in Go's shortest form: exponents below 1e-6 and from 1e21 on, with
  * at least two digits. JavaScript's own text differs in infinities, -0 and one-digit exponents only.
  */
+import { forEachBucket } from '@varve/promql'
 import type { Histogram } from '@varve/tsdb-core/model'
-import { bucketsOf } from './histogram-buckets.js'
 
 /** `''`, `.001`, `.002` … `.999` without zeros at the end. */
 const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => `.${String(i).padStart(3, '0')}`.replace(/\.?0+$/, ''))
@@ -53,12 +53,13 @@ export function labelsJson(labels: Iterable<readonly [string, string]>): string 
 
 export function histogramJson(histogram: Histogram): string {
   let buckets = ''
-  for (const bucket of bucketsOf(histogram)) {
-    if (bucket.count === 0) continue
-    const rule = bucket.lowerInclusive ? (bucket.upperInclusive ? 3 : 1) : bucket.upperInclusive ? 0 : 2
-    const bounds = `"${goNumber(bucket.lower)}","${goNumber(bucket.upper)}"`
-    buckets += `${buckets === '' ? '' : ','}[${rule},${bounds},"${goNumber(bucket.count)}"]`
-  }
+  forEachBucket(histogram, ({ lower, upper, lowerInclusive, upperInclusive, count }) => {
+    if (count === 0) return true
+    const rule = lowerInclusive ? (upperInclusive ? 3 : 1) : upperInclusive ? 0 : 2
+    const bounds = `"${goNumber(lower)}","${goNumber(upper)}"`
+    buckets += `${buckets === '' ? '' : ','}[${rule},${bounds},"${goNumber(count)}"]`
+    return true
+  })
   const counts = `"count":"${goNumber(histogram.count)}","sum":"${goNumber(histogram.sum)}"`
   return buckets === '' ? `{${counts}}` : `{${counts},"buckets":[${buckets}]}`
 }

@@ -1,4 +1,5 @@
 /** Two coordinators as one: the second reads the first. */
+import type { Histogram } from '@varve/tsdb-core/model'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startCoordinator, type TestCoordinator, writeSeries } from '../testing/start-coordinator.js'
 import { mergeReplicas } from './merge-replicas.js'
@@ -31,6 +32,19 @@ describe('copies of one series', () => {
   test('equal copies are one', () => {
     const a = copy([1, 2, 3], [1, 2, 3])
     expect([...mergeReplicas([a, copy([1, 2, 3], [1, 2, 3])]).timestampsMs]).toEqual([1, 2, 3])
+  })
+
+  test('histograms go with their samples, whichever copy they come from', () => {
+    const histogramOf = (count: number) => ({ count }) as unknown as Histogram
+    const a = { ...copy([10, 20], [0, 0]), histograms: [histogramOf(1), histogramOf(2)] }
+    const b = {
+      ...copy([10, 20, 60, 70], [0, 0, 5, 0]),
+      histograms: [histogramOf(1), histogramOf(2), undefined, histogramOf(4)],
+    }
+    const merged = mergeReplicas([a, b])
+    expect([...merged.timestampsMs]).toEqual([10, 20, 60, 70])
+    expect(Array.from({ length: 4 }, (_, i) => merged.histograms?.[i]?.count)).toEqual([1, 2, undefined, 4])
+    expect(merged.values[2]).toBe(5)
   })
 
   test('staleness markers keep their bits', () => {

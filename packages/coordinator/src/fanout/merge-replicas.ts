@@ -5,16 +5,23 @@
  * has no gap, where a gap is more than one and a half times its usual interval; then whichever goes on first. Unlike a
  * merge that needs to know the query's function, the outcome is the same for all of them.
  */
+import type { Histogram } from '@varve/tsdb-core/model'
+
 export interface SampleColumns {
   readonly timestampsMs: Float64Array
   readonly values: Float64Array
+  /** Of the samples that are native histograms, by their index; absent where there are none. */
+  readonly histograms?: readonly (Histogram | undefined)[]
 }
 
 const GAP_FACTOR = 1.5
 /** Intervals looked at to find the usual one. */
 const INTERVALS_MAX = 64
 
-/** Values are copied as columns, so that staleness markers keep their bits. One copy is returned as it is. */
+/**
+ * Values are copied as columns, so that staleness markers keep their bits. One copy is returned as it is. What histograms
+ * say of the sample before them is not to be trusted afterwards.
+ */
 export function mergeReplicas(copies: readonly SampleColumns[]): SampleColumns {
   if (copies.length === 1) return copies[0]
   const intervals = copies.map((copy) => usualInterval(copy.timestampsMs))
@@ -23,6 +30,7 @@ export function mergeReplicas(copies: readonly SampleColumns[]): SampleColumns {
   for (const copy of copies) capacity += copy.timestampsMs.length
   const timestampsMs = new Float64Array(capacity)
   const values = new Float64Array(capacity)
+  const histograms: (Histogram | undefined)[] = []
   let count = 0
   let lastMs = -Infinity
   let current = -1
@@ -35,13 +43,19 @@ export function mergeReplicas(copies: readonly SampleColumns[]): SampleColumns {
     lastMs = copies[current].timestampsMs[from]
     timestampsMs[count] = lastMs
     values.set(copies[current].values.subarray(from, from + 1), count)
+    const histogram = copies[current].histograms?.[from]
+    if (histogram !== undefined) histograms[count] = histogram
     count++
     for (let i = 0; i < copies.length; i++) {
       const times = copies[i].timestampsMs
       while (next[i] < times.length && times[next[i]] <= lastMs) next[i]++
     }
   }
-  return { timestampsMs: timestampsMs.subarray(0, count), values: values.subarray(0, count) }
+  return {
+    timestampsMs: timestampsMs.subarray(0, count),
+    values: values.subarray(0, count),
+    ...(histograms.length > 0 && { histograms }),
+  }
 }
 
 function goesOn({ timestampsMs }: SampleColumns, next: number, lastMs: number, intervalMs: number): boolean {

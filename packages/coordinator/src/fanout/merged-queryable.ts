@@ -2,7 +2,7 @@
  * The local store and other servers as one: answers are merged series by series, and a source that fails costs a warning,
  * never the answer.
  */
-import { compareLabels, compareUtf8, Labels } from '@varve/tsdb-core/model'
+import { compareLabels, compareUtf8, type Histogram, Labels } from '@varve/tsdb-core/model'
 import type {
   LabelRequest,
   LabelResult,
@@ -44,11 +44,7 @@ export class MergedQueryable implements Queryable {
       return local
     }
     const series = new Map<string, Gathered>()
-    const rest: SeriesBatch[] = []
-    for await (const batch of local.batches) {
-      if (batch.histograms === undefined) gatherBatch(series, batch, local.symbols)
-      else rest.push(batch)
-    }
+    for await (const batch of local.batches) gatherBatch(series, batch, local.symbols)
     warnings.push(...local.warnings)
     infos.push(...local.infos)
     const answers = await Promise.all(reads)
@@ -59,13 +55,10 @@ export class MergedQueryable implements Queryable {
         warnings.push(`source ${name}: ${answer.message}: its samples are missing`)
         return
       }
-      if (answer.histogramCount > 0) {
-        warnings.push(`source ${name}: ${answer.histogramCount} native histograms are left out`)
-      }
-      for (const { labels, timestampsMs, values } of answer.series) gather(series, labels, { timestampsMs, values })
+      for (const { labels, ...columns } of answer) gather(series, labels, columns)
     })
     const symbols = [...local.symbols]
-    return { symbols, batches: batchesOf([...series.values()], symbols, rest), warnings, infos }
+    return { symbols, batches: batchesOf([...series.values()], symbols), warnings, infos }
   }
 
   async labelNames(request: LabelRequest): Promise<LabelResult> {
@@ -124,24 +117,31 @@ function gather(series: Map<string, Gathered>, labels: Labels, columns: SampleCo
 }
 
 function gatherBatch(series: Map<string, Gathered>, batch: SeriesBatch, symbols: readonly string[]): void {
+  // Histograms are in the order of the samples.
+  let next = 0
   for (let i = 0; i < batch.seriesCount; i++) {
     const flat: string[] = []
     for (let p = batch.labelOffsets[i] * 2; p < batch.labelOffsets[i + 1] * 2; p++)
       flat.push(symbols[batch.labelPairs[p]])
     const column = batch.timestampColumns[i]
+    const from = batch.sampleOffsets[i]
+    const to = batch.sampleOffsets[i + 1]
+    const histograms: (Histogram | undefined)[] = []
+    if (batch.histograms !== undefined) {
+      const { sampleIndexes, histograms: all } = batch.histograms
+      for (; next < sampleIndexes.length && sampleIndexes[next] < to; next++) {
+        histograms[sampleIndexes[next] - from] = all[next]
+      }
+    }
     gather(series, Labels.fromSorted(flat), {
       timestampsMs: batch.timestampsMs.subarray(batch.timestampOffsets[column], batch.timestampOffsets[column + 1]),
-      values: batch.values.subarray(batch.sampleOffsets[i], batch.sampleOffsets[i + 1]),
+      values: batch.values.subarray(from, to),
+      ...(histograms.length > 0 && { histograms }),
     })
   }
 }
 
-async function* batchesOf(
-  all: readonly Gathered[],
-  symbols: string[],
-  rest: readonly SeriesBatch[],
-): AsyncGenerator<SeriesBatch> {
-  yield* rest
+async function* batchesOf(all: readonly Gathered[], symbols: string[]): AsyncGenerator<SeriesBatch> {
   const ids = new Map(symbols.map((text, id) => [text, id]))
   const idOf = (text: string) => {
     let id = ids.get(text)
@@ -165,12 +165,19 @@ function batchOf(part: readonly Gathered[], idOf: (text: string) => number): Ser
   const sampleOffsets = new Uint32Array(part.length + 1)
   const values = new Float64Array(sampleCount)
   const timestampsMs = new Float64Array(sampleCount)
+  const sampleIndexes: number[] = []
+  const histograms: Histogram[] = []
   let pair = 0
   let sample = 0
   part.forEach(({ labels }, i) => {
     for (const text of labels.flat) labelPairs[pair++] = idOf(text)
     values.set(merged[i].values, sample)
     timestampsMs.set(merged[i].timestampsMs, sample)
+    merged[i].histograms?.forEach((histogram, k) => {
+      if (histogram === undefined) return
+      sampleIndexes.push(sample + k)
+      histograms.push(withoutNeighbour(histogram))
+    })
     sample += merged[i].values.length
     labelOffsets[i + 1] = pair / 2
     sampleOffsets[i + 1] = sample
@@ -180,5 +187,13 @@ function batchOf(part: readonly Gathered[], idOf: (text: string) => number): Ser
     ...{ labelOffsets, labelPairs, sampleOffsets, values, timestampsMs },
     timestampColumns: Uint32Array.from(part, (_, i) => i),
     timestampOffsets: sampleOffsets,
+    ...(histograms.length > 0 && { histograms: { sampleIndexes: Uint32Array.from(sampleIndexes), histograms } }),
   }
+}
+
+/** The sample before may be another one by now. */
+function withoutNeighbour(histogram: Histogram): Histogram {
+  const { counterResetHint } = histogram
+  if (counterResetHint === 'gauge' || counterResetHint === 'unknown') return histogram
+  return { ...histogram, counterResetHint: 'unknown' }
 }

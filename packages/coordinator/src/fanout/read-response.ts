@@ -3,7 +3,8 @@
  *
  * Values are copied by their bits: a staleness marker would not survive a plain number in every engine.
  */
-import { Labels } from '@varve/tsdb-core/model'
+import { type Histogram, Labels } from '@varve/tsdb-core/model'
+import { decodeHistogram, type HistogramSample } from '../ingest/histogram-wire.js'
 import { ProtobufReader } from '../ingest/protobuf-reader.js'
 import type { SampleColumns } from './merge-replicas.js'
 
@@ -11,16 +12,9 @@ export interface RemoteSeries extends SampleColumns {
   readonly labels: Labels
 }
 
-export interface RemoteAnswer {
-  readonly series: readonly RemoteSeries[]
-  /** Native histograms are left out of merged answers; how many there were. */
-  readonly histogramCount: number
-}
-
 /** @throws {WireError} for bytes that are not such a message. */
-export function decodeReadResponse(bytes: Uint8Array): RemoteAnswer {
+export function decodeReadResponse(bytes: Uint8Array): RemoteSeries[] {
   const series: RemoteSeries[] = []
-  let histogramCount = 0
   const response = new ProtobufReader(bytes)
   while (response.next()) {
     if (response.field !== 1) {
@@ -34,21 +28,19 @@ export function decodeReadResponse(bytes: Uint8Array): RemoteAnswer {
         result.skip()
         continue
       }
-      const span = result.span()
-      const one = decodeSeries(bytes, span)
-      histogramCount += one.histogramCount
-      if (one.series.timestampsMs.length > 0) series.push(one.series)
+      const one = decodeSeries(bytes, result.span())
+      if (one.timestampsMs.length > 0) series.push(one)
     }
   }
-  return { series, histogramCount }
+  return series
 }
 
-function decodeSeries(bytes: Uint8Array, { at, end }: { at: number; end: number }) {
+function decodeSeries(bytes: Uint8Array, { at, end }: { at: number; end: number }): RemoteSeries {
   const pairs: [string, string][] = []
   let timestampsMs = new Float64Array(16)
   let valueBits = new BigUint64Array(16)
   let count = 0
-  let histogramCount = 0
+  const histograms: HistogramSample[] = []
   const reader = new ProtobufReader(bytes, at, end)
   while (reader.next()) {
     if (reader.field === 1) pairs.push(decodeLabel(bytes, reader.span()))
@@ -65,16 +57,37 @@ function decodeSeries(bytes: Uint8Array, { at, end }: { at: number; end: number 
         else sample.skip()
       }
       count++
-    } else {
-      if (reader.field === 4) histogramCount++
-      reader.skip()
-    }
+    } else if (reader.field === 4) {
+      const span = reader.span()
+      histograms.push(decodeHistogram(bytes, span.at, span.end))
+    } else reader.skip()
   }
   const values = new Float64Array(valueBits.buffer, 0, count)
-  return {
-    series: { labels: Labels.from(pairs), timestampsMs: timestampsMs.subarray(0, count), values },
-    histogramCount,
+  const labels = Labels.from(pairs)
+  const floats = { timestampsMs: timestampsMs.subarray(0, count), values }
+  return { labels, ...(histograms.length === 0 ? floats : withHistograms(floats, histograms)) }
+}
+
+/** Floats and histograms of a series, each sorted by time, as one run. At one time the histogram wins. */
+function withHistograms(
+  { timestampsMs, values }: SampleColumns,
+  histograms: readonly HistogramSample[],
+): SampleColumns {
+  const capacity = timestampsMs.length + histograms.length
+  const mergedMs = new Float64Array(capacity)
+  const mergedValues = new Float64Array(capacity)
+  const merged: (Histogram | undefined)[] = []
+  let count = 0
+  for (let f = 0, h = 0; f < timestampsMs.length || h < histograms.length; ) {
+    const floatMs = f < timestampsMs.length ? timestampsMs[f] : Number.POSITIVE_INFINITY
+    const histogramMs = h < histograms.length ? histograms[h].timestampMs : Number.POSITIVE_INFINITY
+    mergedMs[count] = Math.min(floatMs, histogramMs)
+    if (histogramMs <= floatMs) merged[count] = histograms[h++].histogram
+    else mergedValues.set(values.subarray(f, f + 1), count)
+    if (floatMs <= histogramMs) f++
+    count++
   }
+  return { timestampsMs: mergedMs.subarray(0, count), values: mergedValues.subarray(0, count), histograms: merged }
 }
 
 function decodeLabel(bytes: Uint8Array, { at, end }: { at: number; end: number }): [string, string] {

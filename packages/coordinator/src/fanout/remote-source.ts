@@ -6,7 +6,7 @@ import { CoordinatorError } from '../errors.js'
 import { readRequestCodec } from '../proto/messages.js'
 import type { ClientResponse, HttpClient } from '../server/http-client.js'
 import { decodeSnappy, encodeSnappy } from '../snappy/index.js'
-import { decodeReadResponse, type RemoteAnswer } from './read-response.js'
+import { decodeReadResponse, type RemoteSeries } from './read-response.js'
 
 export interface RemoteSourceOptions {
   readonly name: string
@@ -47,7 +47,7 @@ export class RemoteSource {
   }
 
   /** Samples in `[startMs, endMs)`; replica labels are gone from the answer. */
-  async read(request: SelectRequest): Promise<RemoteAnswer> {
+  async read(request: SelectRequest): Promise<readonly RemoteSeries[]> {
     const hints = request.hints
     const query = {
       startTimestampMs: request.startMs,
@@ -74,10 +74,9 @@ export class RemoteSource {
         'X-Prometheus-Remote-Read-Version': '0.1.0',
       },
     })
-    const answer = decodeReadResponse(decodeSnappy(await response.bytes(ANSWER_BYTES_MAX), DECODED_BYTES_MAX))
+    const series = decodeReadResponse(decodeSnappy(await response.bytes(ANSWER_BYTES_MAX), DECODED_BYTES_MAX))
     const dropped = new Set(this.#options.replicaLabels)
-    if (dropped.size === 0) return answer
-    return { ...answer, series: answer.series.map((one) => ({ ...one, labels: one.labels.drop(dropped) })) }
+    return dropped.size === 0 ? series : series.map((one) => ({ ...one, labels: one.labels.drop(dropped) }))
   }
 
   async labelNames(request: LabelRequest): Promise<readonly string[]> {

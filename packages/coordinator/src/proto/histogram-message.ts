@@ -27,7 +27,7 @@ export function writeHistogram(writer: ProtobufWriter, histogram: Histogram, tim
 }
 
 /** Spans, then deltas for an integer histogram or counts for a float one, in consecutive fields. */
-function writeSide(
+export function writeSide(
   writer: ProtobufWriter,
   field: number,
   spans: readonly Span[],

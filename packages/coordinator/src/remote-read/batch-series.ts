@@ -1,6 +1,6 @@
 /** One series of a batch: its labels, and its samples as views of the batch's columns. */
 import { type Histogram, Labels } from '@varve/tsdb-core/model'
-import type { SeriesBatch } from '@varve/tsdb-core/query'
+import { histogramPlace, type SeriesBatch } from '@varve/tsdb-core/query'
 
 export interface BatchSeries {
   readonly labels: Labels
@@ -19,7 +19,7 @@ export function seriesOf(batch: SeriesBatch, symbols: readonly string[], index: 
   const to = batch.sampleOffsets[index + 1]
   const timesFrom = batch.timestampOffsets[batch.timestampColumns[index]]
   const { histograms } = batch
-  const first = histograms === undefined ? 0 : lowerBound(histograms.sampleIndexes, from)
+  const first = histograms === undefined ? 0 : histogramPlace(histograms, from)
   let next = first
   return {
     labels: Labels.fromSorted(flat),
@@ -28,19 +28,8 @@ export function seriesOf(batch: SeriesBatch, symbols: readonly string[], index: 
     histogramAt(sample) {
       if (histograms === undefined) return undefined
       // Callers go forward, so that the next histogram is mostly the one that was looked for.
-      if (histograms.sampleIndexes[next] !== from + sample) next = lowerBound(histograms.sampleIndexes, from + sample)
+      if (histograms.sampleIndexes[next] !== from + sample) next = histogramPlace(histograms, from + sample)
       return histograms.sampleIndexes[next] === from + sample ? histograms.histograms[next++] : undefined
     },
   }
-}
-
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle] < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }

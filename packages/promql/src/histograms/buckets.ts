@@ -63,8 +63,16 @@ export function boundsEqual(a: Float64Array, b: Float64Array): boolean {
 }
 
 const SCHEMA_MAX = 8
-/** 2^(i/256): the bounds between 1 and 2 of the finest schema, which has those of all others. */
-const FRACTIONS = Float64Array.from({ length: 1 << SCHEMA_MAX }, (_, i) => 2 ** (i / (1 << SCHEMA_MAX)))
+/**
+ * 2^(i/256), the bounds between 1 and 2 of the finest schema, which has those of all others: products of the roots of 2.
+ *
+ * The first root is one unit in the last place below the nearest number to it. So the bounds have the very bits of those that
+ * Prometheus and its client libraries keep in a table, and an answer has the same digits.
+ */
+const ROOTS = [Math.SQRT2 - Number.EPSILON, ...Array.from({ length: SCHEMA_MAX - 1 }, (_, k) => 2 ** (1 / (4 << k)))]
+const FRACTIONS = Float64Array.from({ length: 1 << SCHEMA_MAX }, (_, i) =>
+  ROOTS.reduce((product, root, k) => ((i >> (SCHEMA_MAX - 1 - k)) & 1 ? product * root : product), 1),
+)
 
 /**
  * The upper bound of a positive bucket.

@@ -60,7 +60,10 @@ describe('bounds', () => {
   test('of exponential buckets are powers of the base', () => {
     expect(upperBound(3, 0, new Float64Array(0))).toBe(8)
     expect(upperBound(-2, 0, new Float64Array(0))).toBe(0.25)
-    expect(upperBound(1, 1, new Float64Array(0))).toBe(Math.SQRT2)
+    // One unit in the last place below the root of 2, as in Prometheus' table; the last bound of the finest is three below.
+    expect(upperBound(1, 1, new Float64Array(0))).toBe(Math.SQRT2 - Number.EPSILON)
+    expect(upperBound(-1, 8, new Float64Array(0))).toBe(0.9972960560854698)
+    expect(upperBound(-5, 3, new Float64Array(0))).toBe(0.6484197773255048)
     expect(upperBound(2, -1, new Float64Array(0))).toBe(16)
     expect(upperBound(1024, 0, new Float64Array(0))).toBe(Number.MAX_VALUE)
     expect(upperBound(1025, 0, new Float64Array(0))).toBe(Number.POSITIVE_INFINITY)

@@ -5,7 +5,7 @@
  * histogram stands is anything copied.
  */
 import { type Histogram, halvesOf, isStaleAt } from '@varve/tsdb-core/model'
-import type { SeriesBatch } from '@varve/tsdb-core/query'
+import { histogramPlace, type SeriesBatch } from '@varve/tsdb-core/query'
 import { resetBetween } from '../functions/histogram-rate.js'
 import type { FloatSeries } from '../functions/range-function.js'
 
@@ -42,16 +42,16 @@ export class BatchReader {
   hasHistograms(series: number): boolean {
     const column = this.batch.histograms
     if (column === undefined) return false
-    this.#histogramFrom = lowerBound(column.sampleIndexes, this.batch.sampleOffsets[series])
-    this.#histogramTo = lowerBound(column.sampleIndexes, this.batch.sampleOffsets[series + 1])
+    this.#histogramFrom = histogramPlace(column, this.batch.sampleOffsets[series])
+    this.#histogramTo = histogramPlace(column, this.batch.sampleOffsets[series + 1])
     return this.#histogramTo > this.#histogramFrom
   }
 
   /** The histogram at a sample of the series last asked about by `hasHistograms`. */
   histogramAt(sampleIndex: number): Histogram | undefined {
-    const { sampleIndexes, histograms } = this.batch.histograms!
-    const at = lowerBound(sampleIndexes, sampleIndex)
-    return sampleIndexes[at] === sampleIndex ? this.#withHint(at, histograms[at]) : undefined
+    const column = this.batch.histograms!
+    const at = histogramPlace(column, sampleIndex)
+    return column.sampleIndexes[at] === sampleIndex ? this.#withHint(at, column.histograms[at]) : undefined
   }
 
   #withHint(at: number, histogram: Histogram): Histogram {
@@ -187,15 +187,4 @@ export function emptyFloatSeries(): FloatSeries {
     startTimesMs: undefined,
     counts: undefined,
   }
-}
-
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle] < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }

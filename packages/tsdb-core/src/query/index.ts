@@ -12,3 +12,4 @@ export type {
   SeriesResult,
 } from './queryable.js'
 export type { HistogramColumn, SeriesBatch } from './series-batch.js'
+export { histogramPlace } from './series-batch.js'

@@ -50,3 +50,15 @@ export interface HistogramColumn {
   readonly sampleIndexes: Uint32Array
   readonly histograms: readonly Histogram[]
 }
+
+/** The place in `histograms` of the first one at a sample or behind it; their count if there is none. */
+export function histogramPlace({ sampleIndexes }: HistogramColumn, sampleIndex: number): number {
+  let low = 0
+  let high = sampleIndexes.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sampleIndexes[middle] < sampleIndex) low = middle + 1
+    else high = middle
+  }
+  return low
+}

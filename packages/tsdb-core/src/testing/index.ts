@@ -1,5 +1,7 @@
 export type { MemoryQueryableOptions, MemoryValue } from './memory-queryable.js'
 export { MemoryQueryable, STALE } from './memory-queryable.js'
+export type { RandomHistogram } from './random-histograms.js'
+export { RandomHistogramSeries } from './random-histograms.js'
 export type { ReadSample } from './read-samples.js'
 export { readSamples } from './read-samples.js'
 export type { TemporaryDatabase } from './temporary-database.js'
