@@ -4,10 +4,12 @@
  * One loop does it all, one thing after the other, so nothing is computed by two at once. It waits for the next window, a
  * change of the rules or a late sample, and what fails is tried again: windows are functions of stored samples.
  */
-import { type Database, LATE_MARK, type Namespace } from '@varve/tsdb-core'
+import { type Database, DROP_MARK, LATE_MARK, type Namespace } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
 import type { Labels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
+import { DropHistory } from './drops/drop-history.js'
+import { DROP_HOLD_MS, RawDrops } from './drops/raw-drops.js'
 import { AggregatorError, messageOf } from './errors.js'
 import type { MetadataLookup } from './matcher/metric-type.js'
 import { ResolutionPlanner } from './planner/resolution-planner.js'
@@ -38,6 +40,11 @@ export interface AggregatorOptions {
    * Samples that come later are not lost: their windows are computed again.
    */
   readonly graceMs?: (resolutionMs: number) => number
+  /**
+   * Raw samples that a drop rule does not want kept stay for so long after the end of their windows: late ones are rolled up
+   * until then. Default: 15 minutes.
+   */
+  readonly dropHoldMs?: number
   /** How often the rules are listed though nothing was told to have changed. Default: one minute. */
   readonly relistMs?: number
   /** Told what an operator should read. Default: nothing. */
@@ -70,6 +77,11 @@ export class Aggregator {
   #error: string | null = null
   readonly #backfills: BackfillQueue
   #rejectedCount = 0
+  readonly #drops: RawDrops
+  #dropHistory: { book: RuleBook | null; history: DropHistory } = {
+    book: null,
+    history: new DropHistory(new RuleBook()),
+  }
   #knowledge: { book: RuleBook | null; rules: RuleKnowledge } = { book: null, rules: ruleKnowledge(new RuleBook()) }
 
   constructor(options: AggregatorOptions) {
@@ -90,6 +102,20 @@ export class Aggregator {
       options.env.files,
       stateDirectory === undefined ? null : `${stateDirectory}/backfills.msgpack`,
     )
+    this.#drops = new RawDrops({
+      database: options.database,
+      clock: options.env.clock,
+      history: () => this.#history(),
+      sourceOf: (namespace) => {
+        const runner = this.#runners.get(namespace)
+        if (runner === undefined) return undefined
+        const { resolutionMs } = runner.policy
+        return { resolutionMs, finalUntilMs: (holdMs) => runner.finalUntilMs(holdMs) }
+      },
+      backfilledUntilMs: () => Math.min(Infinity, ...this.#backfills.jobs.map(({ doneMs }) => doneMs)),
+      hasProblem: (id) => this.#ruleProblems.has(id),
+      holdMs: options.dropHoldMs ?? DROP_HOLD_MS,
+    })
   }
 
   /** The rules as they are known now. */
@@ -111,6 +137,8 @@ export class Aggregator {
       this.#notice('error', `backfills that were under way are forgotten: ${messageOf(error)}`)
     }
     await this.#follower.start()
+    this.#options.database.setDropPolicy(this.#drops)
+    this.#options.database.setLogHold(() => this.#isComputingLate || [...this.#runners.values()].some(isDirty))
     this.#loop = this.#run()
   }
 
@@ -121,6 +149,8 @@ export class Aggregator {
     await this.#follower.stop()
     await this.#loop
     this.#unobserve?.()
+    this.#options.database.setDropPolicy(null)
+    this.#options.database.setLogHold()
   }
 
   /**
@@ -147,7 +177,8 @@ export class Aggregator {
     const nowMs = this.#env.clock.wallMs()
     return {
       store: this.#follower.status(),
-      rules: ruleStates(this.book, [...this.#runners.values()], this.#ruleProblems, nowMs),
+      rules: ruleStates(this.book, [...this.#runners.values()], this.#ruleProblems, this.#drops, nowMs),
+      drops: this.#drops.status(),
       strays: this.book.strays,
       policies: [...this.#runners.values()].map((runner) => ({
         policy: runner.policy.text,
@@ -236,10 +267,18 @@ export class Aggregator {
   #effectiveFromMs(): number {
     let fromMs = this.#env.clock.wallMs()
     for (const { policy, timestampMs } of this.#options.database.watermarks()) {
-      if (policy !== LATE_MARK) fromMs = Math.max(fromMs, timestampMs)
+      if (policy !== LATE_MARK && policy !== DROP_MARK) fromMs = Math.max(fromMs, timestampMs)
     }
     for (const runner of this.#runners.values()) fromMs = Math.max(fromMs, runner.closingMs)
     return fromMs
+  }
+
+  #history(): DropHistory {
+    const { book } = this
+    if (this.#dropHistory.book !== book) {
+      this.#dropHistory = { book, history: new DropHistory(book, this.#options.metadata) }
+    }
+    return this.#dropHistory.history
   }
 
   async #run(): Promise<void> {
@@ -306,6 +345,7 @@ export class Aggregator {
       watermarkMs,
       onProblem: (rule, message) => this.#ruleProblem(rule, message),
       holdAfterMs: () => this.#follower.holdAfterMs,
+      drops: () => this.#drops.facts,
       isClean: () => !this.#isComputingLate && [...this.#runners.values()].every((other) => !other.isDirty),
       signal: this.#stop.signal,
     })
@@ -458,6 +498,10 @@ export class Aggregator {
   #notice(severity: 'info' | 'warning' | 'error', message: string): void {
     this.#options.onNotice?.(severity, message)
   }
+}
+
+function isDirty(runner: PolicyRunner): boolean {
+  return runner.isDirty
 }
 
 export function defaultGraceMs(resolutionMs: number): number {

@@ -2,7 +2,9 @@
  * Seeds of trouble: crashes at any point of the disk, etcd lost, slow or lying, jumping clocks, repeated batches. No window
  * is missing, doubled or wrong. `SEED=8123` replays one, `SEEDS=1000` runs more.
  */
+import type { Labels } from '@varve/tsdb-core/model'
 import { describe, expect, it } from 'vitest'
+import { RawDrops } from './drops/raw-drops.js'
 import { type Plant, runFaultScenario } from './testing/fault-scenario.test.support.js'
 import { type EvaluateRequest, type Evaluation, Evaluator } from './windows/evaluator.js'
 import { PolicyRunner } from './windows/policy-runner.js'
@@ -12,20 +14,22 @@ const SEED = process.env.SEED === undefined ? null : Number(process.env.SEED)
 const SEEDS = Number(process.env.SEEDS ?? 200)
 const PARTS = SEED === null ? 4 : 1
 
-async function runSeeds(seeds: readonly number[]): Promise<{ compared: number; crashes: number }> {
+async function runSeeds(seeds: readonly number[], plant: Plant = {}) {
   let compared = 0
   let crashes = 0
+  let dropped = 0
   for (const seed of seeds) {
     try {
-      const { comparedCount, crashCount } = await runFaultScenario(seed)
+      const { comparedCount, crashCount, droppedCount } = await runFaultScenario(seed, plant)
       compared += comparedCount
       crashes += crashCount
+      dropped += droppedCount
     } catch (error) {
       const replay = `SEED=${seed} npx vitest run packages/aggregator/src/rollup-faults`
       throw new Error(`${replay}\n${(error as Error).message}`, { cause: error })
     }
   }
-  return { compared, crashes }
+  return { compared, crashes, dropped }
 }
 
 describe('under faults every window is there, once, and right', () => {
@@ -38,6 +42,15 @@ describe('under faults every window is there, once, and right', () => {
       expect(crashes).toBeGreaterThanOrEqual(seeds.length)
     }, 120_000)
   }
+})
+
+describe('raw samples that a rule drops', () => {
+  it('leave every rollup of them as it is, over generated seeds', async () => {
+    const seeds = SEED === null ? Array.from({ length: Math.ceil(SEEDS / 4) }, (_, i) => i) : [SEED]
+    const { compared, dropped } = await runSeeds(seeds, { drops: true })
+    expect(compared).toBeGreaterThan(seeds.length)
+    if (SEED === null) expect(dropped).toBeGreaterThan(seeds.length * 10)
+  }, 120_000)
 })
 
 /** Bugs that others have shipped. The scenario is good enough if it finds each. */
@@ -118,6 +131,16 @@ describe('a planted bug is found', () => {
       }
     }
     await withMethod(SeriesScan.prototype, 'scan', ignoring, () => expectCaught())
+  }, 60_000)
+
+  it('raw samples are dropped before their windows are computed', async () => {
+    const ask = RawDrops.prototype.forBlock
+    function atOnce(this: RawDrops, startMs: number, endMs: number) {
+      const { history } = this.facts
+      const drop = ask.call(this, startMs, endMs)
+      return drop && { ...drop, rangesOf: (labels: Labels) => history.spansOf(labels) }
+    }
+    await withMethod(RawDrops.prototype, 'forBlock', atOnce, () => expectCaught({ drops: true }))
   }, 60_000)
 
   it('the watch is trusted alone', async () => {

@@ -1,4 +1,5 @@
 /** What `GET /api/v1/rollup-rules` and `varve rules list` show. */
+import type { DropStatus, RawDrops } from './drops/raw-drops.js'
 import { DocumentText, type RuleProblem } from './rules/document-text.js'
 import type { RuleKind } from './rules/rule.js'
 import type { RuleBook } from './rules/rule-book.js'
@@ -26,8 +27,9 @@ export interface RuleState {
   /** What could not be done for some series, with how often. */
   readonly conflicts: { readonly message: string; readonly count: number } | null
   readonly versionCount: number
+  /** Of a drop rule: in the newest block that was written. */
   readonly matchedSeriesCount: number
-  /** Over its policies: the oldest. Null: no window was computed. */
+  /** Over its policies: the oldest. Of a drop rule: raw samples are dropped up to here. Null: nothing yet. */
   readonly lastWindowEndMs: number | null
 }
 
@@ -44,6 +46,8 @@ export interface PolicyState extends RunnerCounters {
 export interface AggregatorStatus {
   readonly store: RuleStoreStatus
   readonly rules: readonly RuleState[]
+  /** What drop rules did. */
+  readonly drops: DropStatus
   readonly strays: RuleListing['strays']
   readonly policies: readonly PolicyState[]
   /** Documents that are bad now. */
@@ -60,6 +64,7 @@ export function ruleStates(
   book: RuleBook,
   runners: readonly PolicyRunner[],
   conflicts: ReadonlyMap<string, { message: string; count: number }>,
+  drops: RawDrops,
   nowMs: number,
 ): RuleState[] {
   const states: RuleState[] = []
@@ -91,8 +96,16 @@ export function ruleStates(
       problems: entry.problems,
       conflicts: conflicts.get(`${entry.kind}/${entry.name}`) ?? null,
       versionCount: entry.versions.length,
-      matchedSeriesCount: Math.max(0, ...own.map((runner) => runner.matchedCounts().get(entry.name) ?? 0)),
-      lastWindowEndMs: own.length === 0 ? null : Math.min(...own.map((runner) => runner.watermarkMs)),
+      matchedSeriesCount: Math.max(
+        entry.kind === 'drop' ? (drops.matchedCounts().get(`drop/${entry.name}`) ?? 0) : 0,
+        ...own.map((runner) => runner.matchedCounts().get(entry.name) ?? 0),
+      ),
+      lastWindowEndMs:
+        entry.kind === 'drop'
+          ? drops.status().droppedUntilMs
+          : own.length === 0
+            ? null
+            : Math.min(...own.map((runner) => runner.watermarkMs)),
     })
   }
   return states

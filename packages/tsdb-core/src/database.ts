@@ -41,6 +41,7 @@ import type {
   SelectResult,
   SeriesResult,
 } from './query/queryable.js'
+import { DROP_MARK, type DropPolicy } from './raw-drop.js'
 import { Recovery } from './recovery.js'
 import { NO_SEALED_BLOCKS } from './sealed-blocks.js'
 import type { AppendResult, SampleBatch } from './shard.js'
@@ -72,6 +73,8 @@ export class Database implements Queryable {
   readonly #newSeries: NewSeriesLimit
   readonly #watermarks = new Map<string, Watermark>()
   #lateSamples: LateSamples = { seriesRefs: [], timestampsMs: [] }
+  #isLogHeld: () => boolean = () => false
+  #dropPolicy: DropPolicy | null = null
   #folder: DataFolder | undefined
   #log: DatabaseLog | undefined
   #maintenance: Maintenance | undefined
@@ -221,6 +224,23 @@ export class Database implements Queryable {
     return [...this.#watermarks.values()]
   }
 
+  /**
+   * Asks this policy from now on, whenever samples of `default` are written into a block file, which of them are kept; null:
+   * all are. How far samples may be missing stands in the watermark `DROP_MARK`, also after a restart. A database in memory
+   * writes no blocks, and keeps its samples until they expire.
+   */
+  setDropPolicy(policy: DropPolicy | null): void {
+    this.#dropPolicy = policy
+  }
+
+  /**
+   * Asked before parts of the commit log are removed; while it says true they stay, until the next block is sealed. For who
+   * has not yet computed what `lateSamples` would tell after a crash. Absent: nobody needs them.
+   */
+  setLogHold(isHeld: () => boolean = () => false): void {
+    this.#isLogHeld = isHeld
+  }
+
   /** Seals, merges and syncs all that is open, in all namespaces. In memory it does nothing. */
   async flush(): Promise<void> {
     this.#checkOpen()
@@ -352,6 +372,8 @@ export class Database implements Queryable {
       name,
       id,
       options: () => holder.namespace?.options ?? options,
+      dropPolicy: () => (name === DEFAULT_NAMESPACE ? this.#dropPolicy : null),
+      markDropped: (untilMs) => this.#markDropped(untilMs),
       notice: (severity, message) => this.#notice(severity, message),
     })
     await prepare(store)
@@ -398,8 +420,10 @@ export class Database implements Queryable {
       memory: this.#memory,
       namespaces: () => [...this.#namespaces.values()],
       storeOf: (namespace) => this.#stores.get(namespace),
+      dropPolicyOf: (namespace) => (namespace.name === DEFAULT_NAMESPACE ? this.#dropPolicy : null),
       log: databaseLog,
       logSizeBytesMax: this.#options.logSizeBytesMax ?? LOG_SIZE_BYTES_MAX,
+      isLogHeld: () => this.#isLogHeld(),
       saveState: () => folder.writeWatermarks([...this.#watermarks.values()]),
       countMemory: () => this.#countMemory(),
     })
@@ -557,6 +581,12 @@ export class Database implements Queryable {
       'INVALID_ARGUMENT',
       `no namespace ${JSON.stringify(name)}; there are ${this.namespaces().join(', ')}`,
     )
+  }
+
+  async #markDropped(untilMs: number): Promise<void> {
+    if (untilMs <= (this.watermark(DROP_MARK, 0) ?? Number.NEGATIVE_INFINITY)) return
+    this.#setWatermark({ policy: DROP_MARK, shard: 0, timestampMs: untilMs })
+    await this.#folder?.writeWatermarks([...this.#watermarks.values()])
   }
 
   #setWatermark(mark: Watermark): void {

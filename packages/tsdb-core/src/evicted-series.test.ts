@@ -38,3 +38,17 @@ it('a series that was evicted and came back is read under the reference that it 
     expect(namespace.labelsOf(now[0])?.metricName).toBe('m')
   }
 })
+
+it('a series of the head has its reference also where only sealed blocks have samples of it', async () => {
+  const temporary = await openTemporaryDatabase()
+  opened.push(temporary)
+  const { database, clock } = temporary
+  const namespace = database.namespace('default')
+  await database.append([{ labels: { [METRIC_NAME]: 'm' }, timestampMs: clock.wallMs(), value: 1 }])
+  const [live] = namespace.headSeries()
+  await database.flush()
+  expect([...namespace.headSeries()]).toEqual([live])
+  const matchers = [{ name: METRIC_NAME, operator: '=' as const, value: 'm' }]
+  const { batches } = await namespace.select({ matchers, startMs: 0, endMs: 8e15 })
+  for await (const { seriesRefs } of batches) expect([...seriesRefs!]).toEqual([live])
+})

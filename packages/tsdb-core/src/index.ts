@@ -18,6 +18,8 @@ export type {
 } from './namespace.js'
 export type { DatabaseOptions, NamespaceOptions, Notice, SyncMode } from './options.js'
 export { BLOCK_SIZE_MS_MAX, DEFAULT_NAMESPACE } from './options.js'
+export type { BlockDrop, DropPolicy, DroppedRange } from './raw-drop.js'
+export { DROP_MARK } from './raw-drop.js'
 export type { RestoreOptions, RestoreReport } from './restore.js'
 export { restoreSnapshot } from './restore.js'
 export type { AppendResult, Rejection, RejectionReason, SampleBatch, Shard } from './shard.js'

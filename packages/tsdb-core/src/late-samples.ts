@@ -9,6 +9,7 @@
  *                       computed                   kept                       kept
  */
 import type { Watermark } from './namespace.js'
+import { DROP_MARK } from './raw-drop.js'
 
 /** The policy name of that mark; its time says nothing. No storage policy is called so. */
 export const LATE_MARK = 'late'
@@ -28,7 +29,7 @@ export class LateSampleFinder {
     if (policy === LATE_MARK) {
       this.#beforeLastMark = this.#afterLastMark
       this.#afterLastMark = { seriesRefs: [], timestampsMs: [] }
-    } else if (timestampMs > this.#watermarkMsMax) this.#watermarkMsMax = timestampMs
+    } else if (policy !== DROP_MARK && timestampMs > this.#watermarkMsMax) this.#watermarkMsMax = timestampMs
   }
 
   addSample(seriesRef: number, timestampMs: number): void {

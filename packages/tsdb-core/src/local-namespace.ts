@@ -5,7 +5,7 @@
  */
 import { StorageError } from './errors.js'
 import { columnsOfSamples } from './labelled-samples.js'
-import { LocalShard, type ShardHost, withoutSamples } from './local-shard.js'
+import { COLD, LocalShard, type ShardHost, withoutSamples } from './local-shard.js'
 import type { AggregateColumn } from './model/aggregate.js'
 import { encodeCanonicalLabels, hashBytes } from './model/canonical-labels.js'
 import { columnNumber } from './model/columns.js'
@@ -180,6 +180,11 @@ export class LocalNamespace implements Namespace {
   labelsOf(seriesRef: number): Labels | undefined {
     const shardCount = this.shards.length
     return this.shards[seriesRef % shardCount]?.labelsOf(Math.floor(seriesRef / shardCount))
+  }
+
+  isColdRef(seriesRef: number): boolean {
+    const { length } = this.shards
+    return Math.floor(seriesRef / length) >= COLD * this.shards[0].head.stride
   }
 
   headSeries(): Uint32Array {

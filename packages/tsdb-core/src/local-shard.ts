@@ -9,7 +9,7 @@ import type { OpenBlock } from './head/open-block.js'
 import { SeriesTable } from './head/series-table.js'
 import { matchSeries } from './index/match-series.js'
 import type { MemoryBudget } from './memory-budget.js'
-import { encodeCanonicalLabels } from './model/canonical-labels.js'
+import { encodeCanonicalLabels, hashBytes } from './model/canonical-labels.js'
 import { Labels } from './model/labels.js'
 import type { NamespaceSelectRequest } from './namespace.js'
 import type { NamespaceOptions } from './options.js'
@@ -320,6 +320,9 @@ export class LocalShard implements Shard {
     source.readPairs(series, pairs, 0)
     const labels = Labels.fromSorted([...pairs].map((symbol) => source.symbolText(symbol)))
     const bytes = encodeCanonicalLabels(labels)
+    // The head may have it without a sample in the range that was asked for.
+    const known = this.head.series.find(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length))
+    if (known !== 0) return known * this.head.stride
     this.#cold ??= new SeriesTable()
     return (COLD + this.#cold.intern(bytes, 0, bytes.length)) * this.head.stride
   }

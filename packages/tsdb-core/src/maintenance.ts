@@ -12,12 +12,15 @@ import type { OpenBlock } from './head/open-block.js'
 import type { LocalNamespace } from './local-namespace.js'
 import type { LocalShard } from './local-shard.js'
 import type { MemoryBudget } from './memory-budget.js'
+import type { DropPolicy } from './raw-drop.js'
 import { OpenBlockSource } from './read/open-block-source.js'
 import { pauser } from './read/select-series.js'
 
 /** A block takes late samples for so long after its end, and is not sealed while samples still come. */
 const SEAL_GRACE_MS = 15 * 60_000
 const SEAL_QUIET_MS = 2 * 60_000
+/** So much longer it waits when samples of it may soon be dropped instead of written. */
+const DROP_WAIT_MS = 10 * 60_000
 /** More open blocks than this are not kept: the ones quiet for longest are sealed. */
 const OPEN_BLOCKS_MAX = 64
 /** The head may take this part of the memory budget before quiet blocks are sealed early. */
@@ -31,9 +34,12 @@ export interface MaintenanceParts {
   readonly memory: MemoryBudget
   readonly namespaces: () => readonly LocalNamespace[]
   readonly storeOf: (namespace: LocalNamespace) => BlockStore | undefined
+  readonly dropPolicyOf: (namespace: LocalNamespace) => DropPolicy | null
   readonly log: DatabaseLog
   /** The log may grow to this before open blocks are sealed for its sake. */
   readonly logSizeBytesMax: number
+  /** Somebody needs the log as it is for a moment more. */
+  readonly isLogHeld: () => boolean
   /** Makes durable what the log would lose when it is truncated. */
   readonly saveState: () => Promise<void>
   readonly countMemory: () => void
@@ -84,7 +90,7 @@ export class Maintenance {
       const oldest = this.#oldestSegment()
       // Long blocks of aggregates would otherwise keep the log of many short ones: those that need its oldest part go first.
       const isInTheWay = (block: OpenBlock) => isShort || (isLogLarge && block.firstSegment === oldest)
-      await this.#seal((block) => this.#isDue(block, nowMs) || isInTheWay(block))
+      await this.#seal((block, namespace) => this.#isDue(block, namespace, nowMs) || isInTheWay(block))
       for (const namespace of this.#parts.namespaces()) {
         const store = this.#parts.storeOf(namespace)
         if (store === undefined) continue
@@ -113,9 +119,13 @@ export class Maintenance {
     })
   }
 
-  #isDue(block: OpenBlock, nowMs: number): boolean {
+  #isDue(block: OpenBlock, namespace: LocalNamespace, nowMs: number): boolean {
     if (nowMs - block.lastAppendMs < SEAL_QUIET_MS) return false
-    return this.#parts.clock.wallMs() >= block.endMs + SEAL_GRACE_MS
+    const { startMs, endMs } = block
+    const lateMs = this.#parts.clock.wallMs() - endMs - SEAL_GRACE_MS
+    if (lateMs < 0) return false
+    const policy = lateMs < DROP_WAIT_MS ? this.#parts.dropPolicyOf(namespace) : null
+    return policy === null || policy.droppableUntilMs(startMs, endMs) >= endMs - 1
   }
 
   async #seal(isDue: (block: OpenBlock, namespace: LocalNamespace, shard: LocalShard) => boolean): Promise<void> {
@@ -171,6 +181,7 @@ export class Maintenance {
   }
 
   async #truncate(segment: number): Promise<void> {
+    if (this.#parts.isLogHeld()) return
     const needed = Math.min(segment, this.#oldestSegment())
     await this.#parts.saveState()
     const first = await this.#parts.log.removeBefore(needed)

@@ -94,6 +94,9 @@ export interface Namespace extends Queryable {
   /** Labels of a known series, or `undefined` when the reference is unknown. Builds an object: not for hot paths. */
   labelsOf(seriesRef: number): Labels | undefined
 
+  /** Whether `select` gave this reference to a series that only sealed blocks had: it gets another one with its next sample. */
+  isColdRef(seriesRef: number): boolean
+
   /** References of all series that the head holds, rising. A copy. */
   headSeries(): Uint32Array
 

@@ -130,8 +130,8 @@ export class RuleBook {
   }
 
   /**
-   * Lets the version in force hold for windows that end after `fromMs` already; earlier versions that began since then never
-   * held. Returns those. For a backfill: with a clone, which is then written.
+   * Lets the version in force hold for windows that end after `fromMs` already; earlier versions that began since then hold
+   * for none any more, and are kept for what they dropped. Returns those. For a backfill: with a clone, which is then written.
    */
   backdate(id: string, fromMs: number): readonly RuleVersion[] {
     const entry = this.#entries.get(id)
@@ -140,8 +140,7 @@ export class RuleBook {
     const replaced = entry.versions
       .slice(0, -1)
       .filter((_, index, all) => (all[index + 1]?.fromMs ?? last.fromMs) > fromMs)
-    const kept = entry.versions.slice(0, -1).filter((version) => version.fromMs < fromMs)
-    this.#entries.set(id, { ...entry, versions: [...kept, { ...last, fromMs }] })
+    this.#entries.set(id, { ...entry, versions: [...entry.versions.slice(0, -1), { ...last, fromMs }] })
     this.generation++
     return replaced
   }

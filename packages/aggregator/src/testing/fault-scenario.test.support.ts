@@ -11,16 +11,26 @@ import { Aggregator } from '../aggregator.js'
 import { SimulatedEtcd } from '../etcd/simulated-etcd.js'
 import { windowEndOf } from '../rules/storage-policy.js'
 import { EtcdRuleStore } from '../stores/etcd-rule-store.js'
-import { naiveRollup, STALE } from '../windows/rollup.naive.test.support.js'
+import { naiveRollup, type RawSeries, STALE } from '../windows/rollup.naive.test.support.js'
 import { expectSame, readAll, readOutputsOf } from './rollup-world.test.support.js'
 
 const RESOLUTION_MS = 10_000
 const NAMESPACE = '10s_1d'
 const SECONDS = 1000
+/** Longer than any sample waits to be sent again. */
+const DROP_HOLD_MS = 40 * SECONDS
 
 export interface ScenarioOutcome {
   readonly comparedCount: number
+  /** Raw samples that are not stored any more. */
+  readonly droppedCount: number
   readonly crashCount: number
+}
+
+interface Sent {
+  readonly labels: Labels
+  readonly timestampMs: number
+  readonly value: number | typeof STALE
 }
 
 interface Sender {
@@ -30,6 +40,8 @@ interface Sender {
 }
 
 export interface Plant {
+  /** Raw samples are dropped by rules, and blocks are written at any moment. */
+  readonly drops?: boolean
   /** Replaces the aggregator's options or its etcd client: a bug that the scenario has to find. */
   readonly watchAlone?: boolean
 }
@@ -46,11 +58,14 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
     isCounter: i % 2 === 0,
     value: below(1000),
   }))
-  const waiting: { labels: Labels; timestampMs: number; value: number | typeof STALE }[] = []
+  const waiting: Sent[] = []
+  /** Everything that was ever sent: it is repeated until it is acknowledged. */
+  const sent: Sent[] = []
   let crashCount = 0
   let comparedCount = 0
+  let droppedCount = 0
 
-  putRules(etcd, below)
+  putRules(etcd, below, plant)
   const incarnations = 1 + below(4)
   for (let incarnation = 0; incarnation <= incarnations; incarnation++) {
     const isLast = incarnation === incarnations
@@ -60,7 +75,7 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
       const seconds = isLast ? 20 : 20 + below(100)
       for (let second = 0; second < seconds; second++) {
         await send(database.namespace('default'), env)
-        if (!isLast) trouble()
+        if (!isLast) await trouble(database)
         await sleep(env.clock, 500 + below(1000))
       }
       if (!isLast) return // And then it is killed.
@@ -74,7 +89,7 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
     }
     if (outcome.kind === 'crashed' && isLast) throw new Error('the last run has no crash point and crashed')
   }
-  return { comparedCount, crashCount }
+  return { comparedCount, crashCount, droppedCount }
 
   async function send(raw: Namespace, env: Env): Promise<void> {
     const nowMs = env.clock.wallMs()
@@ -82,7 +97,15 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
       if (chance(0.15)) continue
       sender.value = sender.isCounter ? (chance(0.05) ? below(5) : sender.value + below(50)) : below(500) / 4
       const value = chance(0.03) ? STALE : sender.value
-      waiting.push({ labels: sender.labels, timestampMs: nowMs - below(500), value: value as number | typeof STALE })
+      const sample = { labels: sender.labels, timestampMs: nowMs - below(500), value: value as number | typeof STALE }
+      if (
+        plant.drops &&
+        sent.some((other) => other.labels === sample.labels && other.timestampMs === sample.timestampMs)
+      ) {
+        continue // The clock came by the same time again: what counts then is not of interest here.
+      }
+      waiting.push(sample)
+      sent.push(sample)
     }
     // Some are held back for a while, and batches are repeated, as a sender does that got no answer.
     const batch = waiting.filter(() => chance(0.8))
@@ -94,10 +117,10 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
   }
 
   /** What may go wrong, one thing at a time. */
-  function trouble(): void {
+  async function trouble(database: Database): Promise<void> {
     if (!chance(0.15)) return
     const { faults } = etcd
-    const all: (() => void)[] = [
+    const all: (() => unknown)[] = [
       () => (faults.down ? etcd.comeBack() : etcd.goDown()),
       () => (faults.delayMsMax = below(3000)),
       () => (faults.lostAnswers = below(100) / 200),
@@ -107,22 +130,30 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
       () => etcd.compact(),
       () => void backups.push(etcd.backup()),
       () => backups.splice(below(backups.length || 1), 1)[0]?.(),
-      () => simulation.jumpWall((below(2) === 0 ? -1 : 1) * below(60 * SECONDS)),
-      () => putRules(etcd, below),
+      // What a clock that went back brings is older than what is held of dropped series.
+      () => simulation.jumpWall((below(2) === 0 && !plant.drops ? -1 : 1) * below(60 * SECONDS)),
+      () => putRules(etcd, below, plant),
       () => etcd.put('/varve/rules/rollup/sum', '{"match": "c_total{'),
       () => etcd.delete('/varve/rules/rollup/max'),
+      ...(plant.drops
+        ? [() => database.flush(), () => database.flush(), () => etcd.delete('/varve/rules/drop/some')]
+        : []),
     ]
-    all[below(all.length)]()
+    await all[below(all.length)]()
   }
 
   async function finish(env: Env, database: Database, aggregator: Aggregator): Promise<void> {
     Object.assign(etcd.faults, { delayMsMax: 0, lostAnswers: 0, eventDelayMsMax: 0, repeatedEvents: 0 })
     // Events may stay lost: listing is what counts.
     if (etcd.faults.down) etcd.comeBack()
-    putRules(etcd, below)
-    await sleep(env.clock, 70 * SECONDS)
+    putRules(etcd, below, plant)
+    if (!plant.drops) await sleep(env.clock, 70 * SECONDS)
     await append(database.namespace('default'), waiting.splice(0))
     await sleep(env.clock, 20 * SECONDS)
+    if (plant.drops) {
+      await sleep(env.clock, 70 * SECONDS)
+      await database.flush()
+    }
     await aggregator.stop()
     expectRulesOfEtcd(etcd, aggregator)
 
@@ -133,8 +164,11 @@ export async function runFaultScenario(seed: number, plant: Plant = {}): Promise
     if (behindMs > 2 * RESOLUTION_MS + 5 * SECONDS) throw new Error(`windows are ${behindMs} ms behind`)
     const first = book.entries().flatMap(({ versions }) => versions.filter(({ rule }) => rule !== null))
     const firstSeenMs = Math.min(...first.map(({ seenMs, fromMs }) => Math.max(seenMs, fromMs)))
+    const raw = await readAll(database, 'default', undefined)
+    const all = plant.drops ? bySeries(sent) : raw
+    if (plant.drops) droppedCount += expectKept(raw, all, seed)
     const expected = naiveRollup({
-      raw: await readAll(database, 'default', undefined),
+      raw: all,
       namespace: NAMESPACE,
       resolutionMs: RESOLUTION_MS,
       firstEndMs: windowEndOf(firstSeenMs, RESOLUTION_MS),
@@ -157,7 +191,7 @@ async function start(
     diskReserveBytes: 0,
     segmentSizeBytes: 4096,
     maintenanceIntervalMs: 5000,
-    namespaces: { default: { retentionMs: Infinity } },
+    namespaces: { default: { retentionMs: Infinity, ...(plant.drops && { blockSizeMs: 60_000 }) } },
   })
   const client = etcd.connect()
   const store = new EtcdRuleStore({
@@ -175,13 +209,18 @@ async function start(
     env,
     store,
     stateDirectory: '/data/state',
+    dropHoldMs: DROP_HOLD_MS,
     ...(plant.watchAlone && { relistMs: 1e9 }),
   })
   await aggregator.start()
   return { database, aggregator }
 }
 
-function putRules(etcd: SimulatedEtcd, below: (count: number) => number): void {
+function putRules(etcd: SimulatedEtcd, below: (count: number) => number, plant: Plant): void {
+  if (plant.drops) {
+    const match = ['c_total', '{job="a"}'][below(2)]
+    etcd.put('/varve/rules/drop/some', JSON.stringify({ match }))
+  }
   const policies = ['10s:1d']
   const rule = (document: object) => JSON.stringify({ policies, ...document })
   etcd.put('/varve/rules/mapping/all', rule({ match: below(3) === 0 ? 'c_total' : '{__name__!=""}' }))
@@ -193,10 +232,33 @@ function putRules(etcd: SimulatedEtcd, below: (count: number) => number): void {
   }
 }
 
-async function append(
-  raw: Namespace,
-  samples: readonly { labels: Labels; timestampMs: number; value: number | typeof STALE }[],
-) {
+function bySeries(sent: readonly Sent[]): RawSeries[] {
+  const series = new Map<string, { labels: Labels; samples: { timestampMs: number; value: number | typeof STALE }[] }>()
+  for (const { labels, timestampMs, value } of sent) {
+    const known = series.get(labels.key)
+    if (known) known.samples.push({ timestampMs, value })
+    else series.set(labels.key, { labels, samples: [{ timestampMs, value }] })
+  }
+  for (const { samples } of series.values()) samples.sort((a, b) => a.timestampMs - b.timestampMs)
+  return [...series.values()]
+}
+
+/** What no drop rule ever concerned is all there, and nothing is there that was not sent. Returns how many are gone. */
+function expectKept(raw: readonly RawSeries[], all: readonly RawSeries[], seed: number): number {
+  const stored = new Map(raw.map(({ labels, samples }) => [labels.key, new Set(samples.map((s) => s.timestampMs))]))
+  let goneCount = 0
+  for (const { labels, samples } of all) {
+    const times = stored.get(labels.key) ?? new Set()
+    const gone = samples.filter(({ timestampMs }) => !times.has(timestampMs)).length
+    if (times.size + gone !== samples.length) throw new Error(`seed ${seed}: ${labels} has samples that were not sent`)
+    const mayDrop = labels.metricName === 'c_total' || labels.get('job') === 'a'
+    if (gone > 0 && !mayDrop) throw new Error(`seed ${seed}: ${gone} samples of ${labels} are gone`)
+    goneCount += gone
+  }
+  return goneCount
+}
+
+async function append(raw: Namespace, samples: readonly Sent[]) {
   const count = samples.length
   const values = new Float64Array(count)
   const halves = halvesOf(values)

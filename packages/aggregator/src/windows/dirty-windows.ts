@@ -11,7 +11,15 @@ export interface DirtyRun {
   readonly firstEndMs: number
   readonly lastEndMs: number
   /** Null: all series. */
-  readonly seriesRefs: ReadonlySet<number> | null
+  seriesRefs: ReadonlySet<number> | null
+}
+
+/** What is known of these references only is not known any more: all series stand in for them. */
+export function forgetEvicted(runs: readonly DirtyRun[], seriesRefs: Uint32Array): void {
+  for (const run of runs) {
+    const { seriesRefs: own } = run
+    if (own !== null && seriesRefs.some((ref) => own.has(ref))) run.seriesRefs = null
+  }
 }
 
 export class DirtyWindows {
@@ -46,6 +54,13 @@ export class DirtyWindows {
     if (refs === undefined) this.#windows.set(endMs, new Set([seriesRef]))
     else if (refs.size < SERIES_PER_WINDOW_MAX) refs.add(seriesRef)
     else this.#windows.set(endMs, null)
+  }
+
+  /** These series may be found under another reference from now on, or none. */
+  seriesEvicted(seriesRefs: Uint32Array): void {
+    for (const [endMs, refs] of this.#windows) {
+      if (refs !== null && seriesRefs.some((ref) => refs.has(ref))) this.#windows.set(endMs, null)
+    }
   }
 
   /** All series, of all windows that end in `(afterMs, lastEndMs]`. */

@@ -12,6 +12,8 @@ import type { Namespace, Watermark } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
 import { type Histogram, halvesOf, isStaleAt, Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
+import { FrozenWindows } from '../drops/frozen-windows.js'
+import type { DropFacts } from '../drops/raw-drops.js'
 import type { EachFunction } from '../rules/rule.js'
 import { extended } from './columns.js'
 import { HistogramRun } from './histogram-run.js'
@@ -47,6 +49,8 @@ export interface EvaluatorOptions {
   readonly clock: Clock
   readonly plan: WindowPlan
   readonly resolutionMs: number
+  /** Windows whose samples may be gone are not written again. Absent: none are. */
+  readonly drops?: () => DropFacts
 }
 
 export interface EvaluateRequest {
@@ -66,6 +70,8 @@ export interface Evaluation {
   readonly rowCount: number
   readonly readSampleCount: number
   readonly rowsByRule: ReadonlyMap<string, number>
+  /** Rows that were left as they stand, since raw samples of their windows may have been dropped. */
+  readonly frozenRowCount: number
 }
 
 /** An output that has nothing in a window, when windows are computed again: what stands there has to go. */
@@ -258,8 +264,15 @@ class Run {
     this.#forgotten = this.#hot ? evaluator.takeForgotten() : new Set()
     this.#touchedGroups = request.only === null ? null : new Set()
     this.#turnStartMs = options.clock.monotonicMs()
+    const frozen = options.drops === undefined ? null : this.#frozenWindows(options.drops())
     this.#writer = new RowWriter({
       target: options.target,
+      isFrozen:
+        frozen &&
+        ((table, slot, endMs) =>
+          table === MEMBER
+            ? frozen.isMemberFrozen(Math.floor(slot / COLUMNS.length), endMs)
+            : frozen.isStageFrozen(this.#plan.groups[Math.floor(slot / OUTPUTS_MAX)].stage, endMs)),
       slots: [memberSlots, groupSlots],
       seriesOf: (table, slot) => (table === MEMBER ? this.#memberSeries(slot) : this.#groupSeries(slot)),
     })
@@ -307,7 +320,16 @@ class Run {
       rowCount: this.#writer.writtenCount,
       readSampleCount: this.#readSampleCount,
       rowsByRule: this.#rowsByRule,
+      frozenRowCount: this.#writer.frozenCount,
     }
+  }
+
+  #frozenWindows(facts: DropFacts): FrozenWindows | null {
+    const { firstEndMs, windowCount } = this.#request
+    const { plan, resolutionMs } = this.#options
+    const lastEndMs = firstEndMs + (windowCount - 1) * resolutionMs
+    const labelsOfMember = (member: number) => this.#labelsOfMember(member)
+    return FrozenWindows.of({ facts, plan, firstEndMs, lastEndMs, resolutionMs, labelsOfMember })
   }
 
   async #read(): Promise<void> {
@@ -343,7 +365,10 @@ class Run {
     for (let series = 0; series < batch.seriesCount; series++) {
       const seriesRef = batch.seriesRefs![series]
       let member = this.#plan.memberOf(seriesRef)
-      if (member < 0) member = this.#plan.addMember(seriesRef, labelsIn(batch, symbols, series))
+      if (member < 0) {
+        const isCold = this.#options.raw.isColdRef(seriesRef)
+        member = this.#plan.addMember(seriesRef, labelsIn(batch, symbols, series), isCold)
+      }
       if (!this.#plan.isUsed(member) || !this.#evaluator.see(member)) continue
       const start = batch.sampleOffsets[series]
       const end = batch.sampleOffsets[series + 1]

@@ -103,7 +103,7 @@ export class HistogramRun {
     const { isHot, states, firstEndMs, resolutionMs, lookbackMs } = this.#options
     if (!isHot) return
     for (const [member, state] of states) {
-      if (wasSeen(member)) continue
+      if (wasSeen(member) || !this.#options.plan.isUsed(member)) continue
       if (!livesAt(firstEndMs - resolutionMs, resolutionMs, lookbackMs, state.valueMs, state.markerMs)) continue
       this.#finish(member, NO_SAMPLES, state, true)
     }

@@ -100,6 +100,10 @@ export class WindowPlan {
   readonly #histogramContributions = new Map<number, readonly Contribution[]>()
   readonly #histogramMembers = new Set<number>()
   readonly #histogramProblems = new Set<string>()
+  /** Hash of each member's labels. */
+  #memberHashes: Uint32Array = new Uint32Array(64)
+  /** Members whose series may come back under another reference, by that hash: those that were evicted or never in the head. */
+  readonly #restless = new Map<number, number>()
 
   constructor(options: PlanOptions) {
     this.#options = options
@@ -235,11 +239,23 @@ export class WindowPlan {
     this.#options.onProblem(rule, message)
   }
 
-  /** Matches a series that was not seen before. */
-  addMember(seriesRef: number, labels: Labels): number {
+  /**
+   * Matches a series that was not seen before. One that was evicted and came back is another member: the one before it takes
+   * part no more, lest the series live twice.
+   */
+  addMember(seriesRef: number, labels: Labels, isCold = false): number {
     const member = this.memberCount++
     if (member >= this.memberRefs.length) this.#grow()
     this.#members.set(seriesRef, member)
+    const hash = hashOf(labels.key)
+    this.#memberHashes[member] = hash
+    const before = this.#restless.get(hash)
+    if (before !== undefined) {
+      this.memberColumns[before] = 0
+      this.#contributionCounts[before] = 0
+      this.#restless.delete(hash)
+    }
+    if (isCold) this.#restless.set(hash, member)
     this.memberRefs[member] = seriesRef
     this.#contributionStarts[member] = this.contributions.length
     const matches = this.#matcher.match(labels)
@@ -270,6 +286,7 @@ export class WindowPlan {
     const member = this.#members.get(seriesRef)
     if (member === undefined) return
     this.#members.delete(seriesRef)
+    this.#restless.set(this.#memberHashes[member], member)
     this.#histogramMembers.delete(member)
     this.#histogramContributions.delete(member * 2)
     this.#histogramContributions.delete(member * 2 + 1)
@@ -344,10 +361,18 @@ export class WindowPlan {
   #grow(): void {
     const length = this.memberRefs.length * 2
     this.memberRefs = extended(this.memberRefs, length)
+    this.#memberHashes = extended(this.#memberHashes, length)
     this.memberColumns = extended(this.memberColumns, length)
     this.#contributionStarts = extended(this.#contributionStarts, length)
     this.#contributionCounts = extended(this.#contributionCounts, length)
   }
+}
+
+/** FNV-1a over UTF-16 units. Two series with one hash: at worst a silent one gets its staleness marker late. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
 }
 
 /** What a series contributes when the rule does not say. */

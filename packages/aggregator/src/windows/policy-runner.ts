@@ -7,11 +7,12 @@
 import { LATE_MARK, type Namespace, type Watermark } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
 import type { Labels } from '@varve/tsdb-core/model'
+import type { DropFacts } from '../drops/raw-drops.js'
 import type { MetadataLookup } from '../matcher/metric-type.js'
 import type { Rule } from '../rules/rule.js'
 import type { RuleBook } from '../rules/rule-book.js'
 import { type StoragePolicy, windowEndOf } from '../rules/storage-policy.js'
-import { type DirtyRun, DirtyWindows } from './dirty-windows.js'
+import { type DirtyRun, DirtyWindows, forgetEvicted } from './dirty-windows.js'
 import { type Evaluation, Evaluator, LOOKBACK_MS } from './evaluator.js'
 import { hideOutputs } from './hide-outputs.js'
 import { WindowPlan } from './plan.js'
@@ -20,6 +21,10 @@ import { COUNTER_LOOKBACK_MS } from './series-scan.js'
 
 /** Windows that are computed by one pass over the samples, when there are many to catch up with. */
 const WINDOWS_PER_RUN = 32
+/** Watermarks that are remembered with their times. */
+const PASSED_MAX = 1000
+/** The first window of a coarser policy is not waited for. */
+const WARM_RESOLUTION_MS_MAX = 3_600_000
 /** Plans of past rules that are kept for late samples. */
 const PLANS_MAX = 4
 
@@ -38,6 +43,8 @@ export interface PolicyRunnerOptions {
   readonly holdAfterMs: () => number
   /** Whether no late sample waits to be computed, in any policy: see `LATE_MARK`. */
   readonly isClean: () => boolean
+  /** What is known of dropped raw samples. Absent: none are. */
+  readonly drops?: () => DropFacts
   readonly signal: AbortSignal
 }
 
@@ -49,6 +56,8 @@ export interface RunnerCounters {
   lateSampleCount: number
   /** Late samples whose windows can no longer be computed, since raw samples of them have expired. */
   expiredWindowCount: number
+  /** Rows that a late sample or a backfill would have changed, and whose raw samples were dropped meanwhile: they stay. */
+  frozenRowCount: number
   computeMs: number
 }
 
@@ -61,15 +70,24 @@ export class PolicyRunner {
     readSampleCount: 0,
     lateSampleCount: 0,
     expiredWindowCount: 0,
+    frozenRowCount: 0,
     computeMs: 0,
   }
   readonly #options: PolicyRunnerOptions
   readonly #dirty: DirtyWindows
+  /** Those that are being computed. */
+  #dirtyRuns: readonly DirtyRun[] = []
   #evaluators: { rules: readonly Rule[]; evaluator: Evaluator }[] = []
   #watermarkMs: number
   #closingMs: number
+  /** Windows after this time are being computed again. */
+  #computingAfterMs = Infinity
+  #hasComputed = false
+  /** When the watermark came to be what, on the monotonic clock, as long as `finalUntilMs` may ask for it. */
+  readonly #passed: { watermarkMs: number; atMs: number }[]
 
   constructor(options: PolicyRunnerOptions) {
+    this.#passed = [{ watermarkMs: options.watermarkMs, atMs: options.clock.monotonicMs() }]
     this.#options = options
     this.policy = options.policy
     this.#watermarkMs = options.watermarkMs
@@ -95,6 +113,21 @@ export class PolicyRunner {
     return this.#dirty.oldestMs
   }
 
+  /**
+   * All windows up to here were computed `holdMs` ago, by the monotonic clock, and none of them is to be computed again as
+   * far as is known. `-Infinity` until the first one was computed since the start: only then it is known whether all rules
+   * can do what they say.
+   */
+  finalUntilMs(holdMs: number): number {
+    const { resolutionMs } = this.policy
+    if (!this.#hasComputed && resolutionMs <= WARM_RESOLUTION_MS_MAX) return -Infinity
+    const heldAfterMs = this.#options.clock.monotonicMs() - holdMs
+    const passed = this.#passed.findLastIndex(({ atMs }) => atMs <= heldAfterMs)
+    if (passed < 0) return -Infinity
+    this.#passed.splice(0, passed)
+    return Math.min(this.#passed[0].watermarkMs, this.#dirty.oldestMs - resolutionMs, this.#computingAfterMs)
+  }
+
   get isDirty(): boolean {
     return this.#dirty.size > 0
   }
@@ -115,6 +148,8 @@ export class PolicyRunner {
   }
 
   seriesEvicted(seriesRefs: Uint32Array): void {
+    this.#dirty.seriesEvicted(seriesRefs)
+    forgetEvicted(this.#dirtyRuns, seriesRefs)
     for (const { evaluator } of this.#evaluators) for (const ref of seriesRefs) evaluator.plan.removeMember(ref)
   }
 
@@ -143,19 +178,33 @@ export class PolicyRunner {
       this.counters.windowCount += windowCount
     }
     this.#watermarkMs = lastEndMs
+    this.#hasComputed = true
+    this.#passed.push({ watermarkMs: lastEndMs, atMs: clock.monotonicMs() })
+    // Nobody asks where nothing is dropped: the older half is thinned out.
+    if (this.#passed.length > PASSED_MAX) this.#passed.splice(1, PASSED_MAX / 2)
     return true
   }
 
   /** Computes dirty windows again. */
   async computeDirty(): Promise<void> {
+    this.#computingAfterMs = this.#dirty.oldestMs - this.policy.resolutionMs
     const runs = this.#dirty.take(this.#watermarkMs)
-    for (let index = 0; index < runs.length; index++) {
-      try {
-        await this.#recompute(runs[index])
-      } catch (error) {
-        for (const run of runs.slice(index)) this.#dirty.putBack(run)
-        throw error
+    this.#dirtyRuns = runs
+    try {
+      for (let index = 0; index < runs.length; index++) {
+        const { seriesRefs } = runs[index]
+        try {
+          await this.#recompute(runs[index])
+          // Evicted meanwhile: nobody knows which of them were still found.
+          if (runs[index].seriesRefs !== seriesRefs) this.#dirty.putBack(runs[index])
+        } catch (error) {
+          for (const run of runs.slice(index)) this.#dirty.putBack(run)
+          throw error
+        }
       }
+    } finally {
+      this.#dirtyRuns = []
+      this.#computingAfterMs = Infinity
     }
   }
 
@@ -170,13 +219,34 @@ export class PolicyRunner {
     if (firstEndMs > lastMs) return untilMs
     const { lastEndMs, evaluator } = this.#runFrom(firstEndMs, lastMs)
     const windowCount = (lastEndMs - firstEndMs) / resolutionMs + 1
-    if (replacedNames.length > 0) await hideOutputs(this.#options.target, replacedNames, firstEndMs, lastEndMs)
-    if (!evaluator.plan.isEmpty) {
-      const request = { firstEndMs, windowCount, only: null, watermark: null, signal: this.#options.signal }
-      await this.#measured(() => evaluator.evaluate(request))
-      this.counters.recomputedWindowCount += windowCount
+    this.#computingAfterMs = firstEndMs - resolutionMs
+    try {
+      const names = replacedNames.filter((name) => !this.#isFrozenName(name, firstEndMs - resolutionMs, lastEndMs))
+      if (names.length > 0) await hideOutputs(this.#options.target, names, firstEndMs, lastEndMs)
+      if (!evaluator.plan.isEmpty) {
+        const request = { firstEndMs, windowCount, only: null, watermark: null, signal: this.#options.signal }
+        await this.#measured(() => evaluator.evaluate(request))
+        this.counters.recomputedWindowCount += windowCount
+      }
+    } finally {
+      this.#computingAfterMs = Infinity
     }
     return lastEndMs >= lastMs ? untilMs : lastEndMs
+  }
+
+  /** Whether outputs of this name may have been made of raw samples that are dropped meanwhile. */
+  #isFrozenName(nameTemplate: string, afterMs: number, untilMs: number): boolean {
+    const facts = this.#options.drops?.()
+    if (facts === undefined || afterMs >= facts.droppedUntilMs) return false
+    const rules = this.#options.book().entries()
+    return rules.some(({ versions }) =>
+      versions.some(
+        ({ rule }) =>
+          rule?.kind === 'rollup' &&
+          rule.outputs.some((output) => output.nameTemplate === nameTemplate) &&
+          (rule.input !== null || facts.history.mayDrop(rule.match, afterMs, untilMs)),
+      ),
+    )
   }
 
   /** Leaves everything that is remembered: the next windows are computed from what is stored alone. */
@@ -259,6 +329,7 @@ export class PolicyRunner {
     this.counters.computeMs += this.#options.clock.monotonicMs() - startMs
     this.counters.rowCount += evaluation.rowCount
     this.counters.readSampleCount += evaluation.readSampleCount
+    this.counters.frozenRowCount += evaluation.frozenRowCount
     return evaluation
   }
 
@@ -273,7 +344,7 @@ export class PolicyRunner {
   }
 
   #evaluatorFor(windowEndMs: number): Evaluator {
-    const { policy, raw, target, clock, metadata, onProblem } = this.#options
+    const { policy, raw, target, clock, metadata, onProblem, drops } = this.#options
     const rules = this.#options
       .book()
       .rulesAt(windowEndMs)
@@ -287,6 +358,7 @@ export class PolicyRunner {
         target,
         clock,
         resolutionMs: policy.resolutionMs,
+        ...(drops && { drops }),
         plan: new WindowPlan({ namespace: policy.namespace, rules, metadata, onProblem }),
       }),
     }

@@ -50,6 +50,8 @@ export interface RowWriterOptions {
   readonly slots: readonly [OutputSlots, OutputSlots]
   /** Which series a slot is; null when it is gone. */
   readonly seriesOf: (table: 0 | 1, slot: number) => OutputSeries | null
+  /** Rows that are not written: what stands there stays. Null: there are none. */
+  readonly isFrozen: ((table: 0 | 1, slot: number, windowEndMs: number) => boolean) | null
 }
 
 export class RowWriter {
@@ -66,6 +68,8 @@ export class RowWriter {
   /** Rows appended so far, and those refused since they are older than the namespace keeps. */
   writtenCount = 0
   expiredCount = 0
+  /** Rows that were passed over, see `isFrozen`. */
+  frozenCount = 0
 
   constructor(options: RowWriterOptions) {
     this.#options = options
@@ -77,27 +81,37 @@ export class RowWriter {
   }
 
   add(table: 0 | 1, slot: number, windowEndMs: number, value: number): void {
+    this.#add(table, slot, windowEndMs, value)
+  }
+
+  /** False when the row is frozen. */
+  #add(table: 0 | 1, slot: number, windowEndMs: number, value: number): boolean {
+    if (this.#options.isFrozen?.(table, slot, windowEndMs)) {
+      this.frozenCount++
+      return false
+    }
     if (this.#count === this.#values.length) this.#grow()
     const row = this.#count++
     this.#tables[row] = table
     this.#slots[row] = slot
     this.#timestampsMs[row] = windowEndMs
     this.#values[row] = value
+    return true
   }
 
   addHistogram(table: 0 | 1, slot: number, windowEndMs: number, histogram: Histogram): void {
-    this.add(table, slot, windowEndMs, 0)
+    if (!this.#add(table, slot, windowEndMs, 0)) return
     this.#histograms.set(this.#count - 1, histogram)
   }
 
   addMarker(table: 0 | 1, slot: number, windowEndMs: number): void {
-    this.add(table, slot, windowEndMs, 0)
+    if (!this.#add(table, slot, windowEndMs, 0)) return
     writeStaleAt(this.#halves, this.#count - 1)
   }
 
   /** The window has no output any more: what stands there is hidden. */
   addAbsent(table: 0 | 1, slot: number, windowEndMs: number): void {
-    this.add(table, slot, windowEndMs, 0)
+    if (!this.#add(table, slot, windowEndMs, 0)) return
     writeAbsentAt(this.#halves, this.#count - 1)
   }
 

@@ -15,6 +15,7 @@ import type { OpenBlock } from '../head/open-block.js'
 import { type Deletion, type Manifest, type ManifestBlock, type SealedWindow, writeManifest } from '../manifest.js'
 import type { MemoryBudget } from '../memory-budget.js'
 import type { NamespaceOptions, Notice } from '../options.js'
+import type { DropPolicy } from '../raw-drop.js'
 import type { SampleSource } from '../read/sample-source.js'
 import { pauser } from '../read/select-series.js'
 import type { AcquiredBlocks, SealedBlocks, SealedStats } from '../sealed-blocks.js'
@@ -33,6 +34,9 @@ export interface BlockStoreParts {
   readonly name: string
   readonly id: number
   readonly options: () => NamespaceOptions
+  readonly dropPolicy: () => DropPolicy | null
+  /** Makes durable that samples up to here may be missing. */
+  readonly markDropped: (untilMs: number) => Promise<void>
   readonly notice: (severity: Notice['severity'], message: string) => void
 }
 
@@ -227,6 +231,7 @@ export class BlockStore implements SealedBlocks {
   async merge(shard: number, options: { eager: boolean; completeBeforeMs: number }): Promise<boolean> {
     const { clock, options: current } = this.#parts
     const { blockSizeMs, retentionMs } = current()
+    const policy = this.#parts.dropPolicy()
     const candidates = this.#blocks
       .filter((block) => block.entry.shard === shard)
       .map((block) => ({
@@ -234,7 +239,7 @@ export class BlockStore implements SealedBlocks {
         startMs: block.entry.startMs,
         endMs: block.entry.endMs,
         createdMs: block.createdMs,
-        hasDeletions: block.entry.deletions.length > 0,
+        hasDeletions: block.entry.deletions.length > 0 || releasesSamples(block, policy),
         seriesCount: block.entry.seriesCount,
       }))
     const plan = planMerge(candidates, { blockSizeMs, retentionMs, nowMs: clock.monotonicMs(), ...options })
@@ -386,19 +391,27 @@ export class BlockStore implements SealedBlocks {
     const { resolutionMs } = options()
     const generation = this.#nextGeneration++
     const identity = { namespace: name, shard, startMs, endMs, generation }
-    const written = await writeBlock({
+    const policy = resolutionMs > 0 ? null : this.#parts.dropPolicy()
+    const drop = policy?.forBlock(startMs, endMs) ?? null
+    // Durable before a sample is missing (D2): also when this block is not finished.
+    if (drop !== null) await this.#parts.markDropped(Math.min(drop.untilMs, endMs - 1))
+    const { written, droppedSampleCount } = await writeBlock({
       files,
       directory: `${directory}/${shard}`,
       identity,
       sources,
       aggregated: resolutionMs > 0,
       keepsAbsent,
+      drop,
       pause: pauser(clock),
     })
+    if (droppedSampleCount > 0) policy?.dropped(droppedSampleCount)
     if (written === undefined) return undefined
     const { fileName: _, ...facts } = written
     const entry = { shard, fileName: blockFileName(identity), startMs, endMs, generation, ...facts, deletions: [] }
-    return this.#sealedBlock(entry, clock.monotonicMs())
+    const block = this.#sealedBlock(entry, clock.monotonicMs())
+    block.holdsSamples = policy != null && isHeld(policy, startMs, endMs, drop?.untilMs)
+    return block
   }
 
   #sealedBlock(entry: ManifestBlock, createdMs: number): SealedBlock {
@@ -448,6 +461,18 @@ export class BlockStore implements SealedBlocks {
       left -= block.shrink(left)
     }
   }
+}
+
+/** Whether some of the block may be dropped that was not yet. */
+function isHeld(policy: DropPolicy, startMs: number, endMs: number, untilMs = Number.NEGATIVE_INFINITY): boolean {
+  return untilMs < endMs - 1 && policy.droppableUntilMs(startMs, endMs) !== Number.POSITIVE_INFINITY
+}
+
+/** The samples that were held when the block was written are not needed any more. */
+function releasesSamples(block: SealedBlock, policy: DropPolicy | null): boolean {
+  if (!block.holdsSamples || policy === null) return false
+  const { startMs, endMs } = block.entry
+  return policy.droppableUntilMs(startMs, endMs) >= endMs - 1
 }
 
 function parentOf(path: string): string {

@@ -27,6 +27,8 @@ export class SealedBlock {
   users = 0
   /** On the monotonic clock. */
   lastUsedMs = 0
+  /** It has samples that a drop policy holds for a while: it is written again once they may go. Forgotten at a restart. */
+  holdsSamples = false
   readonly createdMs: number
   #removed = false
   readonly #files: FileSystem

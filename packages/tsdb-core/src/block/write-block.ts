@@ -7,14 +7,17 @@ import type { HistogramRun } from '../head/histogram-store.js'
 import type { LabelIndex } from '../index/label-index.js'
 import { sortWithPauses } from '../index/sort-with-pauses.js'
 import { COLUMNS, VALUE_COLUMN } from '../model/columns.js'
+import { Labels } from '../model/labels.js'
 import { compareUtf8 } from '../model/utf8.js'
 import type { SeriesBatch } from '../query/series-batch.js'
+import type { BlockDrop, DroppedRange } from '../raw-drop.js'
 import { BatchBuilder } from '../read/batch-builder.js'
 import { hasAbsent } from '../read/merge-samples.js'
 import type { SampleSource } from '../read/sample-source.js'
 import { SeriesGroups, type SourceFamily } from '../read/series-groups.js'
 import { SymbolCollector } from '../read/symbol-collector.js'
 import { BlockWriter, type WrittenBlock } from './block-writer.js'
+import { dropsAll, type SeriesColumns, withoutDropped } from './dropped-samples.js'
 import type { BlockIdentity } from './format.js'
 
 const SERIES_PER_LOAD = 512
@@ -29,34 +32,46 @@ export interface WriteBlockOptions {
   readonly aggregated: boolean
   /** Older samples than those of `sources` may exist: what hides them stays. */
   readonly keepsAbsent: boolean
+  /** What of a raw block is not kept; null: all is. */
+  readonly drop: BlockDrop | null
   readonly pause: () => Promise<void> | undefined
+}
+
+/** What became of the samples of the sources. */
+export interface BlockWriting {
+  /** `undefined` when there are no samples left, and then there is no file. */
+  readonly written: WrittenBlock | undefined
+  /** How many `drop` left out, of series that are in the file. Those of series that are left out whole are not counted. */
+  readonly droppedSampleCount: number
 }
 
 const SYMBOLS_PER_LOOK = 1_024
 
-/** The writer's number of each text. */
+/** The writer's number of each text that a series of the block has. */
 async function internAll(
   { symbols }: BlockWriter,
   texts: readonly string[],
+  isUsed: Uint8Array | null,
   pause: () => Promise<void> | undefined,
 ): Promise<number[]> {
   symbols.reserve(texts.length)
   const ids = new Array<number>(texts.length)
   for (let i = 0; i < texts.length; i++) {
     if (i % SYMBOLS_PER_LOOK === 0) await pause()
-    ids[i] = symbols.internText(texts[i])
+    if (isUsed?.[i] !== 0) ids[i] = symbols.internText(texts[i])
   }
   return ids
 }
 
-/** Writes the block; `undefined` when there are no samples left, and then no file. */
-export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlock | undefined> {
+export async function writeBlock(options: WriteBlockOptions): Promise<BlockWriting> {
   const { sources, pause } = options
   const symbols = new SymbolCollector(sources, Number.POSITIVE_INFINITY)
   const groups = new SeriesGroups(sources, symbols)
   await groups.build(familiesOf(sources), pause)
   const pairs = await pairsOf(groups, pause)
-  const order = await sortGroups(groups, pairs, symbols.symbols, pause)
+  const drops = options.drop === null ? null : await dropsOf(options, options.drop, pairs, symbols.symbols)
+  const sorted = await sortGroups(groups, pairs, symbols.symbols, pause)
+  const order = drops === null ? sorted : sorted.filter((group) => drops.get(group) !== 'all')
   const writer = await BlockWriter.create({
     files: options.files,
     directory: options.directory,
@@ -65,7 +80,9 @@ export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlo
     pause,
   })
   try {
-    const ids = await internAll(writer, symbols.symbols, pause)
+    const isUsed = drops === null ? null : usedSymbols(order, pairs, symbols.symbols.length)
+    const ids = await internAll(writer, symbols.symbols, isUsed, pause)
+    let droppedSampleCount = 0
     const builders = columnsOf(options).map(
       (column) =>
         new BatchBuilder(sources, {
@@ -81,15 +98,26 @@ export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlo
       const last = Math.min(order.length, first + SERIES_PER_LOAD)
       await load(options, groups, order, first, last)
       for (let i = first; i < last; i++) {
-        await writeSeries(writer, groups, order[i], pairs, ids, builders, options.keepsAbsent)
+        const ranges = drops?.get(order[i])
+        const trim = ranges === undefined || ranges === 'all' ? null : { ranges, drop: options.drop! }
+        droppedSampleCount += await writeSeries(
+          writer,
+          groups,
+          order[i],
+          pairs,
+          ids,
+          builders,
+          options.keepsAbsent,
+          trim,
+        )
         await pause()
       }
     }
     if (writer.seriesCount === 0) {
       await writer.abort()
-      return undefined
+      return { written: undefined, droppedSampleCount }
     }
-    return await writer.finish()
+    return { written: await writer.finish(), droppedSampleCount }
   } catch (error) {
     await writer.abort().catch(() => undefined)
     throw error
@@ -99,6 +127,31 @@ export async function writeBlock(options: WriteBlockOptions): Promise<WrittenBlo
 interface GroupPairs {
   readonly pairs: Uint32Array
   readonly offsets: Uint32Array
+}
+
+/** By group: the ranges that are not kept, or `all` when the series is not in the block at all. */
+async function dropsOf(
+  options: WriteBlockOptions,
+  drop: BlockDrop,
+  { pairs, offsets }: GroupPairs,
+  texts: readonly string[],
+): Promise<Map<number, readonly DroppedRange[] | 'all'>> {
+  const { startMs, endMs } = options.identity
+  const drops = new Map<number, readonly DroppedRange[] | 'all'>()
+  for (let group = 0; group + 1 < offsets.length; group++) {
+    const flat: string[] = []
+    for (let i = offsets[group]; i < offsets[group + 1]; i++) flat.push(texts[pairs[i]])
+    const ranges = drop.rangesOf(Labels.fromSorted(flat))
+    if (ranges !== null) drops.set(group, dropsAll(ranges, drop, startMs, endMs) ? 'all' : ranges)
+    if (group % 64 === 0) await options.pause()
+  }
+  return drops
+}
+
+function usedSymbols(order: Uint32Array, { pairs, offsets }: GroupPairs, symbolCount: number): Uint8Array {
+  const isUsed = new Uint8Array(symbolCount)
+  for (const group of order) for (let i = offsets[group]; i < offsets[group + 1]; i++) isUsed[pairs[i]] = 1
+  return isUsed
 }
 
 function columnsOf(options: WriteBlockOptions): number[] {
@@ -192,7 +245,9 @@ async function writeSeries(
   ids: readonly number[],
   builders: readonly BatchBuilder[],
   keepsAbsent: boolean,
-): Promise<void> {
+  trim: { readonly ranges: readonly DroppedRange[]; readonly drop: BlockDrop } | null,
+): Promise<number> {
+  let droppedSampleCount = 0
   const own = new Uint32Array(offsets[group + 1] - offsets[group])
   for (let i = 0; i < own.length; i++) own[i] = ids[pairs[offsets[group] + i]]
   writer.beginSeries(own, own.length)
@@ -200,20 +255,26 @@ async function writeSeries(
   const to = groups.offsets[group + 1]
   builders.forEach((builder, column) => {
     builder.begin()
-    if (builder.add(groups, from, to)) addColumn(writer, column, builder.finish(), keepsAbsent)
+    if (!builder.add(groups, from, to)) return
+    const all = columnsIn(builder.finish())
+    const kept = trim === null ? all : withoutDropped(all, trim.ranges, trim.drop.baselineAfterMs)
+    droppedSampleCount += all.values.length - kept.values.length
+    if (kept.values.length > 0) addColumn(writer, column, kept, keepsAbsent)
   })
   await writer.endSeries()
+  return droppedSampleCount
 }
 
-function addColumn(
-  writer: BlockWriter,
-  column: number,
-  batch: Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'>,
-  mayBeAbsent: boolean,
-): void {
-  const { histograms, timestampOffsets, values, startTimestampsMs } = batch
-  const timeColumn = batch.timestampColumns[0]
+/** Of the one series of a batch. */
+function columnsIn(batch: Omit<SeriesBatch, 'labelOffsets' | 'labelPairs'>): SeriesColumns {
+  const { timestampOffsets, timestampColumns } = batch
+  const timeColumn = timestampColumns[0]
   const timestampsMs = batch.timestampsMs.subarray(timestampOffsets[timeColumn], timestampOffsets[timeColumn + 1])
+  return { ...batch, timestampsMs }
+}
+
+function addColumn(writer: BlockWriter, column: number, batch: SeriesColumns, mayBeAbsent: boolean): void {
+  const { histograms, timestampsMs, values, startTimestampsMs } = batch
   if (histograms === undefined) {
     const absent = mayBeAbsent && hasAbsent(values, 0, values.length)
     writer.addSamples(column, timestampsMs, values, startTimestampsMs, values.length, absent)
