@@ -4,4 +4,5 @@ export { freePort, type ProcessOptions, RunningProcess, waitFor } from './proces
 export { Prometheus, type PrometheusOptions } from './prometheus.js'
 export { getJson, instantQuery, rangeQuery, type SeriesAnswer } from './query-client.js'
 export { remoteWrite, type WrittenSeries } from './remote-writer.js'
+export { type Stall, type StallProbe, startStallProbe } from './stall-probe.js'
 export { VictoriaMetrics } from './victoria-metrics.js'

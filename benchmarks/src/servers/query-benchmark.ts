@@ -92,7 +92,8 @@ async function ingest(server: Server, requests: string): Promise<void> {
   }
 }
 
-function urlOf(query: BenchmarkQuery, server: Server, endSeconds: number): string {
+/** Where `query` is asked, at the end of the data. */
+export function urlOf(query: BenchmarkQuery, server: Pick<Server, 'url'>, endSeconds: number): string {
   const base = `${server.url}/api/v1`
   const range = { start: String(endSeconds - 2 * 3_600), end: String(endSeconds) }
   if (query.path === 'label') return `${base}/label/${query.query}/values?${new URLSearchParams(range)}`

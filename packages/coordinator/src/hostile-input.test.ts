@@ -8,14 +8,14 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { Coordinator } from '@varve/end-to-end'
+import { Coordinator, type StallProbe, startStallProbe } from '@varve/end-to-end'
 import { Pool } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { otlpRequestCodec } from './ingest/otlp/otlp-message.js'
 import { readRequestCodec } from './proto/messages.js'
 import { encodeSnappy } from './snappy/index.js'
 import { type Seeded, seeded } from './testing/seeded.js'
-import { type StallProbe, startStallProbe } from './testing/stall-probe.js'
+
 import { bodyV1, bodyV2, mutate, randomSeries } from './testing/write-bodies.js'
 
 const SEED = Number(process.env.SEED ?? 1)
