@@ -105,6 +105,21 @@ describe('HaTracker with etcd', () => {
     expect(stored).toEqual([{ replica: 'a', receivedAtMs: 1_000_000 }])
   })
 
+  it('keeps the elected one, although the other one asks first each time', async () => {
+    const clock = new TestClock()
+    const etcd = new TestEtcd()
+    const trackers = [tracker(clock, etcd), tracker(clock, etcd)]
+    expect(await trackers[0].accepts(of('a'))).toBe(true)
+    for (let second = 0; second < 600; second++) {
+      clock.advance(1000)
+      for (const each of trackers) {
+        expect(await each.accepts(of('b')), `${second} s`).toBe(false)
+        expect(await each.accepts(of('a')), `${second} s`).toBe(true)
+      }
+    }
+    expect(etcd.reads).toBeLessThan(400)
+  })
+
   it('goes on by what it knows while etcd is away', async () => {
     const clock = new TestClock()
     const etcd = new TestEtcd()

@@ -40,8 +40,8 @@ interface Elected {
   holdsMs: number
 }
 
-const UPDATE_MS = 15_000
-const UPDATE_JITTER_MS = 5_000
+/** How often the elected replica's life is written down, at the least. */
+const UPDATE_MS_MAX = 15_000
 const SWAPS_MAX = 3
 
 export class HaTracker implements ReplicaGate {
@@ -75,7 +75,12 @@ export class HaTracker implements ReplicaGate {
     const known = this.#elected.get(cluster)
     if (known === undefined) this.#checkRoom(cluster)
     if (etcd === undefined) return this.#decideHere(cluster, replica)
-    if (known !== undefined && clock.monotonicMs() - known.checkedMs < known.holdsMs) return known.replica === replica
+    if (known !== undefined) {
+      // The elected one is written down by its own requests: by when it was heard, and not by when etcd was asked last,
+      // which those of the other one may have done, again and again, until it looked dead.
+      if (known.replica === replica && clock.wallMs() - known.receivedMs < known.holdsMs) return true
+      if (known.replica !== replica && clock.monotonicMs() - known.checkedMs < known.holdsMs) return false
+    }
     return this.#checked(cluster, replica).then(() => this.#elected.get(cluster)?.replica === replica)
   }
 
@@ -138,7 +143,9 @@ export class HaTracker implements ReplicaGate {
   }
 
   #note(cluster: string, replica: string, receivedMs: number): void {
-    const { clock, random, logger } = this.#options
+    const { clock, random, logger, failoverMs } = this.#options
+    // Much less than the failover: a replica that is written down too seldom looks dead to the other coordinators.
+    const updateMs = Math.min(UPDATE_MS_MAX, failoverMs / 2)
     const before = this.#elected.get(cluster)
     if (before !== undefined && before.replica !== replica) {
       this.failoverCount++
@@ -148,7 +155,7 @@ export class HaTracker implements ReplicaGate {
       replica,
       receivedMs,
       checkedMs: clock.monotonicMs(),
-      holdsMs: UPDATE_MS + (random.u32() % UPDATE_JITTER_MS),
+      holdsMs: updateMs + (random.u32() % Math.ceil(updateMs / 3)),
     })
   }
 }
