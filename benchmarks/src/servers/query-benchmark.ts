@@ -10,7 +10,14 @@ import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { Fleet } from '../fleet/fleet.js'
 import { type BenchmarkQuery, QUERIES } from './queries.js'
-import { peakMemoryMiB, residentMemoryMiB, type Server, type ServerName, startServer } from './servers.js'
+import {
+  peakMemoryMiB,
+  resetPeakMemory,
+  residentMemoryMiB,
+  type Server,
+  type ServerName,
+  startServer,
+} from './servers.js'
 import { readRequests, writeRequestsFile } from './write-requests.js'
 
 export interface QueryBenchmarkOptions {
@@ -61,10 +68,18 @@ export async function runQueryBenchmark(
       for (const query of QUERIES) for (const server of servers) await ask(urlOf(query, server, endSeconds))
     }
     const timings: QueryTiming[] = []
+    const turns = new Map(servers.filter(isVarve).map(({ name }) => [name, new LongestTurns()]))
     for (const query of QUERIES) {
+      for (const server of servers) await turns.get(server.name)?.begin(server)
       const timing = await timeQuery(query, servers, endSeconds, options.rounds)
       timings.push(timing)
       log(lineOf(timing))
+      for (const server of servers) await turns.get(server.name)?.end(server, query.name)
+    }
+    for (const server of servers.filter(isVarve)) {
+      log(`${server.name}: ${await metricOf(server, 'varve_sealed_samples')} samples in block files`)
+      log(`${server.name}: longest turns of the event loop, ms: ${turns.get(server.name)?.longest(3)}`)
+      log(`${server.name}: ${await memoryOfBigQuery(server, endSeconds)}`)
     }
     for (const { name, pid } of servers) {
       const [now, peak] = await Promise.all([residentMemoryMiB(pid), peakMemoryMiB(pid)])
@@ -156,6 +171,53 @@ interface AnsweredSeries {
 function seriesOf(text: string): AnsweredSeries[] {
   const { data } = JSON.parse(text)
   return Array.isArray(data) ? data : data.result
+}
+
+function isVarve({ name }: Server): boolean {
+  return name.startsWith('varve')
+}
+
+/** A metric of the server; those by namespace are added up. */
+async function metricOf(server: Server, metric: string): Promise<number> {
+  const text = await ask(`${server.url}/metrics`)
+  const lines = text.split('\n').filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
+  if (lines.length === 0) throw new Error(`${server.name} has no metric ${metric}`)
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+}
+
+/**
+ * How long the event loop did not turn while each query was asked, as the server measures it itself: how late a timer of
+ * 10 ms was at most.
+ */
+class LongestTurns {
+  readonly #found: { query: string; ms: number }[] = []
+
+  /** Each look begins the measurement anew. */
+  async begin(server: Server): Promise<void> {
+    await metricOf(server, 'varve_event_loop_delay_seconds_max')
+  }
+
+  async end(server: Server, query: string): Promise<void> {
+    const seconds = await metricOf(server, 'varve_event_loop_delay_seconds_max')
+    this.#found.push({ query, ms: seconds * 1000 })
+  }
+
+  longest(count: number): string {
+    const sorted = [...this.#found].sort((a, b) => b.ms - a.ms).slice(0, count)
+    return sorted.map(({ query, ms }) => `${ms.toFixed(1)} (${query})`).join(', ')
+  }
+}
+
+/** The most memory that a rate of all series at a short step takes, above what the server had before. */
+async function memoryOfBigQuery(server: Server, endSeconds: number): Promise<string> {
+  const query = QUERIES.find(({ name }) => name === 'rate-by-dc-15s')
+  if (query === undefined) throw new Error('the query rate-by-dc-15s is gone')
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const before = await residentMemoryMiB(server.pid)
+  await resetPeakMemory(server.pid)
+  await ask(urlOf(query, server, endSeconds))
+  const peak = await peakMemoryMiB(server.pid)
+  return `${query.name} takes ${Math.max(0, peak - before).toFixed(0)} MiB above ${before.toFixed(0)} MiB`
 }
 
 /** Empty when the answers say the same: the same series, times, and values to nine digits. */

@@ -1,5 +1,5 @@
 /** Varve, Prometheus and VictoriaMetrics as processes of their own, for side-by-side runs. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Coordinator, Prometheus, VictoriaMetrics } from '@varve/end-to-end'
 
@@ -73,6 +73,11 @@ export async function peakMemoryMiB(pid: number): Promise<number> {
 
 export async function residentMemoryMiB(pid: number): Promise<number> {
   return statusMiB(pid, 'VmRSS')
+}
+
+/** From now on `peakMemoryMiB` tells of what comes. */
+export async function resetPeakMemory(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, '5')
 }
 
 async function statusMiB(pid: number, field: string): Promise<number> {
