@@ -10,4 +10,5 @@ mod codec;
 mod codec_async;
 mod column;
 mod ingest;
+mod json;
 mod query;

@@ -26,7 +26,7 @@ async function textOf(query: string, options: { limit?: number } = {}) {
   let pauses = 0
   const pause = async () => void pauses++
   for await (const part of queryJson(result, { limit: options.limit ?? 0, stats: 'none', notices: {}, pause }))
-    text += part
+    text += typeof part === 'string' ? part : Buffer.from(part).toString()
   return { text, result, pauses }
 }
 
@@ -48,7 +48,9 @@ test('a range vector is written as it is read sample by sample', async () => {
   const result = await new Engine().instantQuery({ queryable: database, query: 'x[10s]', timeMs: 25_000 })
   let text = ''
   const pause = async () => undefined
-  for await (const part of queryJson(result, { limit: 0, stats: 'none', notices: {}, pause })) text += part
+  for await (const part of queryJson(result, { limit: 0, stats: 'none', notices: {}, pause })) {
+    text += typeof part === 'string' ? part : Buffer.from(part).toString()
+  }
   const rows = JSON.parse(text).data.result as { metric: object; values: [number, string][] }[]
   expect(rows).toHaveLength(3)
   for (const [i, { metric, values }] of rows.entries()) {

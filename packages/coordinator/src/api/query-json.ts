@@ -1,12 +1,14 @@
 /**
- * A query's result as JSON, in parts of some 256 KiB straight from the engine's columns: no object a sample, and no part is
+ * A query's result as JSON, as text or, by the native writer, as bytes, in parts of some 256 KiB straight from the engine's columns: no object a sample, and no part is
  * made before the client has taken the one before it.
  *
  * `resultType` stands before `result`: Grafana reads the stream in that order.
  */
+import { type JsonKernels, nativeKernels } from '@varve/native'
 import type { QueryResult, QueryStats, ResultSeries } from '@varve/promql'
 import { type Notices, noticesJson } from './envelope.js'
 import { goNumber, goTimestamp, histogramJson, labelsJson } from './go-json.js'
+import { JsonBytes, type SampleHeadBytes } from './json-bytes.js'
 
 /** Some milliseconds of work; most answers are one part, which needs no stream. */
 const PART_CHARACTERS = 256 << 10
@@ -19,9 +21,11 @@ export interface QueryJsonOptions {
   readonly notices: Notices
   /** Lets the event loop turn between parts, and throws when the client has gone. */
   readonly pause: () => Promise<void>
+  /** Default: the native ones, where they are loaded. `null` writes in TypeScript. */
+  readonly kernels?: JsonKernels | null
 }
 
-export async function* queryJson(result: QueryResult, options: QueryJsonOptions): AsyncGenerator<string> {
+export async function* queryJson(result: QueryResult, options: QueryJsonOptions): AsyncGenerator<string | Uint8Array> {
   const { series } = result
   const limited = options.limit > 0 && result.type !== 'scalar' && series.count > options.limit
   const count = limited ? options.limit : series.count
@@ -35,6 +39,23 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
   } else {
     text += '['
     let first = true
+    const kernels = options.kernels === undefined ? nativeKernels() : options.kernels
+    if (kernels && result.type === 'matrix' && isOfFloats(series)) {
+      const out = new JsonBytes(kernels, Math.min(PART_CHARACTERS + (64 << 10), sizeOf(series, count)))
+      out.text(text)
+      text = ''
+      const heads = new HeadBytes(series)
+      for (let i = 0; i < count; i++) {
+        if (!writeRow(result, i, heads, out, first)) continue
+        first = false
+        if (out.length < PART_CHARACTERS) continue
+        yield out.take()
+        await options.pause()
+      }
+      out.text(`]${endOf(result, options, limited)}`)
+      yield out.take()
+      return
+    }
     const heads = new SampleHeads(series)
     for (let i = 0; i < count; i++) {
       const row = result.type === 'vector' ? vectorRow(result, i) : matrixRow(result, i, heads)
@@ -49,10 +70,84 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
     }
     text += ']'
   }
-  if (options.stats !== 'none') text += `,"stats":${statsJson(result.stats, options.stats === 'all')}`
+  yield text + endOf(result, options, limited)
+}
+
+/** What stands behind the result. */
+function endOf(result: QueryResult, options: QueryJsonOptions, limited: boolean): string {
+  const stats = options.stats === 'none' ? '' : `,"stats":${statsJson(result.stats, options.stats === 'all')}`
   const warnings = [...(options.notices.warnings ?? []), ...result.warnings, ...(limited ? [LIMIT_WARNING] : [])]
   const infos = [...(options.notices.infos ?? []), ...result.infos]
-  yield `${text}}${noticesJson({ warnings, infos })}}`
+  return `${stats}}${noticesJson({ warnings, infos })}}`
+}
+
+/** Whether all samples are floats in columns, which the native writer takes. */
+function isOfFloats(series: ResultSeries): boolean {
+  if (series.grid !== undefined) return series.grid.histograms === undefined
+  if (series.samples === undefined) return false
+  for (let i = 0; i < series.count; i++) if (series.samples(i).histograms !== undefined) return false
+  return true
+}
+
+/** About how many bytes the answer has: labels, and samples of mostly 20 digits. */
+function sizeOf(series: ResultSeries, count: number): number {
+  let samples = 0
+  if (series.grid !== undefined) samples = count * series.grid.stepCount
+  else for (let i = 0; i < count; i++) samples += series.samples?.(i).timesMs.length ?? 0
+  return 1024 + count * 256 + samples * 60
+}
+
+function writeRow(result: QueryResult, index: number, heads: HeadBytes, out: JsonBytes, first: boolean): boolean {
+  const { grid, samples } = result.series
+  const before = out.length
+  out.text(`${first ? '' : ','}{"metric":${labelsJson(result.series.labels(index))},"values":[`)
+  let found: boolean
+  if (grid !== undefined) {
+    const from = grid.rows[index] * grid.stepCount
+    const to = from + grid.stepCount
+    found = out.samples(heads.ofGrid, grid.values.subarray(from, to), grid.presence.subarray(from, to))
+  } else {
+    const { timesMs, values } = (samples as NonNullable<typeof samples>)(index)
+    found = out.samples(heads.of(timesMs), values)
+  }
+  if (found) out.text(']}')
+  else out.backTo(before)
+  return found
+}
+
+/** `[1700000000,"` for each sample, as bytes: made once for all series on a grid, and for series in a row that share times. */
+class HeadBytes {
+  readonly ofGrid: SampleHeadBytes
+  #last: SampleHeadBytes
+  #lastTimesMs: Float64Array = new Float64Array(0)
+
+  constructor({ grid }: ResultSeries) {
+    const count = grid?.stepCount ?? 0
+    const start = grid?.startMs ?? 0
+    const step = grid?.stepMs ?? 0
+    this.ofGrid = headBytes(Float64Array.from({ length: count }, (_, i) => start + i * step))
+    this.#last = this.ofGrid
+  }
+
+  of(timesMs: Float64Array): SampleHeadBytes {
+    if (!isSameView(this.#lastTimesMs, timesMs)) this.#last = headBytes(timesMs)
+    this.#lastTimesMs = timesMs
+    return this.#last
+  }
+}
+
+function headBytes(timesMs: Float64Array): SampleHeadBytes {
+  let text = ''
+  const ends = new Uint32Array(timesMs.length)
+  for (let i = 0; i < timesMs.length; i++) {
+    text += head(timesMs[i])
+    ends[i] = text.length
+  }
+  return { bytes: Buffer.from(text, 'latin1'), ends }
+}
+
+function isSameView(a: Float64Array, b: Float64Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length
 }
 
 function vectorRow(result: QueryResult, index: number): string | null {
@@ -79,10 +174,7 @@ class SampleHeads {
   }
 
   of(timesMs: Float64Array): readonly string[] {
-    const last = this.#lastTimesMs
-    const isLast =
-      last.buffer === timesMs.buffer && last.byteOffset === timesMs.byteOffset && last.length === timesMs.length
-    if (!isLast) this.#last = Array.from(timesMs, head)
+    if (!isSameView(this.#lastTimesMs, timesMs)) this.#last = Array.from(timesMs, head)
     this.#lastTimesMs = timesMs
     return this.#last
   }

@@ -163,7 +163,7 @@ async function run(
       },
     })
     const whole = await shortBody(parts)
-    if (typeof whole === 'string') {
+    if (typeof whole === 'string' || whole instanceof Uint8Array) {
       streaming = false
       return { status: 200, headers: JSON_HEADERS, body: whole }
     }
@@ -254,7 +254,7 @@ function deadlineFor(clock: Clock, timeoutMs: number, parent: AbortSignal): Dead
   }
 }
 
-async function* endingWith(parts: AsyncGenerator<string>, end: () => void): AsyncGenerator<string> {
+async function* endingWith<Part>(parts: AsyncGenerator<Part>, end: () => void): AsyncGenerator<Part> {
   try {
     yield* parts
   } finally {

@@ -1,5 +1,7 @@
-/** The whole text when it is one part, which most answers are; else a stream that starts with what was read. */
-export async function shortBody(parts: AsyncGenerator<string>): Promise<string | AsyncGenerator<string>> {
+/** The whole answer when it is one part, which most answers are; else a stream that starts with what was read. */
+export async function shortBody<Part extends string | Uint8Array>(
+  parts: AsyncGenerator<Part>,
+): Promise<Part | '' | AsyncGenerator<Part>> {
   const first = await parts.next()
   if (first.done) return ''
   const second = await parts.next()
