@@ -65,6 +65,8 @@ export interface SampleWindow {
 }
 
 export type FloatsKernel = (series: FloatSeries, windows: Windows, out: StepOutput, call: RangeCallContext) => void
+/** The windows hold the samples before and behind them that may matter too. */
+export type ExtendedKernel = (series: FloatSeries, windows: Windows, out: StepOutput, smoothed: boolean) => void
 export type WindowFunction = (window: SampleWindow, call: RangeCallContext) => number | Histogram | undefined
 
 export interface RangeFunction {
@@ -74,6 +76,8 @@ export interface RangeFunction {
   readonly histograms?: HistogramsKernel
   /** Which frames `floats` looks for in its windows. */
   readonly frames?: 'growth' | 'growthPerSecond'
+  /** Anchored and smoothed windows of floats without start timestamps. */
+  readonly extended?: ExtendedKernel
   /** The Rust twin of `floats`, for whole batches. */
   readonly kernel?: KernelFunction
   /** last_over_time and first_over_time pick a sample and keep its name. */

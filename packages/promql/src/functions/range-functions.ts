@@ -1,7 +1,8 @@
 /** The table of functions over range vectors. */
 import { changesFloats, resetsFloats } from './counts.js'
+import { extendedChanges, extendedGrowth, extendedResets } from './extended-floats.js'
 import { maxFloats, minFloats, timeOfMaxFloats, timeOfMinFloats } from './extremes-over-time.js'
-import { instantRate } from './histogram-rate.js'
+import { instantRate, type RateKind } from './histogram-rate.js'
 import { growthOfHistograms } from './histogram-steps.js'
 import { ideltaFloats, irateFloats } from './instant-rate.js'
 import { smoothingFloats, stddevFloats, stdvarFloats } from './moments-over-time.js'
@@ -21,10 +22,14 @@ import { avgFloats, sumFloats } from './sums-over-time.js'
 import { changesOf, pickSample, pickTime, rateOf, resetsOf, totalOf } from './window-functions.js'
 import { ignoringHistograms, windowOf } from './windows-of-floats.js'
 
+const DELTA: RateKind = { isCounter: false, perSecond: false }
+const INCREASE: RateKind = { isCounter: true, perSecond: false }
+const RATE: RateKind = { isCounter: true, perSecond: true }
+
 const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, RangeFunction>([
   ['absent_over_time', anySample(presentFloats, () => 1)],
   ['avg_over_time', { floats: avgFloats, kernel: 'avg', window: totalOf(avgFloats, true) }],
-  ['changes', { floats: changesFloats, window: changesOf }],
+  ['changes', { floats: changesFloats, extended: extendedChanges, window: changesOf }],
   ['count_over_time', { ...anySample(countFloats, (floats, histograms) => floats + histograms), kernel: 'count' }],
   [
     'delta',
@@ -32,7 +37,8 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
       floats: deltaFloats,
       frames: 'growth',
       kernel: 'delta',
-      window: rateOf(deltaFloats, { isCounter: false, perSecond: false }),
+      extended: extendedGrowth(DELTA),
+      window: rateOf(deltaFloats, DELTA),
     },
   ],
   ['deriv', floatsOnly(derivFloats)],
@@ -45,7 +51,8 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
       floats: increaseFloats,
       frames: 'growth',
       kernel: 'growth',
-      window: rateOf(increaseFloats, { isCounter: true, perSecond: false }),
+      extended: extendedGrowth(INCREASE),
+      window: rateOf(increaseFloats, INCREASE),
       histograms: growthOfHistograms(false),
     },
   ],
@@ -63,11 +70,12 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
       floats: rateFloats,
       frames: 'growthPerSecond',
       kernel: 'growth',
-      window: rateOf(rateFloats, { isCounter: true, perSecond: true }),
+      extended: extendedGrowth(RATE),
+      window: rateOf(rateFloats, RATE),
       histograms: growthOfHistograms(true),
     },
   ],
-  ['resets', { floats: resetsFloats, window: resetsOf }],
+  ['resets', { floats: resetsFloats, extended: extendedResets, window: resetsOf }],
   ['stddev_over_time', floatsOnly(stddevFloats)],
   ['stdvar_over_time', floatsOnly(stdvarFloats)],
   ['sum_over_time', { floats: sumFloats, kernel: 'sum', window: totalOf(sumFloats, false) }],

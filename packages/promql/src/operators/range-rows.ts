@@ -27,7 +27,7 @@ import { BatchReader, emptyFloatSeries, type MixedSeries } from './sample-range.
 import type { SeriesRows } from './series-rows.js'
 import type { SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
-import { WindowCache } from './window-cache.js'
+import { type FrameKind, WindowCache } from './window-cache.js'
 import { findWindows, type WindowShape, type Windows, widenedShape } from './windows.js'
 
 const HISTOGRAMS_PER_BATCH = 8192
@@ -52,6 +52,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   readonly #asked: WindowShape
   /** Anchored and smoothed windows look beyond their borders. */
   readonly #windowed: boolean
+  readonly #smoothed: boolean
   readonly #evaluator: Evaluator
   readonly #node: RangeCallPlan
   readonly rowsMax: number
@@ -80,9 +81,10 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.#function = rangeFunctionOf(this.name)
     this.dropName = this.#function.keepsName ? 0 : 1
     this.#windowed = node.source.kind === 'window' && (node.source.anchored || node.source.smoothed)
+    this.#smoothed = node.source.kind === 'window' && node.source.smoothed
     this.#isCounterCall = this.name === 'rate' || this.name === 'increase'
     this.#output = { values: this.out.values, presence: this.out.presence, offset: 0 }
-    this.#cache = new WindowCache(this.shape, this.#function.frames ?? 'none')
+    this.#cache = new WindowCache(this.shape, this.#framesOf(this.#function))
     this.#kernels = this.#kernelsOf(this.#function)
   }
 
@@ -140,10 +142,17 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   #computeSeries(reader: BatchReader, series: number): boolean {
     if (reader.hasHistograms(series)) return this.mixed(reader.readMixed(series))
     const shared = reader.readFloats(series, this.series)
-    if (this.#windowed) return this.mixed(floatsAlone(this.series))
+    if (this.#windowed && (this.#function.extended === undefined || this.series.startTimesMs !== undefined)) {
+      return this.mixed(floatsAlone(this.series))
+    }
     if (!shared) return this.floats(findWindows(this.shape, this.series.timesMs, 0, this.series.count))
     const column = reader.batch.timestampColumns[series]
     return this.floats(this.#cache.windows(this.#cache.slotOf(column)))
+  }
+
+  /** Anchored and smoothed windows extrapolate nothing. */
+  #framesOf({ frames }: RangeFunction): FrameKind {
+    return this.#windowed || frames === undefined ? 'none' : frames
   }
 
   #kernelsOf({ kernel, frames }: RangeFunction): BatchKernels | undefined {
@@ -171,7 +180,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     if (found !== this.#function) {
       this.#function = found
       this.#cache.release()
-      this.#cache = new WindowCache(shape, found.frames ?? 'none')
+      this.#cache = new WindowCache(shape, this.#framesOf(found))
       this.#kernels = this.#kernelsOf(found)
     }
     this.shape = shape
@@ -182,7 +191,8 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     if (this.series.count === 0) return false
     const { out } = this
     const offset = this.#prepare()
-    this.#function.floats(this.series, windows, this.#output, this)
+    if (this.#windowed) this.#function.extended?.(this.series, windows, this.#output, this.#smoothed)
+    else this.#function.floats(this.series, windows, this.#output, this)
     return hasFloat(out.presence, offset, offset + out.steps)
   }
 
