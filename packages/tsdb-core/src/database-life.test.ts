@@ -288,6 +288,77 @@ describe('the memory budget', () => {
   })
 })
 
+describe('a sample that contradicts a stored one', () => {
+  const sample = (value: number) => ({ labels: up('a'), timestampMs: NOW - 1, value })
+
+  it('is refused while the head can see it', async () => {
+    const { database } = await open()
+    await database.append([sample(2)])
+    expect((await database.append([sample(1), sample(2)])).rejections).toEqual([
+      { sampleIndex: 0, reason: 'DUPLICATE' },
+    ])
+    expect(database.stats().namespaces.get('default')).toMatchObject({
+      rejectedSampleCount: 1,
+      conflictingSampleCount: 0,
+    })
+  })
+
+  it.each([
+    [2, 1],
+    [1, 2],
+  ])('is counted when only a sealed block has the other (%d, then %d), and the larger stays', async (first, second) => {
+    const notices: string[] = []
+    const { database } = await open({ onNotice: ({ message }) => notices.push(message) })
+    await database.append([sample(first)])
+    await database.flush()
+    expect((await database.append([sample(second)])).rejections).toEqual([])
+    await database.flush()
+    expect(database.stats().namespaces.get('default')?.conflictingSampleCount).toBe(1)
+    expect(notices).toEqual([expect.stringMatching(/^namespace default, 2023-12-31T22:.*: 1 samples contradicted/)])
+    const [[only]] = [...(await readSamples(database, RANGE)).values()]
+    expect(new Float64Array(BigUint64Array.of(only.bits).buffer)[0]).toBe(2)
+    // The same value again is no contradiction.
+    await database.append([sample(2)])
+    await database.flush()
+    expect(database.stats().namespaces.get('default')?.conflictingSampleCount).toBe(1)
+  })
+})
+
+describe('the range of what is held', () => {
+  it('does not count deleted samples once they are merged away', async () => {
+    const { database } = await open()
+    const at = (timestampMs: number) => ({ labels: up('a'), timestampMs, value: 1 })
+    await database.append([at(NOW - 5 * HOUR), at(NOW - HOUR), at(NOW - 1)])
+    await database.flush()
+    const range = () => {
+      const stats = database.stats().namespaces.get('default')
+      return [stats?.firstMs, stats?.lastMs]
+    }
+    expect(range()).toEqual([NOW - 5 * HOUR, NOW - 1])
+    for (const [startMs, endMs] of [
+      [0, NOW - 2 * HOUR],
+      [NOW - 1, NOW],
+    ]) {
+      await database.namespace('default').deleteSamples({ matchers: ALL, startMs, endMs })
+    }
+    await database.flush()
+    expect(range()).toEqual([NOW - HOUR, NOW - HOUR])
+  })
+})
+
+describe('a clock that is wrong', () => {
+  it('of one series does not shut out others', async () => {
+    const { database } = await open()
+    const ahead = { labels: up('ahead'), timestampMs: NOW + 600_000, value: 1 }
+    const behind = { labels: up('behind'), timestampMs: NOW - 15 * 24 * HOUR, value: 1 }
+    expect((await database.append([ahead, { ...ahead, timestampMs: NOW + 600_001 }])).appendedCount).toBe(1)
+    expect((await database.append([behind, { labels: up('right'), timestampMs: NOW, value: 1 }])).rejections).toEqual(
+      [],
+    )
+    expect((await database.append([{ ...ahead, timestampMs: NOW - HOUR }])).rejections).toEqual([])
+  })
+})
+
 describe('a snapshot', () => {
   it('is a whole database of its own', async () => {
     const { database, directory } = await open()

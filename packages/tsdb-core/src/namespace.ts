@@ -190,7 +190,12 @@ export interface NamespaceStats {
   readonly sealedSizeBytes: number
   readonly appendedSampleCount: number
   readonly rejectedSampleCount: number
-  /** Oldest and newest sample that is held; `undefined` when there is none. */
+  /**
+   * Samples, since the store was opened, whose timestamp a sealed block had with another value: they were stored, and merging found
+   * it. The larger value stays (staleness marker < other NaN < numbers < histograms), whichever came first.
+   */
+  readonly conflictingSampleCount: number
+  /** Oldest and newest sample that is held; `undefined` when there is none. Deleted ones count until the next merge. */
   readonly firstMs: number | undefined
   readonly lastMs: number | undefined
 }

@@ -18,6 +18,7 @@ export interface SealedStats {
   readonly sealedBlockCount: number
   readonly sealedSampleCount: number
   readonly sealedSizeBytes: number
+  readonly conflictingSampleCount: number
   firstMs: number | undefined
   lastMs: number | undefined
 }
@@ -29,6 +30,7 @@ export const NO_SEALED_BLOCKS: SealedBlocks = {
     sealedBlockCount: 0,
     sealedSampleCount: 0,
     sealedSizeBytes: 0,
+    conflictingSampleCount: 0,
     firstMs: undefined,
     lastMs: undefined,
   }),

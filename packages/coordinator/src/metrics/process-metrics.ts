@@ -64,6 +64,12 @@ export function registerStorageMetrics(metrics: Metrics, database: () => Databas
   perNamespace('gauge', 'varve_sealed_bytes', 'Bytes of block files.', (stats) => stats.sealedSizeBytes)
   perNamespace('counter', 'varve_appended_samples_total', 'Samples stored.', (stats) => stats.appendedSampleCount)
   perNamespace('counter', 'varve_rejected_samples_total', 'Samples refused.', (stats) => stats.rejectedSampleCount)
+  perNamespace(
+    'counter',
+    'varve_conflicting_samples_total',
+    'Samples with another value than a sealed one of their series and timestamp; the larger value stays.',
+    (stats) => stats.conflictingSampleCount,
+  )
   perNamespace('gauge', 'varve_oldest_sample_timestamp_seconds', 'Oldest sample held.', (stats) =>
     seconds(stats.firstMs),
   )

@@ -59,6 +59,7 @@ export class BlockStore implements SealedBlocks {
   #blocks: SealedBlock[] = []
   #sealedWindows: SealedWindow[] = []
   #nextGeneration = 1
+  #conflictCount = 0
   readonly #stopShrinking: () => void
 
   constructor(parts: BlockStoreParts) {
@@ -211,7 +212,7 @@ export class BlockStore implements SealedBlocks {
       const blocks = [...this.#blocks]
       let windows = this.#sealedWindows
       for (const [index, { shard, block, source }] of some.entries()) {
-        const written = await this.#write(shard, block.startMs, block.endMs, [source], true)
+        const { written } = await this.#write(shard, block.startMs, block.endMs, [source], true)
         if (written !== undefined) blocks.push(written)
         // Until the last block of a window is written, the log is still needed for it.
         const isSame = (other: FrozenBlock) => other.shard === shard && other.block.startMs === block.startMs
@@ -335,7 +336,15 @@ export class BlockStore implements SealedBlocks {
       firstMs = Math.min(firstMs ?? entry.firstMs, entry.firstMs)
       lastMs = Math.max(lastMs ?? entry.lastMs, entry.lastMs)
     }
-    return { sealedBlockCount: this.#blocks.length, sealedSampleCount, sealedSizeBytes, firstMs, lastMs }
+    const conflictingSampleCount = this.#conflictCount
+    return {
+      sealedBlockCount: this.#blocks.length,
+      sealedSampleCount,
+      sealedSizeBytes,
+      conflictingSampleCount,
+      firstMs,
+      lastMs,
+    }
   }
 
   async #merge(shard: number, plan: MergePlan<SealedBlock>): Promise<boolean> {
@@ -348,13 +357,14 @@ export class BlockStore implements SealedBlocks {
       for (const block of [...plan.blocks].sort((a, b) => a.entry.generation - b.entry.generation)) {
         sources.push(await block.source(pause, (message) => problems.push(message)))
       }
-      const written = await this.#write(shard, plan.startMs, plan.endMs, sources, false)
+      const { written, conflictCount } = await this.#write(shard, plan.startMs, plan.endMs, sources, false)
       if (problems.length > 0) {
         // What cannot be read stays where it is, for a repair; merging would make the loss final.
         if (written !== undefined) await this.#parts.files.remove(written.path)
         throw new StorageError('CORRUPT', problems.join('; '))
       }
       await this.#replace(plan.blocks, written)
+      this.#tellConflicts(conflictCount, plan)
       return true
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'CORRUPT') throw error
@@ -363,6 +373,14 @@ export class BlockStore implements SealedBlocks {
     } finally {
       for (const block of plan.blocks) block.release()
     }
+  }
+
+  #tellConflicts(count: number, { startMs, endMs }: MergePlan<SealedBlock>): void {
+    if (count === 0) return
+    this.#conflictCount += count
+    const { name, notice } = this.#parts
+    const range = `${new Date(startMs).toISOString()} to ${new Date(endMs).toISOString()}`
+    notice('warning', `namespace ${name}, ${range}: ${count} samples contradicted sealed ones; the larger values stay`)
   }
 
   async #replace(gone: readonly SealedBlock[], written: SealedBlock | undefined): Promise<void> {
@@ -386,7 +404,7 @@ export class BlockStore implements SealedBlocks {
     endMs: number,
     sources: readonly SampleSource[],
     keepsAbsent: boolean,
-  ): Promise<SealedBlock | undefined> {
+  ): Promise<{ written: SealedBlock | undefined; conflictCount: number }> {
     const { files, clock, directory, name, options } = this.#parts
     const { resolutionMs } = options()
     const generation = this.#nextGeneration++
@@ -395,7 +413,7 @@ export class BlockStore implements SealedBlocks {
     const drop = policy?.forBlock(startMs, endMs) ?? null
     // Durable before a sample is missing (D2): also when this block is not finished.
     if (drop !== null) await this.#parts.markDropped(Math.min(drop.untilMs, endMs - 1))
-    const { written, droppedSampleCount } = await writeBlock({
+    const { written, droppedSampleCount, conflictCount } = await writeBlock({
       files,
       directory: `${directory}/${shard}`,
       identity,
@@ -406,12 +424,12 @@ export class BlockStore implements SealedBlocks {
       pause: pauser(clock),
     })
     if (droppedSampleCount > 0) policy?.dropped(droppedSampleCount)
-    if (written === undefined) return undefined
+    if (written === undefined) return { written: undefined, conflictCount }
     const { fileName: _, ...facts } = written
     const entry = { shard, fileName: blockFileName(identity), startMs, endMs, generation, ...facts, deletions: [] }
     const block = this.#sealedBlock(entry, clock.monotonicMs())
     block.holdsSamples = policy != null && isHeld(policy, startMs, endMs, drop?.untilMs)
-    return block
+    return { written: block, conflictCount }
   }
 
   #sealedBlock(entry: ManifestBlock, createdMs: number): SealedBlock {

@@ -43,6 +43,8 @@ export interface BlockWriting {
   readonly written: WrittenBlock | undefined
   /** How many `drop` left out, of series that are in the file. Those of series that are left out whole are not counted. */
   readonly droppedSampleCount: number
+  /** Values that another one of the same series and timestamp won over. */
+  readonly conflictCount: number
 }
 
 const SYMBOLS_PER_LOOK = 1_024
@@ -113,11 +115,10 @@ export async function writeBlock(options: WriteBlockOptions): Promise<BlockWriti
         await pause()
       }
     }
-    if (writer.seriesCount === 0) {
-      await writer.abort()
-      return { written: undefined, droppedSampleCount }
-    }
-    return { written: await writer.finish(), droppedSampleCount }
+    const conflictCount = builders.reduce((sum, builder) => sum + builder.conflictCount, 0)
+    if (writer.seriesCount > 0) return { written: await writer.finish(), droppedSampleCount, conflictCount }
+    await writer.abort()
+    return { written: undefined, droppedSampleCount, conflictCount }
   } catch (error) {
     await writer.abort().catch(() => undefined)
     throw error

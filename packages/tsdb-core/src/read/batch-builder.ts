@@ -95,6 +95,8 @@ export class BatchBuilder {
   #values: Float64Array = EMPTY
   #starts: Float64Array | undefined
   #counts: Float64Array | undefined
+  /** Values that others of the same timestamp won over, in all batches. */
+  conflictCount = 0
   #sampleCount = 0
   #seriesCount = 0
   #histogramIndexes: number[] = []
@@ -318,6 +320,7 @@ export class BatchBuilder {
   #mergeAll(entries: SeriesEntries, from: number, to: number, pieces: PieceList): void {
     const merge = workspace.merge
     this.#fillMerge(merge, entries, from, to, pieces, undefined)
+    this.conflictCount += merge.conflictCount
     if (merge.count === 0) return
     const at = this.#sampleCount
     this.#values = enlarged(this.#values, at + merge.count)

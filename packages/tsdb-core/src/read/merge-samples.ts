@@ -22,12 +22,15 @@ export class SampleMerge {
   histograms: (Histogram | undefined)[] = []
   hasHistograms = false
   hasStarts = false
+  /** Values that another one of the same timestamp won over, in the last `settle` without `replaces`. */
+  conflictCount = 0
 
   clear(): void {
     this.count = 0
     this.histograms = []
     this.hasHistograms = false
     this.hasStarts = false
+    this.conflictCount = 0
   }
 
   /** Makes room for `count` more samples and returns where they begin; `starts` is zero there. */
@@ -69,7 +72,13 @@ export class SampleMerge {
       let winner = order[i]
       const time = times[winner]
       for (i++; i < count && times[order[i]] === time; i++) {
-        if (replaces || this.#isLess(halves, winner, order[i])) winner = order[i]
+        if (replaces) winner = order[i]
+        else {
+          const compared = this.#compare(halves, winner, order[i])
+          if (compared !== 0) this.conflictCount++
+          // The same value with a start timestamp beats the one without, so that this too does not depend on the order.
+          if (compared < 0 || (compared === 0 && starts[winner] < starts[order[i]])) winner = order[i]
+        }
       }
       if (replaces && !keepsAbsent && isAbsent(halves, winner)) continue
       outTimes[kept] = time
@@ -91,19 +100,13 @@ export class SampleMerge {
     return !dropsAbsent || !hasAbsent(this.values, 0, this.count)
   }
 
-  #isLess(halves: Uint32Array, a: number, b: number): boolean {
+  /** By the total order of values; a histogram is larger than any number. */
+  #compare(halves: Uint32Array, a: number, b: number): number {
     const left = this.histograms[a]
     const right = this.histograms[b]
-    const order =
-      left !== undefined && right !== undefined
-        ? compareHistograms(left, right)
-        : left !== undefined
-          ? 1
-          : right !== undefined
-            ? -1
-            : compareValueBits(halves, a, halves, b)
-    // The same value with a start timestamp beats the one without, so that this too does not depend on the order.
-    return order < 0 || (order === 0 && this.starts[a] < this.starts[b])
+    if (left !== undefined && right !== undefined) return compareHistograms(left, right)
+    if (left !== undefined) return 1
+    return right !== undefined ? -1 : compareValueBits(halves, a, halves, b)
   }
 }
 
