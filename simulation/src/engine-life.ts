@@ -3,7 +3,7 @@
  * life, the model knows what must be there afterwards.
  */
 import { Database, type Namespace, restoreSnapshot, StorageError } from '@varve/tsdb-core'
-import { type Env, FileError, type FileSystem } from '@varve/tsdb-core/env'
+import type { Env, FileSystem } from '@varve/tsdb-core/env'
 import type { Simulation } from '@varve/tsdb-core/env/simulated'
 import { EXTRA, type FoundNamespace } from './extra-namespace.js'
 import { FLEET, type FleetSample, sampleOf } from './fleet.js'
@@ -379,7 +379,7 @@ async function appendTo(namespace: Namespace, model: SampleModel, samples: reado
 
 /** The store's own errors, each with a code; all others are bugs. */
 export function isNamed(error: unknown): boolean {
-  return error instanceof StorageError || error instanceof FileError
+  return error instanceof StorageError
 }
 
 /** Where every simulation's wall clock starts. */

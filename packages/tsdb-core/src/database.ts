@@ -9,6 +9,7 @@ import { BlockStore } from './block/block-store.js'
 import { CommitLog } from './commit-log/index.js'
 import { DataFolder, writeIdentity, writeWatermarks } from './data-folder.js'
 import { DatabaseLog, watermarkKey } from './database-log.js'
+import { asStorageError, withStorageErrors } from './disk-error.js'
 import { DiskGuard } from './disk-guard.js'
 import type { Timer } from './env/clock.js'
 import type { Env } from './env/env.js'
@@ -116,7 +117,7 @@ export class Database implements Queryable {
       if (options.directory !== undefined) await database.#openLog()
     } catch (error) {
       await database.#release()
-      throw error
+      throw asStorageError(error)
     }
     database.#schedule()
     return database
@@ -250,7 +251,7 @@ export class Database implements Queryable {
   /** One round of sealing, merging, expiring and log truncation: what happens in the background every few seconds. */
   async maintain(): Promise<void> {
     this.#checkOpen()
-    await this.#disk?.check()
+    await withStorageErrors(async () => this.#disk?.check())
     if (this.#maintenance !== undefined) await this.#maintenance.round()
     else await expireInMemory(this.#namespaces.values(), this.#env.clock)
   }
@@ -299,7 +300,7 @@ export class Database implements Queryable {
     this.#timer?.cancel()
     await this.#round
     await this.#maintenance?.exclusively(async () => undefined)
-    await this.#release()
+    await withStorageErrors(() => this.#release())
   }
 
   async #openFolder(directory: string): Promise<void> {
@@ -554,7 +555,7 @@ export class Database implements Queryable {
 
   /** Runs one change to what is on disk after all others. */
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#maintenance === undefined ? work() : this.#maintenance.exclusively(work)
+    return this.#maintenance === undefined ? withStorageErrors(work) : this.#maintenance.exclusively(work)
   }
 
   #countMemory(): void {

@@ -7,6 +7,7 @@
 
 import type { BlockStore, FrozenBlock } from './block/block-store.js'
 import type { DatabaseLog } from './database-log.js'
+import { withStorageErrors } from './disk-error.js'
 import type { Clock } from './env/clock.js'
 import type { OpenBlock } from './head/open-block.js'
 import type { LocalNamespace } from './local-namespace.js'
@@ -74,7 +75,7 @@ export class Maintenance {
 
   /** Runs `work` after all that was asked for before it. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(work)
+    const done = this.#queue.then(() => withStorageErrors(work))
     this.#queue = done.catch(() => undefined)
     return done
   }

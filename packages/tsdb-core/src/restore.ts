@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { lockFolder, readWatermarks, writeIdentity, writeWatermarks } from './data-folder.js'
+import { withStorageErrors } from './disk-error.js'
 import type { Env } from './env/env.js'
 import { FileError, type FileLock, type FileSystem } from './env/file-system.js'
 import { nodeEnv } from './env/node/index.js'
@@ -35,10 +36,13 @@ export interface RestoreReport {
  *
  * @throws {StorageError} `INVALID_ARGUMENT` when there is no snapshot, or a store in the folder and `replace` not set;
  *   `CORRUPT` when the snapshot is damaged, naming the first damage; `LOCKED` when a process has the folder open. Nothing has
- *   changed then.
- * @throws {FileError} `NO_SPACE` and the like: nothing has changed, or the next opening completes it.
+ *   changed then. `READ_ONLY` (disk full), `UNAVAILABLE`: nothing has changed, or the next opening completes it.
  */
-export async function restoreSnapshot(options: RestoreOptions): Promise<RestoreReport> {
+export function restoreSnapshot(options: RestoreOptions): Promise<RestoreReport> {
+  return withStorageErrors(() => restore(options))
+}
+
+async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { files } = options.env ?? nodeEnv()
   const snapshot = resolve(options.snapshot)
   const directory = resolve(options.directory)
