@@ -26,6 +26,7 @@ export {
   encodeSealedValues,
   readSealedValuesHeader,
   type SealedValuesHeader,
+  sealedValuesAreNumbers,
   sealedValuesSizeMax,
   verifySealedColumn,
 } from './sealed-values.js'

@@ -315,6 +315,20 @@ export function decodeSealedValues(
   return count
 }
 
+/**
+ * Whether the column is known to hold numbers only, no NaN of any bits, by its first bytes alone; false where that takes
+ * decoding. Says nothing of whether the rest is sound.
+ */
+export function sealedValuesAreNumbers(bytes: Uint8Array, offset: number, endOffset: number): boolean {
+  const encoding = bytes[offset]
+  if (encoding === ENCODING_CONSTANT_DECIMAL) return true
+  if (encoding !== ENCODING_DECIMALS) return false
+  // The flags stand behind the count, a varint.
+  let at = offset + 1
+  while (at < endOffset && bytes[at] >= 128) at++
+  return at + 1 < endOffset && (bytes[at + 1] & WITH_EXCEPTIONS) === 0
+}
+
 /** Refuses a column that the output has no room for. */
 export function checkRoom(outLength: number, outOffset: number, count: number): void {
   if (!(Number.isInteger(outOffset) && outOffset >= 0 && outLength - outOffset >= count)) {

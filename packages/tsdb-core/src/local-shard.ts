@@ -172,6 +172,7 @@ export class LocalShard implements Shard {
       ...(request.counts !== undefined && { counts: request.counts }),
       ...(request.exactColumn !== undefined && { exactColumn: request.exactColumn }),
       ...(request.signal !== undefined && { signal: request.signal }),
+      presenceOnly: request.hints?.presenceOnly === true,
       reusesBatches: request.reusesBatches ?? false,
       clock,
       warnings,

@@ -41,7 +41,7 @@ export async function aggregate(
     const childTrace = context.trace(trace, describePlan(node.child))
     const startMs = context.nowMs()
     context.check()
-    const { rows, batches } = await directRows(evaluator, source, node.child, grid, childTrace)
+    const { rows, batches } = await directRows(evaluator, source, node, grid, childTrace)
     await foldRows(context, batches, rows, grouping, accumulator, groupsGrew)
     for (let group = 0; group < grouping.count; group++) dropName.push(rows.dropName)
     childTrace.milliseconds = context.nowMs() - startMs
@@ -75,16 +75,25 @@ function isDirect(node: PlanNode): boolean {
   return node.kind === 'rangeCall' && node.source.kind === 'window' && node.function.name !== 'absent_over_time'
 }
 
+/** `count` and `group` look at which samples there are, not at what they say. */
+export function wantsPresenceOnly(node: AggregationPlan): boolean {
+  return (
+    (node.operator === 'count' || node.operator === 'group') && node.child.kind === 'select' && isDirect(node.child)
+  )
+}
+
 async function directRows(
   evaluator: Evaluator,
   source: SeriesSource,
-  node: PlanNode,
+  aggregation: AggregationPlan,
   grid: Grid,
   trace: TraceNode,
 ): Promise<{ rows: SeriesRows; batches: AsyncIterable<SourceBatch> }> {
+  const node = aggregation.child
   if (node.kind === 'select') {
     const rows = new SelectRows(evaluator.context, node, grid)
-    return { rows, batches: readSelection(evaluator.context, source, rows, node, trace) }
+    const presenceOnly = wantsPresenceOnly(aggregation)
+    return { rows, batches: readSelection(evaluator.context, source, rows, node, trace, presenceOnly) }
   }
   if (node.kind !== 'rangeCall' || node.source.kind !== 'window') throw new Error(`${node.kind} has no rows of its own`)
   const rows = await rangeRows(evaluator, node, grid, trace)

@@ -7,7 +7,7 @@ import { SCALAR_FUNCTIONS, VECTOR_FUNCTIONS } from '../functions/functions.js'
 import { info } from '../functions/info.js'
 import { describePlan } from '../plan/describe.js'
 import type { CallPlan, PlanNode, SelectPlan } from '../plan/plan.js'
-import { aggregate } from './aggregation.js'
+import { aggregate, wantsPresenceOnly } from './aggregation.js'
 import { aggregateK } from './aggregation-k.js'
 import { binaryBatches, binaryScalar } from './binary.js'
 import { countValues } from './count-values.js'
@@ -59,7 +59,9 @@ export class PlanEvaluator implements Evaluator {
         break
       case 'aggregation':
         if (node.parameter !== undefined) this.announce(node.parameter, grid)
-        this.announce(node.child, grid)
+        if (node.child.kind === 'select' && wantsPresenceOnly(node)) {
+          this.source.want(selectOrder(node.child, selectShape(node.child, grid, lookbackMs), stepMs, true))
+        } else this.announce(node.child, grid)
         break
       case 'call':
         // The second argument of info() is not evaluated by itself.

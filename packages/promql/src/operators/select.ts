@@ -26,14 +26,27 @@ export function selectShape(node: SelectPlan, grid: Grid, lookbackMs: number): W
   return { grid, endsMs, rangeMs: lookbackMs, beforeMs: 0, afterMs, historyMs: 0 }
 }
 
-export function selectOrder(node: SelectPlan, shape: WindowShape, queryStepMs: number): SelectOrder {
+/** `presenceOnly`: for who counts samples and does not look at them. */
+export function selectOrder(
+  node: SelectPlan,
+  shape: WindowShape,
+  queryStepMs: number,
+  presenceOnly = false,
+): SelectOrder {
   const { endsMs, rangeMs, afterMs } = shape
   const last = endsMs[endsMs.length - 1]
   return {
     matchers: node.matchers,
     afterMs: endsMs[0] - rangeMs,
     untilMs: last + afterMs,
-    hints: { function: '', stepMs: queryStepMs, rangeMs, evaluationStartMs: endsMs[0], evaluationEndMs: last },
+    hints: {
+      function: '',
+      stepMs: queryStepMs,
+      rangeMs,
+      evaluationStartMs: endsMs[0],
+      evaluationEndMs: last,
+      ...(presenceOnly && { presenceOnly }),
+    },
   }
 }
 
@@ -56,8 +69,10 @@ export function readSelection(
   rows: SelectRows,
   node: SelectPlan,
   trace: TraceNode,
+  presenceOnly = false,
 ): AsyncIterable<SourceBatch> {
-  return source.read(selectOrder(node, rows.asked, context.options.rangeQuery ? rows.asked.grid.stepMs : 0), trace)
+  const stepMs = context.options.rangeQuery ? rows.asked.grid.stepMs : 0
+  return source.read(selectOrder(node, rows.asked, stepMs, presenceOnly), trace)
 }
 
 export class SelectRows implements SeriesRows {

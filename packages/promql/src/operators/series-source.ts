@@ -30,8 +30,8 @@ export interface SourceBatch {
 
 export class SeriesSource {
   readonly #context: QueryContext
-  /** How often each select is wanted; counted before the query runs. */
-  readonly #wanted = new Map<string, number>()
+  /** How often each select is wanted, counted before the query runs, and whether all want the samples' presence alone. */
+  readonly #wanted = new Map<string, { count: number; presenceOnly: boolean }>()
   readonly #kept = new Map<string, Promise<SourceBatch[]>>()
 
   constructor(context: QueryContext) {
@@ -41,12 +41,18 @@ export class SeriesSource {
   /** Announces a select, so that equal ones are read once. */
   want(order: SelectOrder): void {
     const key = keyOf(order)
-    this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
+    const before = this.#wanted.get(key) ?? { count: 0, presenceOnly: true }
+    const presenceOnly = before.presenceOnly && order.hints.presenceOnly === true
+    this.#wanted.set(key, { count: before.count + 1, presenceOnly })
   }
 
   async *read(order: SelectOrder, trace: TraceNode): AsyncGenerator<SourceBatch> {
     const key = keyOf(order)
-    if ((this.#wanted.get(key) ?? 0) < 2) {
+    const wanted = this.#wanted.get(key)
+    if (order.hints.presenceOnly && wanted?.presenceOnly === false) {
+      order = { ...order, hints: { ...order.hints, presenceOnly: false } }
+    }
+    if (wanted === undefined || wanted.count < 2) {
       for await (const batch of this.#stream(order, trace, order.keepsBatches !== true)) {
         const count = batch.batch.values.length
         this.#context.budget.holdSamples(count)

@@ -1,6 +1,7 @@
 /** Reads one sealed block for one query. Series are places in the block. */
-import { decodeSealedValues } from '@varve/gorilla-codec'
+import { decodeSealedValues, sealedValuesAreNumbers } from '@varve/gorilla-codec'
 import type { HistogramRun } from '../head/histogram-store.js'
+import { grownU32 } from '../index/growable.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
 import type { PieceList } from '../read/piece-list.js'
 import { RunQueue } from '../read/run-queue.js'
@@ -9,6 +10,8 @@ import type { BlockIndex } from './block-index.js'
 import type { ColumnPages } from './column-pages.js'
 import { HAS_ABSENT, HAS_STARTS } from './format.js'
 import type { HistogramRuns } from './histogram-runs.js'
+
+const NO_ZEROS: Uint32Array = new Uint32Array(0)
 
 export interface BlockSourceParts {
   readonly index: BlockIndex
@@ -36,6 +39,10 @@ export class BlockSource implements SampleSource {
   /** Pages of this batch: kept even when the cache lets go of them. */
   #held = new Map<number, Uint8Array>()
   readonly #queue = new RunQueue()
+  #presenceOnly = false
+  /** Where zeros go instead of values, first and end. */
+  #zeros: Uint32Array = NO_ZEROS
+  #zerosEnd = 0
 
   constructor(parts: BlockSourceParts) {
     this.#parts = parts
@@ -83,7 +90,9 @@ export class BlockSource implements SampleSource {
     )
   }
 
-  begin(): number {
+  begin(presenceOnly: boolean): number {
+    this.#presenceOnly = presenceOnly
+    this.#zerosEnd = 0
     this.#queue.clear()
     return 0
   }
@@ -138,10 +147,14 @@ export class BlockSource implements SampleSource {
     const base = this.#pages.startOf(page)
     const start = (chunk === 0 ? 0 : chunkEnds[chunk - 1]) - base
     const end = chunkEnds[chunk] - chunkStartSizes[chunk] - base
-    this.#queue.add(page, start, end, count, first, last, outAt)
+    if (this.#presenceOnly && sealedValuesAreNumbers(this.#pageBytes(page), start, end)) {
+      this.#addZeros(outAt, outAt + last - first)
+    } else this.#queue.add(page, start, end, count, first, last, outAt)
   }
 
   readQueued(out: Float64Array): void {
+    for (let at = 0; at < this.#zerosEnd; at += 2) out.fill(0, this.#zeros[at], this.#zeros[at + 1])
+    this.#zerosEnd = 0
     this.#queue.decode((page) => this.#pageBytes(page), out)
   }
 
@@ -180,6 +193,19 @@ export class BlockSource implements SampleSource {
 
   symbolText(symbol: number): string {
     return this.index.symbolText(symbol)
+  }
+
+  /** Series after series stand one behind the other: mostly it is one run of zeros. */
+  #addZeros(from: number, to: number): void {
+    const end = this.#zerosEnd
+    if (end > 0 && this.#zeros[end - 1] === from) {
+      this.#zeros[end - 1] = to
+      return
+    }
+    this.#zeros = grownU32(this.#zeros, end + 2)
+    this.#zeros[end] = from
+    this.#zeros[end + 1] = to
+    this.#zerosEnd = end + 2
   }
 
   #pageBytes(page: number): Uint8Array {

@@ -54,6 +54,8 @@ export interface SelectHints {
   readonly evaluationEndMs: number
   /** Labels that the aggregation around it keeps (or drops): others need not be told apart by the engine. */
   readonly grouping?: { readonly labels: readonly string[]; readonly without: boolean }
+  /** Only which samples there are is wanted, and which are staleness markers: any other value may be any number. */
+  readonly presenceOnly?: boolean
   /** Force one namespace, or read nothing coarser than this. */
   readonly namespace?: string
   readonly resolutionMsMax?: number

@@ -25,6 +25,8 @@ export interface ReadRange {
   readonly exactColumn?: boolean
   /** Markers of removed windows stay, for a block beside older ones. */
   readonly keepsAbsent?: boolean
+  /** Values may be read as 0 where none of them is NaN. */
+  readonly presenceOnly?: boolean
   /** Newer samples replace older ones of the same timestamp. */
   readonly replaces: boolean
 }
@@ -122,7 +124,7 @@ export class BatchBuilder {
   begin(): void {
     let known = this.#timeTable !== 0 && this.#timeOffsets[this.#timeColumnCount] < TIMESTAMPS_PER_TABLE
     for (let i = 0; i < this.#sources.length; i++) {
-      const version = this.#sources[i].begin()
+      const version = this.#sources[i].begin(this.#range.presenceOnly === true)
       if (version !== this.#versions[i]) known = false
       this.#versions[i] = version
     }

@@ -24,8 +24,11 @@ export interface SampleSource {
   readonly loads: boolean
   /** Brings what these series need for `[startMs, endMs)` into memory. `undefined`: it is there. */
   load(series: ArrayLike<number>, startMs: number, endMs: number): Promise<void> | undefined
-  /** Begins a turn of reading. While it returns the same number, time columns keep their timestamps. */
-  begin(): number
+  /**
+   * Begins a turn of reading. While it returns the same number, time columns keep their timestamps. With `presenceOnly` what
+   * is queued may be read as zeros, if no value of the piece is NaN.
+   */
+  begin(presenceOnly: boolean): number
   /** Bit c is set when the series has column c. */
   columnMask(series: number): number
   /** Adds the series' runs of samples that may lie in `[startMs, endMs)`, older data first. */

@@ -37,6 +37,7 @@ export interface SelectParts {
   readonly replaces: boolean
   readonly column?: AggregateColumn
   readonly counts?: boolean
+  readonly presenceOnly?: boolean
   readonly exactColumn?: boolean
   /** The caller is done with a batch when it asks for the next. */
   readonly reusesBatches?: boolean
@@ -113,6 +114,7 @@ async function* readBatches(
       startMs,
       endMs,
       replaces: parts.replaces,
+      presenceOnly: parts.presenceOnly === true && !parts.replaces,
       ...(parts.column !== undefined && { column: parts.column }),
       ...(parts.counts !== undefined && { counts: parts.counts }),
       ...(parts.exactColumn !== undefined && { exactColumn: parts.exactColumn }),
