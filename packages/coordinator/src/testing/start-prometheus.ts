@@ -7,24 +7,45 @@ import { join } from 'node:path'
 
 export const hasPrometheus = spawnSync('prometheus', ['--version']).error === undefined
 
+export interface PrometheusBinary {
+  readonly path: string
+  /** Such as 2.42 or 3.5. */
+  readonly version: number
+}
+
+/** The installed one, and those that `VARVE_PROMETHEUS` names (separated by colons): newer ones, kept beside it. */
+export const prometheusBinaries: readonly PrometheusBinary[] = [
+  ...(hasPrometheus ? ['prometheus'] : []),
+  ...(process.env.VARVE_PROMETHEUS ?? '').split(':').filter((path) => path !== ''),
+].map((path) => {
+  const { stdout, stderr, error } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  const version = /version (\d+\.\d+)/.exec(`${stdout}${stderr}`)?.[1]
+  if (version === undefined) throw new Error(`${path} is no Prometheus: ${error?.message ?? stderr}`)
+  return { path, version: Number(version) }
+})
+
 export interface RunningPrometheus {
   readonly url: string
   stop(): Promise<void>
 }
 
 /** `config` is given the address that it will listen on. */
-export async function startPrometheus(config: (address: string) => string): Promise<RunningPrometheus> {
+export async function startPrometheus(
+  config: (address: string) => string,
+  { binary = 'prometheus', flags = [] }: { readonly binary?: string; readonly flags?: readonly string[] } = {},
+): Promise<RunningPrometheus> {
   const directory = await mkdtemp(join(tmpdir(), 'varve-prometheus-'))
   const address = `127.0.0.1:${await freePort()}`
   await writeFile(join(directory, 'prometheus.yml'), config(address))
   const child: ChildProcess = spawn(
-    'prometheus',
+    binary,
     [
       `--config.file=${join(directory, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
       `--web.listen-address=${address}`,
       '--enable-feature=exemplar-storage,native-histograms',
       '--log.level=warn',
+      ...flags,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
