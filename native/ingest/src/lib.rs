@@ -5,6 +5,7 @@
 
 mod columns;
 mod fault;
+mod found;
 mod label_cache;
 mod protobuf;
 mod sample;

@@ -1,10 +1,8 @@
 //! Remote write 2.0: the twin of packages/coordinator/src/ingest/scan-write-v2.ts, where the message is drawn.
 
-use crate::columns::{
-    status, Columns, Limits, EXTRA_EXEMPLAR, EXTRA_HISTOGRAM, EXTRA_METADATA, EXTRA_STRIDE, SYMBOL_STRIDE,
-    UNKNOWN_STRIDE,
-};
+use crate::columns::{status, Columns, Limits, EXTRA_EXEMPLAR, EXTRA_METADATA, SYMBOL_STRIDE};
 use crate::fault::{self, Fault};
+use crate::found::Found;
 use crate::label_cache::Cache;
 use crate::protobuf::{skip, span, tag, varint};
 use crate::sample;
@@ -19,17 +17,9 @@ pub fn scan(
     limits: &Limits,
 ) -> Result<(), Fault> {
     let symbol_count = scan_symbols(scratch, size, columns, limits)?;
-    let sample_count_max = columns.sample_count_max(limits);
-    let series_count_max = columns.series_count_max(limits);
-    let extra_count_max = columns.extra_count_max(limits);
     let mut references = [0u32; REFERENCE_COUNT_MAX];
-    let mut rows = 0;
-    let mut unknown_count = 0;
-    let mut extra_count = 0;
-    let mut series_count = 0;
+    let mut found = Found::new(columns, cache, limits);
     let mut tail = size;
-    let mut first_labels = (0, 0);
-    let mut previous = (cache.last_entry as usize).checked_sub(1);
     let mut has_start = 0;
     let mut metadata: Option<(usize, usize)> = None;
     let mut metadata_name: Option<u32> = None;
@@ -44,12 +34,7 @@ pub fn scan(
         }
         let (message_at, end) = span(scratch, next, size, field_at)?;
         at = message_at;
-        if series_count == series_count_max {
-            return fault::at(fault::TOO_MANY_SERIES, field_at);
-        }
-        series_count += 1;
-        let first_row = rows;
-        let first_extra = extra_count;
+        found.begin_series(field_at)?;
         let mut reference_count = 0;
         let mut has_metadata = false;
         while at < end {
@@ -87,17 +72,13 @@ pub fn scan(
                     }
                 }
                 2 => {
-                    if rows == sample_count_max {
-                        return fault::at(fault::TOO_MANY_SAMPLES, inner_at);
-                    }
+                    found.check_room(inner_at)?;
                     let sample = sample::scan(scratch, from, to, true)?;
-                    columns.timestamps_ms[rows] = sample.timestamp_ms;
-                    columns.values[rows] = f64::from_bits(sample.value_bits);
-                    columns.start_timestamps_ms[rows] = sample.start_timestamp_ms;
+                    let row = found.add_sample(sample.timestamp_ms, f64::from_bits(sample.value_bits));
+                    found.columns.start_timestamps_ms[row] = sample.start_timestamp_ms;
                     if sample.start_timestamp_ms != 0.0 {
                         has_start = 1;
                     }
-                    rows += 1;
                 }
                 5 => {
                     has_metadata = true;
@@ -106,27 +87,10 @@ pub fn scan(
                     }
                     metadata = Some((from, to));
                 }
+                4 => found.add_extra(EXTRA_EXEMPLAR, from, to, inner_at)?,
                 _ => {
-                    if extra_count == extra_count_max {
-                        return fault::at(fault::TOO_MANY_EXTRAS, inner_at);
-                    }
-                    let kind = if field == 4 { EXTRA_EXEMPLAR } else { EXTRA_HISTOGRAM };
-                    columns.extras[extra_count * EXTRA_STRIDE..][..4].copy_from_slice(&[
-                        kind,
-                        from as u32,
-                        (to - from) as u32,
-                        rows as u32,
-                    ]);
-                    extra_count += 1;
-                    if field == 3 {
-                        if rows == sample_count_max {
-                            return fault::at(fault::TOO_MANY_SAMPLES, inner_at);
-                        }
-                        columns.timestamps_ms[rows] = 0.0;
-                        columns.values[rows] = 0.0;
-                        columns.start_timestamps_ms[rows] = 0.0;
-                        rows += 1;
-                    }
+                    let row = found.add_histogram(from, to, inner_at)?;
+                    found.columns.start_timestamps_ms[row] = 0.0;
                 }
             }
         }
@@ -136,78 +100,41 @@ pub fn scan(
 
         // The labels in the form of remote write 1.0, at tail..tail + labels_length.
         let kept = &references[..reference_count.min(REFERENCE_COUNT_MAX)];
-        let labels_length = written_size(kept, reference_count, columns.symbols, limits.label_size_max);
+        let labels_length = written_size(kept, reference_count, found.columns.symbols, limits.label_size_max);
         let written = labels_length <= limits.label_size_max;
         let mut name_symbol = None;
         if written {
             if tail + labels_length > scratch.len() {
                 return fault::at(fault::LABELS_TOO_LONG, field_at);
             }
-            name_symbol = write_labels(scratch, tail, kept, columns.symbols);
+            name_symbol = write_labels(scratch, tail, kept, found.columns.symbols);
         }
         if has_metadata {
             if name_symbol.is_none() || metadata_name != name_symbol {
-                if extra_count == extra_count_max {
-                    return fault::at(fault::TOO_MANY_EXTRAS, field_at);
-                }
                 let (start, stop) = metadata.unwrap_or((0, 0));
-                columns.extras[extra_count * EXTRA_STRIDE..][..4].copy_from_slice(&[
-                    EXTRA_METADATA,
-                    start as u32,
-                    (stop - start) as u32,
-                    0,
-                ]);
-                extra_count += 1;
+                found.add_extra(EXTRA_METADATA, start, stop, field_at)?;
             }
             metadata_name = name_symbol;
         }
         let mut entry = None;
         if written && labels_length > 0 {
             let labels = &scratch[tail..tail + labels_length];
-            entry = cache
-                .predicted(previous)
+            entry = found
+                .predicted(cache)
                 .filter(|&predicted| cache.length_of(predicted) == labels_length && cache.bytes_of(predicted) == labels)
-                .or_else(|| cache.find_after(previous, labels));
+                .or_else(|| found.look_up(cache, labels));
         }
-        for extra in first_extra..extra_count {
-            columns.extras[extra * EXTRA_STRIDE + 4] = tail as u32;
-            columns.extras[extra * EXTRA_STRIDE + 5] = labels_length as u32;
-        }
-        if series_count == 1 {
-            first_labels = (tail, labels_length);
-        }
-        match entry {
-            Some(known) => {
-                columns.series_refs[first_row..rows].fill(cache.ref_of(known));
-                previous = entry;
-            }
-            None => {
-                columns.unknowns[unknown_count * UNKNOWN_STRIDE..][..UNKNOWN_STRIDE].copy_from_slice(&[
-                    tail as u32,
-                    labels_length as u32,
-                    first_row as u32,
-                    (rows - first_row) as u32,
-                ]);
-                unknown_count += 1;
-            }
-        }
-        if written && (entry.is_none() || extra_count > first_extra || series_count == 1) {
+        found.end_series(cache, (tail, tail + labels_length), entry);
+        if written && found.keeps_labels(entry) {
             tail += labels_length;
         }
     }
-    if size > 0 && series_count == 0 && symbol_count == 0 {
+    if size > 0 && found.is_empty() && symbol_count == 0 {
         return fault::at(fault::NOTHING_KNOWN, 0);
     }
-    columns.status[status::SAMPLE_COUNT] = rows as u32;
-    columns.status[status::UNKNOWN_COUNT] = unknown_count as u32;
-    columns.status[status::EXTRA_COUNT] = extra_count as u32;
-    columns.status[status::SERIES_COUNT] = series_count as u32;
-    columns.status[status::SCRATCH_END] = tail as u32;
-    columns.status[status::HAS_START] = has_start;
-    columns.status[status::SYMBOL_COUNT] = symbol_count as u32;
-    columns.status[status::FIRST_LABELS] = first_labels.0 as u32;
-    columns.status[status::FIRST_LABELS_LENGTH] = first_labels.1 as u32;
-    columns.status[status::LAST_ENTRY] = previous.map_or(0, |entry| entry as u32 + 1);
+    found.columns.status[status::HAS_START] = has_start;
+    found.columns.status[status::SYMBOL_COUNT] = symbol_count as u32;
+    found.finish(tail);
     Ok(())
 }
 
