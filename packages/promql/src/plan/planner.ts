@@ -16,6 +16,7 @@ import {
 } from '../ast.js'
 import { PromqlError } from '../errors.js'
 import type { PlanNode, RangeCallPlan, SelectorPlan, SubqueryPlan, WindowPlan } from './plan.js'
+import { pushMatchers } from './push-matchers.js'
 
 export interface PlanOptions {
   readonly startMs: number
@@ -31,7 +32,7 @@ export interface PlanOptions {
 export function planExpression(expression: Expression, options: PlanOptions): PlanNode {
   const planner = new Planner(options)
   const { node, invariant } = planner.plan(expression, 0)
-  return invariant ? wrapped(node) : node
+  return pushMatchers(invariant ? wrapped(node) : node)
 }
 
 interface Planned {
