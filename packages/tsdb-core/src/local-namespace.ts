@@ -28,7 +28,7 @@ import { readCardinality } from './read/cardinality.js'
 import { mergeSelectResults } from './read/merge-results.js'
 import { pauser } from './read/select-series.js'
 import type { SealedBlocks } from './sealed-blocks.js'
-import type { AppendResult, Rejection, SampleBatch } from './shard.js'
+import type { AppendResult, RecentSamples, Rejection, SampleBatch } from './shard.js'
 import { placesOfUnknown, samplesOfWindow, type WindowBatch, type WindowResult } from './window-batch.js'
 
 export interface NamespaceHost extends ShardHost {
@@ -147,6 +147,11 @@ export class LocalNamespace implements Namespace {
     if (this.shards.length === 1) return this.shards[0].select(request)
     const results = await Promise.all(this.shards.map((shard) => shard.select(request)))
     return mergeSelectResults(results, this.shards.length)
+  }
+
+  async readRecent(seriesRefs: Uint32Array, startMs: number, endMs: number): Promise<RecentSamples | null> {
+    this.#checkOpen()
+    return this.shards.length === 1 ? this.shards[0].readRecent(seriesRefs, startMs, endMs) : null
   }
 
   async labelNames(given: Partial<LabelRequest> = {}): Promise<LabelResult> {

@@ -6,6 +6,7 @@ import type { Clock } from './env/clock.js'
 import { appendWindow } from './head/append-window.js'
 import { Head } from './head/head.js'
 import type { OpenBlock } from './head/open-block.js'
+import { readRecent } from './head/recent-samples.js'
 import { SeriesTable } from './head/series-table.js'
 import { matchSeries } from './index/match-series.js'
 import type { MemoryBudget } from './memory-budget.js'
@@ -20,7 +21,7 @@ import { type LabelParts, readLabelNames, readLabelValues, readSeries } from './
 import type { SampleSource } from './read/sample-source.js'
 import { pauser, selectSeries } from './read/select-series.js'
 import type { SealedBlocks } from './sealed-blocks.js'
-import type { AppendResult, Rejection, SampleBatch, Shard } from './shard.js'
+import type { AppendResult, RecentSamples, Rejection, SampleBatch, Shard } from './shard.js'
 import {
   bitCount,
   pickSeries,
@@ -156,6 +157,19 @@ export class LocalShard implements Shard {
     const kept = skips === undefined ? batch : withoutSamples(batch, skips)
     const nowMs = this.#host.clock.monotonicMs()
     this.head.append(kept, { firstMs: Number.NEGATIVE_INFINITY, lastMs: Number.POSITIVE_INFINITY, nowMs, segment })
+  }
+
+  /** See `Namespace.readRecent`; null: not all of the range lies in one open block. */
+  readRecent(keys: Uint32Array, startMs: number, endMs: number): RecentSamples | null {
+    const { head } = this
+    const { blockSizeMs } = this.#options()
+    const blockStartMs = Math.floor(startMs / blockSizeMs) * blockSizeMs
+    const isElsewhere = this.sealing.some((block) => block.startMs < endMs && block.endMs > startMs)
+    if (head.stride > 1 || isElsewhere || endMs > blockStartMs + blockSizeMs) return null
+    const sealed = this.sealed.acquire(this.number, startMs, endMs)
+    sealed.release()
+    const block = head.blocks.get(blockStartMs)
+    return sealed.blockCount > 0 || block === undefined ? null : readRecent(block, keys, startMs, endMs)
   }
 
   async select(request: NamespaceSelectRequest): Promise<SelectResult> {

@@ -17,7 +17,7 @@ import type {
   SelectResult,
   SeriesResult,
 } from './query/queryable.js'
-import type { AppendResult, SampleBatch } from './shard.js'
+import type { AppendResult, RecentSamples, SampleBatch } from './shard.js'
 import type { WindowBatch, WindowResult } from './window-batch.js'
 
 export interface Namespace extends Queryable {
@@ -82,6 +82,12 @@ export interface Namespace extends Queryable {
    * reference too, for `labelsOf` and as a key, though nothing can be appended to it; with `hints` it has 0.
    */
   select(request: NamespaceSelectRequest): Promise<SelectResult>
+
+  /**
+   * Reads samples of `[startMs, endMs)` of these series of raw samples from the head, without selectors and labels: for
+   * whoever reads what has just come in again and again. Null: not all of the range lies in one open block, ask `select`.
+   */
+  readRecent(seriesRefs: Uint32Array, startMs: number, endMs: number): Promise<RecentSamples | null>
 
   /**
    * As in `Queryable`; what is left out of the request is all series, the whole range of time, no limit. A range counts by

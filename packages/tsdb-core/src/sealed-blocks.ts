@@ -3,6 +3,7 @@
 import type { SampleSource } from './read/sample-source.js'
 
 export interface AcquiredBlocks {
+  readonly blockCount: number
   /** Opens what is not open yet, older data first. A block that cannot be read becomes a warning. */
   sources(): Promise<{ sources: SampleSource[]; warnings: string[] }>
   release(): void
@@ -25,7 +26,7 @@ export interface SealedStats {
 
 /** What a database without a folder has: its open blocks are all there is. */
 export const NO_SEALED_BLOCKS: SealedBlocks = {
-  acquire: () => ({ sources: async () => ({ sources: [], warnings: [] }), release: () => undefined }),
+  acquire: () => ({ blockCount: 0, sources: async () => ({ sources: [], warnings: [] }), release: () => undefined }),
   stats: () => ({
     sealedBlockCount: 0,
     sealedSampleCount: 0,

@@ -32,6 +32,15 @@ export interface SampleBatch {
   readonly histograms?: import('./query/series-batch.js').HistogramColumn
 }
 
+/** Series i has samples `[sampleOffsets[i], sampleOffsets[i + 1])` of the columns, in the order of time. */
+export interface RecentSamples {
+  readonly sampleOffsets: Uint32Array
+  readonly timestampsMs: Float64Array
+  readonly values: Float64Array
+  /** Places of series that were not read: ask `select` for them. */
+  readonly unread: readonly number[]
+}
+
 export interface AppendResult {
   readonly appendedCount: number
   /** Samples that were not stored; each with its place in the batch and the reason. Good samples of the batch are stored. */

@@ -6,7 +6,7 @@
  *     columns[i]   v0     v1     –           one element a series, whether it has one or not
  */
 import type { AggregateColumn } from './model/aggregate.js'
-import { columnNumber } from './model/columns.js'
+import { COLUMN_STRIDE, COLUMNS, columnNumber } from './model/columns.js'
 import { halvesOf } from './model/sample.js'
 import type { Rejection, SampleBatch } from './shard.js'
 
@@ -54,6 +54,35 @@ export function samplesOfWindow(batch: WindowBatch, step: number): SampleBatch &
     }
   }
   return { count: total, seriesRefs, timestampsMs: new Float64Array(total).fill(batch.timestampMs), values, places }
+}
+
+/** Fewer samples are stored one by one. */
+const WINDOW_SAMPLES_MIN = 16
+
+/** Samples that are one window of aggregated series, as that; null when they are not. Keys are by `COLUMN_STRIDE`. */
+export function windowOfSamples(batch: SampleBatch): { window: WindowBatch; places: Uint32Array } | null {
+  const { count, seriesRefs: keys, timestampsMs, values, startTimestampsMs, histograms } = batch
+  if (count < WINDOW_SAMPLES_MIN || startTimestampsMs !== undefined || histograms !== undefined) return null
+  const timestampMs = timestampsMs[0]
+  for (let k = 1; k < count; k++) if (timestampsMs[k] !== timestampMs) return null
+  const seriesRefs = new Uint32Array(count)
+  const masks = new Uint8Array(count)
+  const places = new Uint32Array(count)
+  const columns = COLUMNS.map((column) => ({ column, values: new Float64Array(count) }))
+  const from = halvesOf(values)
+  const to = columns.map((column) => halvesOf(column.values))
+  let last = -1
+  for (let k = 0; k < count; k++) {
+    const column = keys[k] % COLUMN_STRIDE
+    if (column >= COLUMNS.length) return null
+    const key = keys[k] - column
+    if (last < 0 || seriesRefs[last] !== key || (masks[last] & (1 << column)) !== 0) seriesRefs[++last] = key
+    masks[last] |= 1 << column
+    places[k] = last
+    to[column][last * 2] = from[k * 2]
+    to[column][last * 2 + 1] = from[k * 2 + 1]
+  }
+  return { window: { timestampMs, count: last + 1, seriesRefs, masks, columns }, places }
 }
 
 /** The series, by place in the window, of those samples that were refused since the head does not know them. */

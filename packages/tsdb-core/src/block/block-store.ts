@@ -163,6 +163,7 @@ export class BlockStore implements SealedBlocks {
     }
     let isReleased = false
     return {
+      blockCount: blocks.length,
       sources: async () => {
         const sources: SampleSource[] = []
         const warnings: string[] = []

@@ -6,8 +6,9 @@
 import { StorageError } from '../errors.js'
 import { ABSENT_HIGH, COLUMN_STRIDE, columnNumber, HIGH_HALF } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
+import type { SampleBatch } from '../shard.js'
 import { pickSeries, samplesOfWindow, type WindowBatch, windowMasks } from '../window-batch.js'
-import type { AppendLimits, Head } from './head.js'
+import type { AppendLimits, HeadAppend } from './append-limits.js'
 import type { OpenBlock } from './open-block.js'
 import { LANES, type WindowStripes } from './window-stripes.js'
 
@@ -16,8 +17,15 @@ export interface WindowAppend {
   readonly unknown: readonly number[]
 }
 
+/** What of a head is needed here. */
+export interface WindowHead {
+  readonly series: { isLive(ref: number): boolean }
+  blockAt(timestampMs: number, limits: AppendLimits): OpenBlock
+  appendSamples(batch: SampleBatch, limits: AppendLimits): HeadAppend
+}
+
 /** Null: the block has newer windows, so that this one is to be stored as samples. The caller checked the limits. */
-export function appendWindow(head: Head, batch: WindowBatch, limits: AppendLimits): WindowAppend | null {
+export function appendWindow(head: WindowHead, batch: WindowBatch, limits: AppendLimits): WindowAppend | null {
   const { timestampMs, count, seriesRefs: keys, columns } = batch
   if (!Number.isSafeInteger(timestampMs)) {
     throw new StorageError('INVALID_ARGUMENT', `a window at ${timestampMs}, wanted whole milliseconds within ±2^53`)
@@ -52,7 +60,7 @@ export function appendWindow(head: Head, batch: WindowBatch, limits: AppendLimit
     added += stripes.write(slot, i - from, masks, from, numbers, halves)
   }
   if (added > 0) block.noteWindow(offset, added)
-  if (ordinary.length > 0) head.append(samplesOfWindow(pickSeries(batch, ordinary), 1), limits)
+  if (ordinary.length > 0) head.appendSamples(samplesOfWindow(pickSeries(batch, ordinary), 1), limits)
   return { unknown }
 }
 
@@ -60,7 +68,7 @@ const UNKNOWN = -2
 const ORDINARY = -3
 
 function slotFor(
-  head: Head,
+  head: WindowHead,
   block: OpenBlock,
   stripes: WindowStripes,
   key: number,

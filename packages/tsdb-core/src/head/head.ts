@@ -10,6 +10,9 @@ import { checkCanonicalLabels, hashBytes } from '../model/canonical-labels.js'
 import { COLUMN_STRIDE, isAbsent } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import type { Rejection, RejectionReason, SampleBatch } from '../shard.js'
+import { windowOfSamples } from '../window-batch.js'
+import type { AppendLimits, HeadAppend } from './append-limits.js'
+import { appendWindow } from './append-window.js'
 import { HistogramStore } from './histogram-store.js'
 import { CONFLICT, OpenBlock } from './open-block.js'
 import { SeriesTable } from './series-table.js'
@@ -23,22 +26,6 @@ export interface HeadOptions {
 const REFS_PER_PAUSE = 2048
 /** The index may name this many times the live series before it is made anew. */
 const REINDEX_RATIO = 1.25
-
-/** What is allowed at this moment. */
-export interface AppendLimits {
-  /** Samples before this are too old, samples after `lastMs` too far ahead. */
-  readonly firstMs: number
-  readonly lastMs: number
-  readonly nowMs: number
-  /** Segment of the commit log that the samples will be in, or an earlier one. */
-  readonly segment: number
-}
-
-export interface HeadAppend {
-  /** In rising order of their places in the batch. */
-  readonly rejections: Rejection[]
-  readonly appendedCount: number
-}
 
 export class Head {
   readonly series = new SeriesTable()
@@ -90,6 +77,12 @@ export class Head {
    */
   append(batch: SampleBatch, limits: AppendLimits): HeadAppend {
     checkTimestamps(batch)
+    const asWindow = this.#aggregated ? this.#appendAsWindow(batch, limits) : null
+    return asWindow ?? this.appendSamples(batch, limits)
+  }
+
+  /** The same, sample by sample, of a batch whose timestamps were checked. */
+  appendSamples(batch: SampleBatch, limits: AppendLimits): HeadAppend {
     const { count, seriesRefs: keys, timestampsMs, values, startTimestampsMs, histograms } = batch
     const halves = halvesOf(values)
     const rejections: Rejection[] = []
@@ -147,6 +140,21 @@ export class Head {
     }
     block?.compressFullRows()
     return { rejections, appendedCount: count - rejections.length }
+  }
+
+  /** Samples of one time are a window: null when these are none, or not the newest one. */
+  #appendAsWindow(batch: SampleBatch, limits: AppendLimits): HeadAppend | null {
+    const timestampMs = batch.timestampsMs[0]
+    if (!(timestampMs >= limits.firstMs && timestampMs <= limits.lastMs)) return null
+    const found = windowOfSamples(batch)
+    const outcome = found === null ? null : appendWindow(this, found.window, limits)
+    if (found === null || outcome === null) return null
+    const unknown = new Set(outcome.unknown)
+    const rejections: Rejection[] = []
+    for (let k = 0; unknown.size > 0 && k < batch.count; k++) {
+      if (unknown.has(found.places[k])) rejections.push({ sampleIndex: k, reason: 'UNKNOWN_SERIES' })
+    }
+    return { rejections, appendedCount: batch.count - rejections.length }
   }
 
   /** Takes the open blocks that `picks` names out of the head, so that nothing is written to them any more. */

@@ -264,6 +264,11 @@ export class OpenBlock {
     return this.#rows.find(slot, offset) >= 0 || this.#chunkWith(slot, offset) !== NONE
   }
 
+  /** Raw rows, for readers of many of them at once. */
+  get rows(): RowSlab {
+    return this.#rows
+  }
+
   rowCount(slot: number): number {
     return this.#rows.counts[slot]
   }

@@ -1,0 +1,99 @@
+/**
+ * The newest samples of many series, straight from the rows of one open block: no selector, no labels, no merge.
+ *
+ * Where a row was compressed a moment ago the range may begin in its last chunk, which is decoded. Series whose samples may
+ * lie further back, or not in order, or are histograms, are told and left to `select`.
+ */
+import { grownF64 } from '../index/growable.js'
+import { halvesOf } from '../model/sample.js'
+import type { RecentSamples } from '../shard.js'
+import type { OpenBlock } from './open-block.js'
+import { ROW_SAMPLES, SLOTS_PER_PAGE, SLOTS_PER_PAGE_BITS } from './row-slab.js'
+
+const NONE = 0xffffffff
+const chunkTimes = new Float64Array(ROW_SAMPLES)
+const chunkValues = new Float64Array(ROW_SAMPLES)
+const chunkHalves = halvesOf(chunkValues)
+
+/** Samples of `[startMs, endMs)`, which must lie in the block, of the series with these keys. */
+export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number, endMs: number): RecentSamples {
+  const { rows } = block
+  const count = keys.length
+  const sampleOffsets = new Uint32Array(count + 1)
+  const unread: number[] = []
+  let times: Float64Array = new Float64Array(count * 6)
+  let values: Float64Array = new Float64Array(count * 6)
+  let halves = halvesOf(values)
+  const startOffset = startMs - block.startMs
+  const endOffset = endMs - block.startMs
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    sampleOffsets[i] = at
+    const slot = block.slotOf(keys[i])
+    if (slot < 0) continue
+    if (block.histograms?.run(slot) !== undefined) {
+      unread.push(i)
+      continue
+    }
+    if (at + 2 * ROW_SAMPLES > values.length) {
+      times = grownF64(times, at + 2 * ROW_SAMPLES)
+      values = grownF64(values, at + 2 * ROW_SAMPLES)
+      halves = halvesOf(values)
+    }
+    const page = slot >>> SLOTS_PER_PAGE_BITS
+    const lane = slot & (SLOTS_PER_PAGE - 1)
+    const offsets = rows.offsets[page]
+    let last = rows.counts[slot]
+    while (last > 0 && offsets[(last - 1) * SLOTS_PER_PAGE + lane] >= endOffset) last--
+    let first = last
+    while (first > 0 && offsets[(first - 1) * SLOTS_PER_PAGE + lane] >= startOffset) first--
+    if (first === 0) {
+      const chunk = block.lastChunk(slot)
+      if (chunk !== NONE) {
+        const added = readChunk(block, slot, chunk, startMs, endMs, times, halves, at)
+        if (added < 0) {
+          unread.push(i)
+          continue
+        }
+        at += added
+      }
+    }
+    const rowHalves = rows.halves[page]
+    for (let place = first * SLOTS_PER_PAGE + lane; first < last; first++, place += SLOTS_PER_PAGE, at++) {
+      times[at] = block.startMs + offsets[place]
+      halves[at * 2] = rowHalves[place * 2]
+      halves[at * 2 + 1] = rowHalves[place * 2 + 1]
+    }
+  }
+  sampleOffsets[count] = at
+  return { sampleOffsets, timestampsMs: times.subarray(0, at), values: values.subarray(0, at), unread }
+}
+
+/** Adds what the last chunk has of the range and returns how many samples that is; -1 when they may lie elsewhere too. */
+function readChunk(
+  block: OpenBlock,
+  slot: number,
+  chunk: number,
+  startMs: number,
+  endMs: number,
+  times: Float64Array,
+  halves: Uint32Array,
+  at: number,
+): number {
+  if (block.overlaps(slot)) return -1
+  const column = block.columnOf(chunk)
+  if (block.columnLastMs(column) < startMs) return 0
+  const previous = block.previousChunk(chunk)
+  if (previous !== NONE && block.columnLastMs(block.columnOf(previous)) >= startMs) return -1
+  const count = block.readColumn(column, chunkTimes, 0)
+  block.readChunkValues(chunk, chunkValues, 0)
+  let added = 0
+  for (let i = 0; i < count; i++) {
+    if (chunkTimes[i] < startMs || chunkTimes[i] >= endMs) continue
+    times[at + added] = chunkTimes[i]
+    halves[(at + added) * 2] = chunkHalves[i * 2]
+    halves[(at + added) * 2 + 1] = chunkHalves[i * 2 + 1]
+    added++
+  }
+  return added
+}
