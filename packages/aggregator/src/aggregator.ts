@@ -127,6 +127,9 @@ export class Aggregator {
   async start(): Promise<void> {
     this.#unobserve = this.#raw.observe({
       samplesStored: (refs, timestampsMs, count) => this.#samplesStored(refs, timestampsMs, count),
+      seriesCreated: (refs) => {
+        for (const runner of this.#runners.values()) runner.seriesCreated(refs)
+      },
       seriesEvicted: (refs) => {
         for (const runner of this.#runners.values()) runner.seriesEvicted(refs)
       },

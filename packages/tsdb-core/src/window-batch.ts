@@ -93,15 +93,29 @@ export function placesOfUnknown(places: Uint32Array, rejections: readonly Reject
 
 /** Masks with a bit for each column number, instead of one for each column given. */
 export function windowMasks({ masks, count, columns }: WindowBatch): Uint8Array {
-  const byMask = new Uint8Array(256)
-  for (let mask = 1; mask < 256; mask++) {
-    columns.forEach(({ column }, k) => {
-      if ((mask & (1 << k)) !== 0) byMask[mask] |= 1 << columnNumber(column)
-    })
-  }
+  const byMask = maskTable(columns)
   const mapped = new Uint8Array(count)
   for (let i = 0; i < count; i++) mapped[i] = byMask[masks[i]]
   return mapped
+}
+
+/** Of the columns of before: mostly they are the same. */
+let lastNumbers = ''
+let lastTable = new Uint8Array(256)
+
+function maskTable(columns: readonly WindowColumn[]): Uint8Array {
+  let numbers = ''
+  for (const { column } of columns) numbers += columnNumber(column)
+  if (numbers === lastNumbers) return lastTable
+  const table = new Uint8Array(256)
+  for (let mask = 1; mask < 256; mask++) {
+    for (let k = 0; k < columns.length; k++) {
+      if ((mask & (1 << k)) !== 0) table[mask] |= 1 << columnNumber(columns[k].column)
+    }
+  }
+  lastNumbers = numbers
+  lastTable = table
+  return table
 }
 
 /** The window with some of its series only. */

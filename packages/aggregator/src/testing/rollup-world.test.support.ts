@@ -73,6 +73,9 @@ export class RollupWorld {
           for (let k = 0; k < count; k++) if (times[k] <= runner.closingMs) runner.markLate(refs[k], times[k])
         }
       },
+      seriesCreated: (refs) => {
+        for (const runner of world.runners.values()) runner.seriesCreated(refs)
+      },
       seriesEvicted: (refs) => {
         for (const runner of world.runners.values()) runner.seriesEvicted(refs)
       },

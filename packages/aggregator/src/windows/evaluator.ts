@@ -15,10 +15,12 @@ import type { SeriesBatch } from '@varve/tsdb-core/query'
 import { FrozenWindows } from '../drops/frozen-windows.js'
 import type { DropFacts } from '../drops/raw-drops.js'
 import type { EachFunction } from '../rules/rule.js'
-import { extended } from './columns.js'
+import { GroupCells } from './group-cells.js'
 import { HistogramRun } from './histogram-run.js'
 import { histogramsByIndex, splitSeries } from './histogram-samples.js'
 import type { HistogramState } from './histogram-scan.js'
+import { HotWindow, UsedMembers } from './hot-window.js'
+import { MemberStates } from './member-states.js'
 import {
   COLUMNS,
   COUNT,
@@ -28,18 +30,21 @@ import {
   INCREASE,
   MAX,
   MIN,
-  type RollupStage,
   SUM,
   type WindowPlan,
 } from './plan.js'
 import { OutputSlots, RowWriter } from './row-writer.js'
-import { findSamplesBefore } from './sample-before.js'
-import { livesAt, noState, SeriesScan, type SeriesState } from './series-scan.js'
+import { findSamplesBefore, matchersFor } from './sample-before.js'
+import { livesAt, noState, SeriesScan } from './series-scan.js'
 
 /** As PromQL's default lookback: a series without a sample for so long has ended. */
 export const LOOKBACK_MS = 300_000
 /** The event loop gets its turn after so much computing. */
-const TURN_MS = 8
+const TURN_MS = 5
+/** More members than this are read by the selectors of the rules. */
+const LEFT_MAX = 20_000
+/** Batches of new series that are kept for a plan. */
+const CREATED_MAX = 10_000
 const MEMBER = 0
 const GROUP = 1
 
@@ -94,10 +99,11 @@ export class Evaluator {
   readonly #memberSlots = new OutputSlots()
   readonly #groupSlots = new OutputSlots()
   readonly #scan: SeriesScan
-  /** State of each member at `#hotEndMs`; `NaN` as time of the value: unknown. */
-  #valuesMs: Float64Array<ArrayBuffer> = new Float64Array(64).fill(Number.NaN)
-  #values: Float64Array<ArrayBuffer> = new Float64Array(64)
-  #markersMs: Float64Array<ArrayBuffer> = new Float64Array(64)
+  /** State of each member at `#hotEndMs`. */
+  readonly #states = new MemberStates()
+  readonly #used = new UsedMembers()
+  /** Series that are new in the head, and not matched yet; null: all of the head's series are to be looked at. */
+  #created: Uint32Array[] | null = null
   /** The end of the last window that was computed in order; `NaN`: nothing is remembered. */
   #hotEndMs = Number.NaN
   /** Members whose state has to be looked up, whether they have samples in the next window or not. */
@@ -123,11 +129,16 @@ export class Evaluator {
     for (const ref of seriesRefs) {
       const member = this.plan.memberOf(ref)
       if (this.#histogramStates.delete(member)) this.#forgotten.add(member)
-      if (member >= 0 && member < this.#valuesMs.length) {
-        this.#valuesMs[member] = Number.NaN
-        this.#forgotten.add(member)
-      }
+      if (this.#states.forget(member)) this.#forgotten.add(member)
     }
+  }
+
+  /** Series that are new in the head. */
+  seriesCreated(seriesRefs: Uint32Array): void {
+    if (this.#created === null) return
+    // Plans of past rules are rarely asked: they look at all series then.
+    if (this.#created.length >= CREATED_MAX) this.#created = null
+    else this.#created.push(seriesRefs.slice())
   }
 
   async evaluate(request: EvaluateRequest): Promise<Evaluation> {
@@ -142,7 +153,16 @@ export class Evaluator {
       memberSlots: this.#memberSlots,
       groupSlots: this.#groupSlots,
       histogramStates: this.#histogramStates,
+      states: this.#states,
+      used: this.#used,
     }
+  }
+
+  /** @internal References of series that the plan may not know yet; all of the head's at first. */
+  takeCreated(): readonly Uint32Array[] {
+    const created = this.#created ?? [this.#options.raw.headSeries()]
+    this.#created = []
+    return created
   }
 
   /** @internal Whether the state at `endMs` is remembered. */
@@ -155,33 +175,9 @@ export class Evaluator {
     this.#hotEndMs = endMs
   }
 
-  /** @internal Reads a member's state; false: it is unknown. */
-  readState(member: number, state: SeriesState): boolean {
-    if (member >= this.#valuesMs.length || Number.isNaN(this.#valuesMs[member])) return false
-    state.valueMs = this.#valuesMs[member]
-    state.value = this.#values[member]
-    state.markerMs = this.#markersMs[member]
-    return true
-  }
-
-  /** @internal */
-  writeState(member: number, state: SeriesState): void {
-    if (member >= this.#valuesMs.length) {
-      const length = Math.max(this.#valuesMs.length * 2, member + 1)
-      const valuesMs = new Float64Array(length).fill(Number.NaN)
-      valuesMs.set(this.#valuesMs)
-      this.#valuesMs = valuesMs
-      this.#values = extended(this.#values, length)
-      this.#markersMs = extended(this.#markersMs, length)
-    }
-    this.#valuesMs[member] = state.valueMs
-    this.#values[member] = state.value
-    this.#markersMs[member] = state.markerMs
-  }
-
   /** @internal */
   clearStates(): void {
-    this.#valuesMs.fill(Number.NaN)
+    this.#states.clear()
     this.#histogramStates.clear()
     this.#forgotten.clear()
   }
@@ -216,15 +212,6 @@ export class Evaluator {
   }
 }
 
-/** Cells of the groups of one stage, one a group and window. */
-interface StageCells {
-  /** How many members or inputs contributed a value. */
-  contributed: Uint32Array<ArrayBuffer>
-  /** How many live. Cell 0 of a group is the window before the first. */
-  living: Uint32Array<ArrayBuffer>
-  groupCapacity: number
-}
-
 /** One evaluation. */
 class Run {
   readonly #evaluator: Evaluator
@@ -233,9 +220,12 @@ class Run {
   readonly #options: EvaluatorOptions
   readonly #scan: SeriesScan
   readonly #writer: RowWriter
-  readonly #cells = new Map<RollupStage, StageCells>()
+  readonly #cells: GroupCells
+  readonly #states: MemberStates
   readonly #state = noState()
   readonly #hot: boolean
+  /** Some rows of these windows are not to be written. */
+  readonly #isFrozen: boolean
   /** In order: the state is kept for the next window. */
   readonly #advances: boolean
   readonly #touchedGroups: Set<number> | null
@@ -250,12 +240,14 @@ class Run {
   #turnStartMs: number
 
   constructor(evaluator: Evaluator, request: EvaluateRequest) {
-    const { options, scan, memberSlots, groupSlots, histogramStates } = evaluator.parts()
+    const { options, scan, memberSlots, groupSlots, histogramStates, states } = evaluator.parts()
     this.#evaluator = evaluator
     this.#plan = options.plan
     this.#request = request
     this.#options = options
     this.#scan = scan
+    this.#states = states
+    this.#cells = new GroupCells(options.plan, request.windowCount)
     this.#hot =
       request.only === null &&
       request.watermark !== null &&
@@ -265,6 +257,7 @@ class Run {
     this.#touchedGroups = request.only === null ? null : new Set()
     this.#turnStartMs = options.clock.monotonicMs()
     const frozen = options.drops === undefined ? null : this.#frozenWindows(options.drops())
+    this.#isFrozen = frozen !== null
     this.#writer = new RowWriter({
       target: options.target,
       isFrozen:
@@ -306,19 +299,20 @@ class Run {
       if (!this.#hot) this.#evaluator.clearStates()
     }
     this.#scan.setWindows(firstEndMs, windowCount)
-    for (const stage of this.#plan.stages) this.#prepare(stage)
-    await this.#read()
+    const hotWindow = await this.#runHot()
+    if (hotWindow === null) await this.#read()
     await this.#resolvePending()
     await this.#passOverSilent()
     await this.#emitGroups()
     await this.#removeEmpty()
     const lastEndMs = firstEndMs + (windowCount - 1) * resolutionMs
     const { marks = [] } = this.#request
+    await hotWindow?.settle()
     await this.#writer.flush(watermark ? [{ ...watermark, timestampMs: lastEndMs }, ...marks] : undefined)
     if (this.#advances) this.#evaluator.setHotAt(lastEndMs)
     return {
-      rowCount: this.#writer.writtenCount,
-      readSampleCount: this.#readSampleCount,
+      rowCount: this.#writer.writtenCount + (hotWindow?.rowCount ?? 0),
+      readSampleCount: this.#readSampleCount + (hotWindow?.readSampleCount ?? 0),
       rowsByRule: this.#rowsByRule,
       frozenRowCount: this.#writer.frozenCount,
     }
@@ -330,6 +324,60 @@ class Run {
     const lastEndMs = firstEndMs + (windowCount - 1) * resolutionMs
     const labelsOfMember = (member: number) => this.#labelsOfMember(member)
     return FrozenWindows.of({ facts, plan, firstEndMs, lastEndMs, resolutionMs, labelsOfMember })
+  }
+
+  /** The window of every minute, by the short way; null when it is none, or cannot be taken so. */
+  async #runHot(): Promise<HotWindow | null> {
+    const { windowCount, firstEndMs, watermark } = this.#request
+    const { raw, target, resolutionMs } = this.#options
+    if (!this.#hot || this.#isFrozen || windowCount !== 1 || watermark === null) return null
+    await this.#addCreated()
+    const hotWindow = new HotWindow({
+      raw,
+      target,
+      plan: this.#plan,
+      used: this.#evaluator.parts().used,
+      states: this.#states,
+      cells: this.#cells,
+      endMs: firstEndMs,
+      resolutionMs,
+      lookbackMs: LOOKBACK_MS,
+      see: (member) => void this.#evaluator.see(member),
+      breathe: () => this.#breathe(),
+    })
+    const isDone = await hotWindow.run()
+    if (!isDone || hotWindow.left.length > LEFT_MAX) await this.#read()
+    else if (hotWindow.left.length > 0) await this.#readMembers(hotWindow.left)
+    return hotWindow
+  }
+
+  /** Matches series that are new in the head. */
+  async #addCreated(): Promise<void> {
+    let count = 0
+    for (const refs of this.#evaluator.takeCreated()) {
+      for (const ref of refs) {
+        if (this.#plan.memberOf(ref) >= 0) continue
+        const labels = this.#options.raw.labelsOf(ref)
+        if (labels) this.#plan.addMember(ref, labels)
+        if ((++count & 63) === 0) await this.#breathe()
+      }
+    }
+  }
+
+  /** The window of some members, by selectors that match few others. */
+  async #readMembers(members: readonly number[]): Promise<void> {
+    const { firstEndMs, signal } = this.#request
+    const { raw, resolutionMs } = this.#options
+    const wanted = members.flatMap((member) => {
+      const seriesRef = this.#plan.memberRefs[member]
+      const labels = raw.labelsOf(seriesRef)
+      return labels ? [{ seriesRef, labels }] : []
+    })
+    const range = { startMs: firstEndMs - resolutionMs + 1, endMs: firstEndMs + 1, ...(signal && { signal }) }
+    for (const matchers of matchersFor(wanted)) {
+      const { symbols, batches } = await raw.select({ matchers, ...range })
+      for await (const batch of batches) await this.#readBatch(batch, symbols)
+    }
   }
 
   async #read(): Promise<void> {
@@ -399,7 +447,7 @@ class Run {
   ): void {
     const { histograms, timestampsMs, values, hasFloats } = splitSeries(batch, series, byIndex)
     this.#plan.noteHistograms(member, labelsIn(batch, symbols, series))
-    const knowsFloats = this.#hot && this.#evaluator.readState(member, this.#state) && this.#state.valueMs > -Infinity
+    const knowsFloats = this.#hot && this.#states.read(member, this.#state) && this.#state.valueMs > -Infinity
     const takesFloats = hasFloats || knowsFloats
     this.#histograms.take(member, histograms, !takesFloats)
     if (!takesFloats) return
@@ -421,7 +469,7 @@ class Run {
   ): boolean {
     const state = this.#state
     const { firstEndMs } = this.#request
-    const known = this.#hot && this.#evaluator.readState(member, state)
+    const known = this.#hot && this.#states.read(member, state)
     if (!known) {
       Object.assign(state, NO_STATE)
       // Samples before the windows come with those in them, unless only the windows were read.
@@ -479,7 +527,7 @@ class Run {
     const state = this.#state
     for (let member = 0; member < this.#plan.memberCount; member++) {
       if (this.#evaluator.wasSeen(member) || !this.#plan.isUsed(member)) continue
-      if (!this.#evaluator.readState(member, state)) continue
+      if (!this.#states.read(member, state)) continue
       if (!livesAt(firstEndMs - resolutionMs, resolutionMs, LOOKBACK_MS, state.valueMs, state.markerMs)) continue
       this.#scan.scan(nothing, 0, nothing, halves, 0, 0, state, LOOKBACK_MS)
       this.#finishSeries(member, nothing, 0, nothing, halves)
@@ -497,7 +545,7 @@ class Run {
   ): void {
     const plan = this.#plan
     const scan = this.#scan
-    if (this.#advances) this.#evaluator.writeState(member, this.#state)
+    if (this.#advances) this.#states.write(member, this.#state)
     this.#histogramWindows.get(member)?.forEach((has, window) => {
       if (has === 1) scan.counts[window] = 0
     })
@@ -509,7 +557,7 @@ class Run {
       const contribution = plan.contributions[i]
       const group = plan.groups[contribution.group]
       if (isWanted) this.#touchedGroups?.add(contribution.group)
-      const cells = this.#cellsOf(group)
+      const cells = this.#cells.of(contribution.group)
       const living = group.number * (scan.windowCount + 1)
       if (scan.livedBefore) cells.living[living]++
       for (let window = 0; window < scan.windowCount; window++) {
@@ -518,9 +566,9 @@ class Run {
         const cell = group.number * scan.windowCount + window
         if (contribution.each === 'all') {
           for (let at = scan.sampleOffsets[window]; at < scan.sampleOffsets[window + 1]; at++) {
-            if (!isStaleAt(halves, at)) this.#fold(group, cell, values[at], timestampsMs[at + shift])
+            if (!isStaleAt(halves, at)) this.#cells.fold(group, cell, values[at], timestampsMs[at + shift])
           }
-        } else this.#fold(group, cell, this.#contributed(contribution.each, window), scan.lastTimesMs[window])
+        } else this.#cells.fold(group, cell, this.#contributed(contribution.each, window), scan.lastTimesMs[window])
         cells.contributed[cell]++
       }
     }
@@ -546,14 +594,6 @@ class Run {
       case 'last':
       case 'all':
         return scan.lasts[window]
-    }
-  }
-
-  #fold(group: Group, cell: number, value: number, timestampMs: number): void {
-    const { rule, folds } = group.stage
-    const contributed = rule.absolute ? Math.abs(value) : value
-    for (let index = 0; index < folds.length; index++) {
-      if (group.outputs[index] !== null) folds[index].add(cell, contributed, timestampMs)
     }
   }
 
@@ -612,14 +652,14 @@ class Run {
   #emitGroup(group: Group, index: number): void {
     const { firstEndMs, windowCount } = this.#request
     const { resolutionMs } = this.#options
-    const cells = this.#cellsOf(group)
+    const cells = this.#cells.of(index)
     const isTouched = this.#touchedGroups?.has(index) ?? true
     const living = group.number * (windowCount + 1)
     group.outputs.forEach((output, at) => {
       if (output === null) return
       for (const { group: target } of output.targets) {
         if (isTouched) this.#touchedGroups?.add(target)
-        const targetCells = this.#cellsOf(this.#plan.groups[target])
+        const targetCells = this.#cells.of(target)
         if (cells.living[living] > 0) targetCells.living[this.#plan.groups[target].number * (windowCount + 1)]++
       }
       const slot = index * OUTPUTS_MAX + at
@@ -688,36 +728,13 @@ class Run {
   #pass(target: Contribution, window: number, lives: boolean, hasValue: boolean, value: number, endMs: number): void {
     const { windowCount } = this.#request
     const group = this.#plan.groups[target.group]
-    const cells = this.#cellsOf(group)
+    const cells = this.#cells.of(target.group)
     if (lives) cells.living[group.number * (windowCount + 1) + window + 1]++
     if (!hasValue) return
     const cell = group.number * windowCount + window
     const rate = (value * 1000) / this.#options.resolutionMs
-    this.#fold(group, cell, target.each === 'count' ? 1 : target.each === 'rate' ? rate : value, endMs)
+    this.#cells.fold(group, cell, target.each === 'count' ? 1 : target.each === 'rate' ? rate : value, endMs)
     cells.contributed[cell]++
-  }
-
-  #prepare(stage: RollupStage): void {
-    const { windowCount } = this.#request
-    const groupCapacity = Math.max(16, stage.groupCount * 2)
-    for (const fold of stage.folds) fold.reset(groupCapacity * windowCount)
-    this.#cells.set(stage, {
-      contributed: new Uint32Array(groupCapacity * windowCount),
-      living: new Uint32Array(groupCapacity * (windowCount + 1)),
-      groupCapacity,
-    })
-  }
-
-  /** The cells of the group's stage, with room for the group: it may have been made a moment ago. */
-  #cellsOf(group: Group): StageCells {
-    const cells = this.#cells.get(group.stage)!
-    if (group.number < cells.groupCapacity) return cells
-    const { windowCount } = this.#request
-    cells.groupCapacity = Math.max(group.stage.groupCount, cells.groupCapacity * 2)
-    cells.contributed = extended(cells.contributed, cells.groupCapacity * windowCount)
-    cells.living = extended(cells.living, cells.groupCapacity * (windowCount + 1))
-    for (const fold of group.stage.folds) fold.reserve(cells.groupCapacity * windowCount)
-    return cells
   }
 
   async #breathe(): Promise<void> {

@@ -153,6 +153,11 @@ export class PolicyRunner {
     for (const { evaluator } of this.#evaluators) for (const ref of seriesRefs) evaluator.plan.removeMember(ref)
   }
 
+  /** To be told of every series that is new in the head: windows are computed of those that are known. */
+  seriesCreated(seriesRefs: Uint32Array): void {
+    for (const { evaluator } of this.#evaluators) evaluator.seriesCreated(seriesRefs)
+  }
+
   /** How many series match each rule that writes here now. */
   matchedCounts(): ReadonlyMap<string, number> {
     return this.#evaluators[0]?.evaluator.plan.matchedCounts ?? new Map()

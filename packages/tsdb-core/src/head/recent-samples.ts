@@ -31,7 +31,8 @@ export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number,
     sampleOffsets[i] = at
     const slot = block.slotOf(keys[i])
     if (slot < 0) continue
-    if (block.histograms?.run(slot) !== undefined) {
+    // Chunks of samples that came out of order may hold some of any time.
+    if (block.overlaps(slot) || block.histograms?.run(slot) !== undefined) {
       unread.push(i)
       continue
     }
@@ -50,7 +51,7 @@ export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number,
     if (first === 0) {
       const chunk = block.lastChunk(slot)
       if (chunk !== NONE) {
-        const added = readChunk(block, slot, chunk, startMs, endMs, times, halves, at)
+        const added = readChunk(block, chunk, startMs, endMs, times, halves, at)
         if (added < 0) {
           unread.push(i)
           continue
@@ -72,7 +73,6 @@ export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number,
 /** Adds what the last chunk has of the range and returns how many samples that is; -1 when they may lie elsewhere too. */
 function readChunk(
   block: OpenBlock,
-  slot: number,
   chunk: number,
   startMs: number,
   endMs: number,
@@ -80,7 +80,6 @@ function readChunk(
   halves: Uint32Array,
   at: number,
 ): number {
-  if (block.overlaps(slot)) return -1
   const column = block.columnOf(chunk)
   if (block.columnLastMs(column) < startMs) return 0
   const previous = block.previousChunk(chunk)

@@ -75,6 +75,8 @@ export class WindowStripes {
   readonly #runs: Run[] = []
   readonly #bytes: ByteArena
   readonly #sink: SampleSink
+  /** Of pages, stripes and runs. */
+  #sizeBytes = 0
 
   /** Runs are kept in `bytes`, whose size is not counted here. */
   constructor(bytes: ByteArena, sink: SampleSink) {
@@ -83,13 +85,7 @@ export class WindowStripes {
   }
 
   get sizeBytes(): number {
-    let size = this.#refs.length * 5 + this.#runs.length * RUN_PLACES * 6
-    for (const page of this.#slotPages) if (page !== undefined) size += page.byteLength
-    for (const { masks, values } of this.#stripes) {
-      size += masks.length
-      for (const column of values) size += column?.byteLength ?? 0
-    }
-    return size
+    return this.#sizeBytes + this.#refs.length * 5 + this.#windows.byteLength
   }
 
   /** Whether a window may be written now: it is the newest one, or newer. */
@@ -113,7 +109,10 @@ export class WindowStripes {
     const slot = this.#slotCount++
     const pageIndex = ref >>> REFS_PER_PAGE_BITS
     let page = this.#slotPages[pageIndex]
-    if (page === undefined) page = this.#slotPages[pageIndex] = new Uint32Array(REFS_PER_PAGE)
+    if (page === undefined) {
+      page = this.#slotPages[pageIndex] = new Uint32Array(REFS_PER_PAGE)
+      this.#sizeBytes += page.byteLength
+    }
     page[ref & (REFS_PER_PAGE - 1)] = slot + 1
     if (slot === this.#refs.length) {
       this.#refs = grownU32(this.#refs, slot * 2)
@@ -161,7 +160,7 @@ export class WindowStripes {
     for (let k = 0; k < columns.length; k++) {
       const column = columns[k]
       if ((all & (1 << column)) === 0) continue
-      const to = stripe.halves[column] ?? addColumn(stripe, column)
+      const to = stripe.halves[column] ?? this.#addColumn(stripe, column)
       copyRow(to, first * 2, halves[k], from * 2, count, masks, from, 1 << column)
     }
     this.sampleCount += added
@@ -360,6 +359,7 @@ export class WindowStripes {
         runs: [],
       }
       this.#stripes[index] = stripe
+      this.#sizeBytes += stripe.masks.length
     } else if (window - stripe.first >= stripe.rowCountMax) {
       this.#encode(stripe, index)
       stripe.first = window
@@ -368,6 +368,15 @@ export class WindowStripes {
       stripe.masks.fill(0)
     }
     return stripe
+  }
+
+  #addColumn(stripe: Stripe, column: number): Uint32Array {
+    const values = new Float64Array(LANES * STRIPE_WINDOWS)
+    const halves = halvesOf(values)
+    stripe.values[column] = values
+    stripe.halves[column] = halves
+    this.#sizeBytes += values.byteLength
+    return halves
   }
 
   /** The raw rows become a run; series that lack some window go to the sink. */
@@ -410,6 +419,7 @@ export class WindowStripes {
       }
     }
     stripe.runs.push(this.#runs.length)
+    this.#sizeBytes += positions.byteLength + sizes.byteLength
     this.#runs.push({ first: stripe.first, count: rowCount, positions, sizes })
   }
 
@@ -421,14 +431,6 @@ export class WindowStripes {
       this.#sink(key, this.#windows[stripe.first + row], halves, at)
     }
   }
-}
-
-function addColumn(stripe: Stripe, column: number): Uint32Array {
-  const values = new Float64Array(LANES * STRIPE_WINDOWS)
-  const halves = halvesOf(values)
-  stripe.values[column] = values
-  stripe.halves[column] = halves
-  return halves
 }
 
 /** Copies the values of those series that have the column: what others have of an earlier computation stays. */
