@@ -76,6 +76,8 @@ export class SimulatedDisk {
   callMsMax = 0.2
   /** Index of the next call that changes or syncs something. */
   operationCount = 0
+  /** Told of each call that changes or syncs something. */
+  onOperation: (operation: DiskOperation, path: string) => void = () => {}
   /** What was called, for messages of failing tests. */
   lastOperations: string[] = []
   readonly #root = newFolder(0)
@@ -126,6 +128,7 @@ export class SimulatedDisk {
   #judge(operation: DiskOperation, path: string): 'go' | 'crash' | FileErrorCode {
     if (operation !== 'read') {
       const index = this.operationCount++
+      this.onOperation(operation, path)
       this.lastOperations.push(`${index} ${operation} ${path}`)
       if (this.lastOperations.length > 40) this.lastOperations.shift()
       if (index === this.#crashIndex) return 'crash'

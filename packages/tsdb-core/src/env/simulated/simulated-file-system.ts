@@ -165,18 +165,19 @@ export function simulatedFileSystem(simulation: EventSchedule, disk: SimulatedDi
       }),
     async makeDirectory(path) {
       const parts = partsOf(path)
+      const made: number[] = []
       for (let depth = 1; depth <= parts.length; depth++) {
         const folder = `/${parts.slice(0, depth).join('/')}`
+        if (disk.find(folder) !== null) continue
+        made.push(depth)
+        await call('makeDirectory', folder, () => {
+          if (disk.find(folder) === null) disk.makeFolder(folder)
+        })
+      }
+      // As on a real disk: all are made, then those above them are synced, the deepest first.
+      for (let depth = parts.length; depth >= Math.min(parts.length, made[0] ?? parts.length); depth--) {
         const above = `/${parts.slice(0, depth - 1).join('/')}`
-        const isThere = disk.find(folder) !== null
-        if (!isThere) {
-          await call('makeDirectory', folder, () => {
-            if (disk.find(folder) === null) disk.makeFolder(folder)
-          })
-        }
-        if (!isThere || depth === parts.length) {
-          await call('syncDirectory', above, () => disk.syncNames(found('sync', above)))
-        }
+        await call('syncDirectory', above, () => disk.syncNames(found('sync', above)))
       }
     },
     list: (path) =>
