@@ -53,7 +53,7 @@ export async function runBoundedLogBenchmark(
       const timestampsMs = new Float64Array(BATCH).fill(NOW + step * 15_000)
       for (let from = 0; from < seriesCount; from += BATCH) {
         const count = Math.min(BATCH, seriesCount - from)
-        for (let k = 0; k < count; k++) values[k] = valueOf(from + k, step)
+        for (let k = 0; k < count; k++) values[k] = sampleOf(from + k, step)
         const seriesRefs = refs.subarray(from, from + count)
         const { rejections } = await namespace.append({ count, seriesRefs, timestampsMs, values })
         if (rejections.length > 0) throw new Error(`refused: ${JSON.stringify(rejections[0])}`)
@@ -95,7 +95,7 @@ export async function runBoundedLogBenchmark(
 }
 
 /** A third constant, a third counters, a third gauges of two decimals. */
-function valueOf(series: number, step: number): number {
+function sampleOf(series: number, step: number): number {
   const kind = series % 3
   if (kind === 0) return series
   if (kind === 1) return step * (series % 977) + (Math.imul(series ^ step, 0x9e3779b1) >>> 26)
