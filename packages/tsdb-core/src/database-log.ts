@@ -4,7 +4,7 @@
  * An epoch is a run of segments that begins at a rotation. References are declared again in each epoch before they are used,
  * so everything before an epoch can be removed once its samples are sealed.
  */
-import { ByteWriter } from './commit-log/byte-writer.js'
+import { ByteWriter } from './bytes/byte-writer.js'
 import { type CommitLog, RecordType } from './commit-log/index.js'
 import {
   encodeSampleBatch,

@@ -3,7 +3,7 @@
  * open block and from the sealed one. `VARVE_HISTOGRAMS=1000000 npm test -- random-histograms` is the long run.
  */
 import { expect, it } from 'vitest'
-import { ByteReader, ByteWriter } from './commit-log/byte-writer.js'
+import { ByteReader, ByteWriter } from './bytes/byte-writer.js'
 import { readHistogramColumn, writeHistogramColumn } from './commit-log/histogram-column.js'
 import { decodeHistogramChunk, encodeHistogramChunk } from './histogram-chunk/histogram-chunk.js'
 import type { Histogram } from './model/histogram.js'

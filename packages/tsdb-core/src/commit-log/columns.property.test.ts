@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { ByteWriter } from '../bytes/byte-writer.js'
 import type { SampleBatch } from '../shard.js'
-import { ByteWriter } from './byte-writer.js'
 import { decodeSampleBatch, decodeSeriesDeclarations, encodeSampleBatch, encodeSeriesDeclarations } from './records.js'
 
 const bits = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })

@@ -10,8 +10,8 @@
  * The samples of one scrape target have references in a row and one timestamp, so that their first two columns take a few
  * bytes together, and what remains is a copy of the values.
  */
-import type { ByteReader, ByteWriter } from './byte-writer.js'
-import { unzigzag, writeVarint, zigzag } from './byte-writer.js'
+import type { ByteReader, ByteWriter } from '../bytes/byte-writer.js'
+import { unzigzag, writeVarint, zigzag } from '../bytes/byte-writer.js'
 
 const REFERENCES_RISING = 0
 const REFERENCES_DELTA = 1

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ByteWriter } from '../bytes/byte-writer.js'
 import { nodeEnv } from '../env/node/index.js'
-import { ByteWriter } from './byte-writer.js'
 import type { CommitLogOptions, ReplayReport, SyncMode } from './commit-log.js'
 import {
   RECORD_HEADER_SIZE_BYTES,

@@ -1,7 +1,8 @@
 /** Native histograms of a sample batch: the few samples that are one, each written whole. Page: docs/formats/commit-log.md. */
+
+import type { ByteReader, ByteWriter } from '../bytes/byte-writer.js'
 import type { CounterResetHint, Histogram, Span } from '../model/histogram.js'
 import type { HistogramColumn } from '../query/series-batch.js'
-import type { ByteReader, ByteWriter } from './byte-writer.js'
 import { readSignedVarint, readValues, writeSignedVarint, writeValues } from './columns.js'
 
 const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'notReset', 'gauge']

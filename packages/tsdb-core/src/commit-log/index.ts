@@ -1,4 +1,4 @@
-export { ByteReader, ByteWriter } from './byte-writer.js'
+export { ByteReader, ByteWriter } from '../bytes/byte-writer.js'
 export type {
   CommitLogOptions,
   LogDamage,

@@ -2,11 +2,12 @@
  * The scripted life of a commit log over a simulated disk, and what must hold whenever it ends: for crash.test.ts and for
  * the tests that show that a broken log does not pass.
  */
+
+import { ByteWriter } from '../bytes/byte-writer.js'
 import type { Env } from '../env/env.js'
 import { type File, FileError, type FileSystem } from '../env/file-system.js'
 import type { SeededRandom } from '../env/simulated/index.js'
 import { Simulation } from '../env/simulated/index.js'
-import { ByteWriter } from './byte-writer.js'
 import type { SyncMode } from './commit-log.js'
 import { RecordType } from './format.js'
 import { decodeNamespaceChange, encodeNamespaceChange } from './records.js'

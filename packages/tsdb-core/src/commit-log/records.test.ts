@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ByteWriter } from '../bytes/byte-writer.js'
 import type { Histogram } from '../model/histogram.js'
 import type { SampleBatch } from '../shard.js'
-import { ByteWriter } from './byte-writer.js'
 import * as records from './records.js'
 
 const encoded = (write: (out: ByteWriter) => void): Uint8Array => {

@@ -13,9 +13,10 @@
  * References are those of (namespace, shard), and hold from their declaration on, in log order. A caller that removes old
  * segments declares again, in a segment that stays, what later records use.
  */
+
+import { ByteReader, type ByteWriter } from '../bytes/byte-writer.js'
 import { StorageError } from '../errors.js'
 import type { SampleBatch } from '../shard.js'
-import { ByteReader, type ByteWriter } from './byte-writer.js'
 import { readReferences, readTimes, readValues, writeReferences, writeTimes, writeValues } from './columns.js'
 import { readHistogramColumn, writeHistogramColumn } from './histogram-column.js'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ByteWriter } from '../bytes/byte-writer.js'
 import { halvesOf, writeStaleAt } from '../model/sample.js'
 import { samplesOfWindow, type WindowBatch } from '../window-batch.js'
-import { ByteWriter } from './byte-writer.js'
 import { decodeWindowBatch, encodeWindowBatch, SERIES_PER_WINDOW_RECORD } from './window-record.js'
 
 const lasts = Float64Array.of(1, 2, 3)

@@ -8,11 +8,12 @@
  *
  * Column numbers are those of model/columns.ts: bit c of a mask, and of the byte before the columns, is column c.
  */
+
+import { ByteReader, type ByteWriter } from '../bytes/byte-writer.js'
 import { StorageError } from '../errors.js'
 import { COLUMN_STRIDE, COLUMNS, columnNumber } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import { type WindowBatch, type WindowColumn, windowMasks } from '../window-batch.js'
-import { ByteReader, type ByteWriter } from './byte-writer.js'
 import { readReferences, readValues, writeReferences, writeValues } from './columns.js'
 
 const MASKS_EQUAL = 0

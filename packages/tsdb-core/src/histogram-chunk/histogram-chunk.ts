@@ -9,7 +9,7 @@ import {
   isIntegerColumn,
   sealedValuesSizeMax,
 } from '@varve/gorilla-codec'
-import { ByteReader, ByteWriter } from '../commit-log/byte-writer.js'
+import { ByteReader, ByteWriter } from '../bytes/byte-writer.js'
 import { readSignedVarint, writeSignedVarint } from '../commit-log/columns.js'
 import { StorageError } from '../errors.js'
 import { invariant } from '../invariant.js'
