@@ -15,6 +15,7 @@ import { EMPTY } from './api/empty-queryable.js'
 import { exportRoute } from './api/export-route.js'
 import { federateRoute } from './api/federate-route.js'
 import { healthRoutes } from './api/health-routes.js'
+import { indexRoute } from './api/index-route.js'
 import { labelRoutes } from './api/label-routes.js'
 import { metadataRoutes } from './api/metadata-routes.js'
 import { QueryGate } from './api/query-gate.js'
@@ -188,8 +189,12 @@ export class Coordinator {
     this.#ingest = await this.#startIngest(this.#database)
     this.#aggregator = await this.#startAggregator(this.#database, this.#ingest)
     this.#forwarders = await this.#startForwarders(this.#database)
-    pipeline.ready([...health, ...this.#routes(this.#database, this.#ingest, this.#aggregator)])
-    this.#startSelfScrape(this.#database)
+    pipeline.ready([
+      ...health,
+      indexRoute(VERSION, config.server.path_prefix),
+      ...this.#routes(this.#database, this.#ingest, this.#aggregator),
+    ])
+    this.#startSelfScrape(this.#database, this.#ingest)
   }
 
   async #close(): Promise<void> {
@@ -466,7 +471,7 @@ export class Coordinator {
     return name
   }
 
-  #startSelfScrape(database: Database): void {
+  #startSelfScrape(database: Database, ingest: IngestService): void {
     const intervalMs = this.#config.self_scrape
     if (intervalMs === 'off') return
     const { env, logger } = this.#options
@@ -477,6 +482,7 @@ export class Coordinator {
       logger,
       instance: new URL(this.url).host,
       append: (samples) => database.append(samples),
+      record: (family, metadata) => ingest.metadataOf(DEFAULT_TENANT).record(family, metadata),
     })
     this.#selfScrape.start()
   }

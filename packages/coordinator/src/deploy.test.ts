@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { childrenOf, type Expression, parseExpression } from '@varve/promql'
+import { ValidationSeverity, validate } from 'dockerfile-utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { parseWebConfig } from './auth/web-config.js'
@@ -98,4 +99,28 @@ describe('deploy/', () => {
     expect(read(compose.services.varve.build?.dockerfile ?? '')).toContain('bin/varve.mjs')
     expect(read('deploy/varve.service')).toContain('bin/varve.mjs coordinator')
   })
+
+  test('the Dockerfile passes a linter, which would find what is wrong', () => {
+    const ignored = { deprecatedMaintainer: ValidationSeverity.WARNING }
+    expect(validate(read('deploy/Dockerfile'), ignored)).toEqual([])
+    expect(validate('FRM node\nEXPOSE x\n').length).toBeGreaterThan(1)
+  })
+
+  test.skipIf(spawnSync('systemd-analyze', ['--version']).error !== undefined)(
+    'systemd takes the unit (skipped without systemd-analyze)',
+    () => {
+      const verify = (unit: string) => spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' })
+      const { status, stderr } = verify(path('deploy/varve.service'))
+      // What it says of users and programs that this machine has not, is not of the unit.
+      const complaints = stderr.split('\n').filter((line) => /varve\.service:\d+:/.test(line))
+      expect([complaints, /Failed to load/.test(stderr), status === null]).toEqual([[], false, false])
+    },
+  )
+
+  test.skipIf(spawnSync('docker', ['compose', 'version']).status !== 0)(
+    'docker compose takes the compose file (skipped without docker compose)',
+    () => {
+      execFileSync('docker', ['compose', '-f', path('deploy/compose.yaml'), 'config', '--quiet'])
+    },
+  )
 })

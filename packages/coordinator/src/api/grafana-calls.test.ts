@@ -100,6 +100,53 @@ describe('the metric browser', () => {
   })
 })
 
+test('what is GET only says so to a POST, and then answers the GET that Grafana sends', async () => {
+  for (const path of ['label/__name__/values', 'metadata', 'rules', 'alerts', 'targets', 'status/buildinfo']) {
+    const refused = await post(`/api/v1/${path}`, { limit: '5' })
+    expect([path, refused.status, refused.headers.get('allow')]).toEqual([path, 405, 'GET, HEAD'])
+    expect((await get(`/api/v1/${path}`, { limit: '5' })).status).toBe(200)
+  }
+})
+
+test('its other lists are lists, and a browser finds a page with links', async () => {
+  expect(data(await get('/api/v1/targets', { state: 'active' }))).toMatchObject({ activeTargets: [] })
+  expect(data(await get('/api/v1/alertmanagers'))).toEqual({ activeAlertmanagers: [], droppedAlertmanagers: [] })
+  expect(data(await get('/api/v1/notifications'))).toEqual([])
+  expect(data(await get('/api/v1/status/flags'))).toMatchObject({ 'storage.tsdb.retention.time': expect.any(String) })
+  expect(data(await get('/api/v1/status/config')).yaml).toContain('storage:')
+  const info = data(await get('/api/v1/status/runtimeinfo'))
+  expect(Math.abs(Date.parse(info.serverTime) - Date.now())).toBeLessThan(60_000)
+  expect(info.CWD).not.toBe('')
+  const status = data(await get('/api/v1/status/tsdb'))
+  expect(status.headStats.numLabelPairs).toBe(6)
+  // Values that a label has, and not series.
+  expect(status.labelValueCountByLabelName).toContainEqual({ name: 'code', value: 2 })
+  expect(status.memoryInBytesByLabelName).toContainEqual({ name: 'code', value: 6 })
+  const page = await get('/')
+  expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  for (const [, path] of page.text.matchAll(/href="([^"]+)"/g)) {
+    const linked = await get(...([path.split('?')[0], { query: '1' }] as const))
+    expect([path, linked.status]).toEqual([path, 200])
+  }
+})
+
+test('exemplars in panels: labels of the series first, values as texts', async () => {
+  const body =
+    '# TYPE traced_total counter\ntraced_total{job="api"} 7 1700000000 # {trace_id="t1"} 0.5 1700000000\n# EOF\n'
+  const pushed = await fetch(`${server.url}/api/v1/import/prometheus`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/openmetrics-text' },
+    body,
+  })
+  expect(pushed.status).toBe(204)
+  const range = { start: '1699999000', end: '1700001000' }
+  const { text } = await post('/api/v1/query_exemplars', { query: 'rate(traced_total[5m])', ...range })
+  expect(text).toBe(
+    '{"status":"success","data":[{"seriesLabels":{"__name__":"traced_total","job":"api"},' +
+      '"exemplars":[{"labels":{"trace_id":"t1"},"value":"0.5","timestamp":1700000000}]}]}',
+  )
+})
+
 describe('panels', () => {
   test('a range query, result type first', async () => {
     const answer = await post('/api/v1/query_range', {

@@ -40,6 +40,8 @@ export interface MetricSample {
   readonly value: number
 }
 
+export type MetricKind = 'counter' | 'gauge' | 'histogram'
+
 export class Metrics {
   readonly #registry = new Registry()
 
@@ -90,6 +92,16 @@ export class Metrics {
   /** The text exposition format, 0.0.4. */
   text(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  /** Type and help of each metric, as `# TYPE` and `# HELP` tell them. */
+  async metadata(): Promise<{ name: string; type: MetricKind; help: string }[]> {
+    const all = (await this.#registry.getMetricsAsJSON()) as unknown as {
+      name: string
+      type: MetricKind
+      help: string
+    }[]
+    return all.map(({ name, type, help }) => ({ name, type, help }))
   }
 
   /** What `text` says, as values. */

@@ -1,6 +1,7 @@
 /** Writes the program's own metrics into its own store, as if it scraped itself: there is something to look at at once. */
 import type { Clock, Timer } from '@varve/tsdb-core/env'
 import type { Logger } from '../logging/logger.js'
+import type { MetricMetadata } from '../metadata/metadata-store.js'
 import type { MetricSample, Metrics } from './metrics.js'
 
 export interface SelfScrapeOptions {
@@ -11,6 +12,7 @@ export interface SelfScrapeOptions {
   /** `instance` of the series: the address that the server listens on. */
   readonly instance: string
   readonly append: (samples: readonly SelfSample[]) => Promise<unknown>
+  readonly record: (family: string, metadata: MetricMetadata) => void
 }
 
 export interface SelfSample {
@@ -41,11 +43,12 @@ export class SelfScrape {
   }
 
   async #scrape(): Promise<void> {
-    const { clock, intervalMs, metrics, append, instance, logger } = this.#options
+    const { clock, intervalMs, metrics, append, record, instance, logger } = this.#options
     const startedMs = clock.monotonicMs()
     try {
       const timestampMs = clock.wallMs()
       const samples = [{ name: 'up', labels: {}, value: 1 }, ...(await metrics.samples())]
+      for (const { name, type, help } of await metrics.metadata()) record(name, { type, help, unit: '' })
       await append(samples.map((sample) => selfSample(sample, instance, timestampMs)))
     } catch (error) {
       this.failureCount++

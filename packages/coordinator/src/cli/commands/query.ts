@@ -32,7 +32,7 @@ export const queryCommand: Command = {
     { name: 'end', type: 'string', value: 'T', help: 'until here (default now)' },
     { name: 'step', type: 'string', value: '1m', help: 'between two values (default: 200 of them)' },
     { name: 'table', type: 'boolean', help: 'a table for a range too' },
-    { name: 'json', type: 'boolean', help: "the server's answer as it is" },
+    { name: 'json', type: 'boolean', help: "the server's answer as it is, with its warnings and infos" },
     ...SERVER_FLAGS,
   ],
   more: `T is seconds since 1970 or a time such as 2026-01-31T12:00:00Z.
@@ -61,9 +61,12 @@ async function run(given: Arguments, program: Program): Promise<number> {
     if (timeMs !== null) parameters.push(['time', String(timeMs / 1000)])
   }
   const answer = await client.ask<QueryData>(isRange ? '/api/v1/query_range' : '/api/v1/query', parameters)
+  if (given.isSet('json')) {
+    program.stdout.write(`${JSON.stringify(answer)}\n`)
+    return EXIT.done
+  }
   for (const line of [...(answer.warnings ?? []), ...(answer.infos ?? [])]) program.stderr.write(`${line}\n`)
-  if (given.isSet('json')) program.stdout.write(`${JSON.stringify(answer.data)}\n`)
-  else program.stdout.write(textOf(answer.data, isRange && !given.isSet('table'), program.stdout.columns))
+  program.stdout.write(textOf(answer.data, isRange && !given.isSet('table'), program.stdout.columns))
   return EXIT.done
 }
 

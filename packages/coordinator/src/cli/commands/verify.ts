@@ -20,8 +20,9 @@ async function run(given: Arguments, program: Program): Promise<number> {
   const report = await verifyDatabase({ directory, env: program.env })
   for (const problem of report.problems) program.stdout.write(`${problem}\n`)
   for (const remark of report.remarks) program.stderr.write(`note: ${remark}\n`)
-  const checked = `${report.fileCount} files, ${formatSize(report.sizeBytes)} checked`
-  const found = report.problems.length === 0 ? 'all is well' : `${report.problems.length} damaged places`
+  const checked = `${report.fileCount} ${report.fileCount === 1 ? 'file' : 'files'}, ${formatSize(report.sizeBytes)} checked`
+  const count = report.problems.length
+  const found = count === 0 ? 'all is well' : count === 1 ? 'one damaged place' : `${count} damaged places`
   program.stdout.write(`${checked}: ${found}\n`)
-  return report.problems.length === 0 ? EXIT.done : EXIT.failed
+  return count === 0 ? EXIT.done : EXIT.failed
 }

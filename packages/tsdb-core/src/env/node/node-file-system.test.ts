@@ -32,6 +32,14 @@ describe.runIf(process.platform === 'linux')('a file whose writes sync', () => {
   })
 })
 
+describe.runIf(process.platform === 'linux')('a folder that cannot be', () => {
+  it('is refused, and not asked for again and again', async () => {
+    await expect(nodeFileSystem().makeDirectory('/proc/no-such/folder')).rejects.toMatchObject({
+      message: expect.stringContaining('cannot make directory /proc/no-such'),
+    })
+  })
+})
+
 describe('the lock of a data directory', () => {
   let folder: string
   const files = nodeFileSystem()

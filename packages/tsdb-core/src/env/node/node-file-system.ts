@@ -39,7 +39,7 @@ export function nodeFileSystem(): FileSystem {
     removeTree: (path) => during('remove', path, fs.rm(path, { recursive: true, force: true })),
     link: (existing, name) => during('link', `${existing} as ${name}`, fs.link(existing, name)),
     async makeDirectory(path) {
-      const first = await during('make directory', path, fs.mkdir(path, { recursive: true }))
+      const first = await during('make directory', path, makeFolders(path))
       // Each folder that was made stands durably in the one above it, and the last one in any case.
       const highest = dirname(first ?? path)
       for (let above = dirname(path); ; above = dirname(above)) {
@@ -62,6 +62,32 @@ export function nodeFileSystem(): FileSystem {
     lock: (path): Promise<FileLock> => lockFile(path),
     watch,
   }
+}
+
+/**
+ * Makes the folder and those above it; resolves with the highest that was made. Not by `recursive` of Node: where a file
+ * system says that a new folder's parent is not there although it is, as /proc does, that asks for ever.
+ */
+async function makeFolders(path: string): Promise<string | undefined> {
+  try {
+    await fs.mkdir(path)
+    return path
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await fs.stat(path)).isDirectory()) return undefined
+    const above = dirname(path)
+    if (code !== 'ENOENT' || above === path || (await exists(above))) throw error
+    const first = await makeFolders(above)
+    const made = await makeFolders(path)
+    return first ?? made
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return fs.access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function stat(path: string): Promise<FileStat | null> {
