@@ -164,6 +164,7 @@ export class Aggregator {
     return new ResolutionPlanner({
       database: this.#options.database,
       clock: this.#env.clock,
+      drops: () => this.#drops.facts,
       rules: () => {
         if (this.#knowledge.book !== this.book) this.#knowledge = { book: this.book, rules: ruleKnowledge(this.book) }
         return this.#knowledge.rules

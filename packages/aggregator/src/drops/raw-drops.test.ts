@@ -1,3 +1,4 @@
+import { Engine } from '@varve/promql'
 import { Database } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
 import { Simulation } from '@varve/tsdb-core/env/simulated'
@@ -95,6 +96,36 @@ it(
       })
       const rule = aggregator.status().rules.find(({ kind }) => kind === 'drop')
       expect(rule).toMatchObject({ matchedSeriesCount: SERIES, state: 'active' })
+
+      // Queries are answered by what replaces them, and say so.
+      const engine = new Engine()
+      const queryable = aggregator.queryable()
+      for (const query of ['max_over_time(X[10m])', 'count_over_time(X[5m])', 'increase(X[20m])', 'X', 'sum(X)']) {
+        const answers = await Promise.all(
+          ['dropped_total', 'plain_total'].map(async (name) => {
+            const times = { startMs: blockMs + 20 * MINUTE, endMs: env.clock.wallMs() - 5 * MINUTE, stepMs: 5 * MINUTE }
+            const namespace = name === 'plain_total' && query.startsWith('increase') ? { namespace: '1m_90d' } : {}
+            const range = { ...times, endMs: times.endMs - (times.endMs % (5 * MINUTE)), ...namespace }
+            const { series, infos } = await engine.rangeQuery({ queryable, query: query.replace('X', name), ...range })
+            const rows = new Map<string, number[]>()
+            for (let row = 0; row < series.count; row++) {
+              const values: number[] = []
+              series.forEachSample(row, (_, value) => values.push(value))
+              rows.set(series.labels(row).get('i'), values)
+            }
+            return { rows, infos: infos.join() }
+          }),
+        )
+        const [dropped, plain] = answers
+        expect([...dropped.rows.keys()].sort()).toEqual([...plain.rows.keys()].sort())
+        for (const [key, values] of plain.rows) {
+          expect(dropped.rows.get(key)?.length, query).toBe(values.length)
+          const errors = values.map((value, at) => Math.abs(value - (dropped.rows.get(key)?.[at] ?? Number.NaN)))
+          expect(Math.max(...errors), query).toBeLessThan(1e-6)
+        }
+        expect(dropped.infos).toContain('are dropped by drop/some, and kept by mapping/some')
+        expect(plain.infos).not.toContain('dropped')
+      }
 
       // The rule goes: raw samples are kept again, those that are stored by then too.
       running.etcd.delete('/varve/rules/drop/some')

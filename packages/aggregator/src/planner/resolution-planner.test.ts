@@ -1,7 +1,7 @@
 import { Engine } from '@varve/promql'
 import { Labels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { RollupWorld } from '../testing/rollup-world.test.support.js'
 import { ResolutionPlanner } from './resolution-planner.js'
 import { ruleKnowledge } from './rule-knowledge.js'
@@ -10,13 +10,15 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const start = Date.UTC(2026, 0, 1)
-const days = 8
+const days = 30
+/** Between two samples. */
+const scrapeMinutes = 3
 const end = start + days * DAY
 
 const counter = (instance: string) => Labels.from({ __name__: 'c_total', job: 'x', instance })
 const gauge = (instance: string) => Labels.from({ __name__: 'g', job: 'x', instance })
 
-/** Minute samples of two counters with resets and two gauges, rolled up to 5m and 1h; then most of the raw ones expire: whole blocks, as they do. */
+/** Samples of two counters with resets and two gauges, rolled up to 5m and 1h; then most of the raw ones expire: whole blocks, as they do. */
 async function makeWorld(expire: boolean): Promise<RollupWorld> {
   const world = await RollupWorld.open({ startMs: start, graceMs: 1000 })
   await world.putRule('mapping', 'all', { match: '{__name__!=""}', policies: ['5m:30d', '1h:1y'] })
@@ -35,10 +37,10 @@ async function makeWorld(expire: boolean): Promise<RollupWorld> {
     policies: ['1h:1y'],
   })
   const counts = [0, 1000]
-  for (let minute = 1; minute <= days * 24 * 60; minute++) {
+  for (let minute = scrapeMinutes; minute <= days * 24 * 60; minute += scrapeMinutes) {
     const timestampMs = start + minute * MINUTE - 20_000
     counts.forEach((_, i) => {
-      counts[i] = (minute + i * 500) % 1733 === 0 ? 3 : counts[i] + ((minute * 7 + i) % 11)
+      counts[i] = (minute / scrapeMinutes + i * 500) % 1733 === 0 ? 3 : counts[i] + ((minute * 7 + i) % 11)
     })
     world.clock.nowMs = timestampMs
     await world.append(
@@ -57,8 +59,13 @@ async function makeWorld(expire: boolean): Promise<RollupWorld> {
   return world
 }
 
-const plannerOf = (world: RollupWorld) =>
-  new ResolutionPlanner({ database: world.database, clock: world.clock, rules: () => ruleKnowledge(world.book) })
+const plannerOf = (world: RollupWorld, samplesPerPart?: number) =>
+  new ResolutionPlanner({
+    database: world.database,
+    clock: world.clock,
+    rules: () => ruleKnowledge(world.book),
+    ...(samplesPerPart !== undefined && { samplesPerPart }),
+  })
 
 describe('queries over several resolutions', () => {
   let whole: RollupWorld
@@ -120,12 +127,51 @@ describe('queries over several resolutions', () => {
     ['max by (job) (g)', 'max by (job) (g)', 0],
   ])('%s is what raw samples give, over every seam', async (query, rawQuery, tolerance) => {
     const raw = await range(whole.database, rawQuery, aligned)
-    expect([...raw.rows.values()][0].length).toBeGreaterThan(180)
+    expect([...raw.rows.values()][0].length).toBe(days * 24 - 3)
     for (const world of [whole, expired]) {
       const got = await range(plannerOf(world), query, aligned)
       expectClose(got.rows, raw.rows, tolerance)
       expect(got.infos.join()).toContain(query.includes('[') || world === expired ? '1h (1h_1y)' : '5m (5m_30d)')
     }
+  })
+
+  it('a large answer is put together part by part, while it is read, and is the same', async () => {
+    const samplesPerPart = 1500
+    for (const query of [
+      'last_over_time({job="x"}[1h])',
+      'avg_over_time(g[2h])',
+      'increase(c_total[1h])',
+      '{job="x"}',
+    ]) {
+      const atOnce = await range(plannerOf(expired), query, aligned)
+      const inParts = await range(plannerOf(expired, samplesPerPart), query, aligned)
+      expect(inParts).toEqual(atOnce)
+      expect(atOnce.rows.size).toBeGreaterThan(1)
+    }
+    const matchers = [{ name: 'job', operator: '=' as const, value: 'x' }]
+    const hints = {
+      function: 'max_over_time',
+      rangeMs: HOUR,
+      stepMs: HOUR,
+      evaluationStartMs: start,
+      evaluationEndMs: end,
+    }
+    const planner = plannerOf(expired, samplesPerPart)
+    const { batches } = await planner.select({ matchers, startMs: start, endMs: end, hints })
+    let read = 0
+    const names = [...expired.database.namespaces()].map((name) => expired.database.namespace(name))
+    const spies = names.map((namespace) => vi.spyOn(namespace, 'select'))
+    const reads: number[] = []
+    for await (const batch of batches) {
+      // A few series at a time, and none of the next ones is read before these were taken.
+      expect(batch.values.length).toBeLessThan(3 * samplesPerPart)
+      const count = spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0)
+      reads.push(count - read)
+      read = count
+    }
+    for (const spy of spies) spy.mockRestore()
+    expect(reads.length).toBeGreaterThan(2)
+    for (const count of reads) expect(count).toBeGreaterThan(0)
   })
 
   it('reads 5m where 1h is too coarse, and 1h where nothing else is left', async () => {

@@ -3,6 +3,7 @@
  *
  * A query that raw samples alone answer is passed on as it is. Any other is read slice by slice and put together; all of it,
  * raw slices too, then comes as the one column that the function wants, so there is no step where two resolutions meet.
+ * A large answer is put together for some series at a time, while it is read: what is in memory does not grow with it.
  */
 import type { Database, Namespace } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
@@ -16,11 +17,14 @@ import type {
   SelectResult,
   SeriesResult,
 } from '@varve/tsdb-core/query'
+import type { DropFacts } from '../drops/raw-drops.js'
 import { formatDuration } from '../rules/duration.js'
 import { chooseSlices, type SliceRequest, type Tier, type TierSlice } from './choose-slices.js'
 import { type ColumnKind, columnKindOf } from './column-kind.js'
+import { DroppedSeries } from './dropped-series.js'
 import type { RuleKnowledge } from './rule-knowledge.js'
-import { SeriesParts } from './series-parts.js'
+import { chunksOf, SAMPLES_PER_PART, type SeriesChunk } from './series-chunks.js'
+import { PartSymbols, SeriesParts } from './series-parts.js'
 import { readTier } from './tier-reader.js'
 
 const RAW = 'default'
@@ -29,7 +33,28 @@ export interface ResolutionPlannerOptions {
   readonly database: Database
   readonly clock: Clock
   readonly rules: () => RuleKnowledge
+  /** What is known of dropped raw samples. Absent: none are. */
+  readonly drops?: () => DropFacts
+  /** So many samples of a stitched answer are in memory at once, more or less. Default: two million. */
+  readonly samplesPerPart?: number
 }
+
+/** One stitched answer. */
+interface Stitching {
+  readonly request: SelectRequest
+  /** Oldest first. */
+  readonly slices: readonly TierSlice[]
+  readonly tiers: readonly Tier[]
+  readonly kind: ColumnKind
+  readonly dropped: DroppedSeries | null
+  readonly symbols: PartSymbols
+  readonly warnings: WarningList
+}
+
+/** Raw samples are taken to come this often, where only their number is of interest. */
+const RAW_STEP_MS = 15_000
+/** The head says nothing of series that only sealed blocks have. */
+const SERIES_MIN = 1000
 
 export class ResolutionPlanner implements Queryable {
   readonly #options: ResolutionPlannerOptions
@@ -50,9 +75,20 @@ export class ResolutionPlanner implements Queryable {
     const tiers = this.#tiers()
     const slices =
       forced === undefined ? chooseSlices(tiers, sliceRequest(request)) : forcedSlice(tiers, forced, request)
+    const dropped = forced === undefined ? await this.#droppedSeries(request, tiers) : null
     const isRaw = slices.every(({ tier }) => tier.resolutionMs === 0)
-    if (isRaw && !(await this.#hasOutputs(request, tiers))) return database.namespace(RAW).select(request)
-    return this.#readSlices(request, slices, forced === undefined ? tiers : slices.map(({ tier }) => tier))
+    if (isRaw && dropped === null && !(await this.#hasOutputs(request, tiers))) {
+      return database.namespace(RAW).select(request)
+    }
+    return this.#stitch({
+      request,
+      slices: widened(dropped?.cut(slices) ?? slices, request),
+      tiers: forced === undefined ? tiers : slices.map(({ tier }) => tier),
+      kind: columnKindOf(request.hints?.function ?? ''),
+      dropped,
+      symbols: new PartSymbols(),
+      warnings: new WarningList(),
+    })
   }
 
   async labelNames(request: LabelRequest): Promise<LabelResult> {
@@ -89,36 +125,115 @@ export class ResolutionPlanner implements Queryable {
     return { values: limited([...values].sort(compareUtf8), request.limit), warnings: [...warnings] }
   }
 
-  async #readSlices(
-    request: SelectRequest,
-    slices: readonly TierSlice[],
-    tiers: readonly Tier[],
-  ): Promise<SelectResult> {
-    const kind = columnKindOf(request.hints?.function ?? '')
-    const parts = new SeriesParts()
-    const warnings = new Set<string>()
+  async #stitch(stitching: Stitching): Promise<SelectResult> {
+    const { request, dropped, kind, symbols, warnings } = stitching
+    const parts = await this.#partsOf(stitching)
+    // One part: what it was made of is known before the first batch, from its samples and not from labels alone.
+    const [only] = parts.chunks.length === 1 ? [await this.#read(stitching, parts.chunks[0])] : []
+    const served = only?.served ?? parts.served
+    served.sort((a, b) => a.startMs - b.startMs || a.resolutionMs - b.resolutionMs)
+    return {
+      symbols: symbols.texts,
+      batches: only ? this.#batches(only.parts, kind, request.signal) : this.#partAfterPart(stitching, parts.chunks),
+      warnings: warnings.texts,
+      infos: [...infosOf(served, request), ...(dropped?.infos() ?? [])],
+      slices: served,
+    }
+  }
+
+  async *#partAfterPart(stitching: Stitching, chunks: readonly SeriesChunk[]) {
+    for (const chunk of chunks) {
+      const { parts } = await this.#read(stitching, chunk)
+      yield* this.#batches(parts, stitching.kind, stitching.request.signal)
+    }
+  }
+
+  /** How the answer is cut; with more than one part, also which tiers have series of which slice, by their labels. */
+  async #partsOf({ request, slices, tiers, kind, dropped }: Stitching): Promise<{
+    chunks: readonly SeriesChunk[]
+    served: ResolutionSlice[]
+  }> {
+    const { database, samplesPerPart = SAMPLES_PER_PART } = this.#options
+    let samplesPerSeries = 1
+    for (const { tier, afterMs, untilMs } of slices) {
+      samplesPerSeries += (untilMs - afterMs) / (tier.resolutionMs || RAW_STEP_MS)
+    }
+    const headCounts = this.#namespaces().map((namespace) => namespace.stats().headSeriesCount)
+    const everything = { chunks: [{ matchers: [], seriesCount: 0 }], served: [] }
+    if (samplesPerSeries * Math.max(SERIES_MIN, ...headCounts) <= samplesPerPart) return everything
+    const all = new Map<string, Labels>()
     const served: ResolutionSlice[] = []
-    for (const slice of widened(slices, request)) {
+    for (const slice of slices) {
+      const inSlice = new Set<string>()
+      for (const tier of this.#candidates(slice, tiers, request, dropped)) {
+        const { series } = await database.namespace(tier.namespace).series(rangeOf(request, slice))
+        const before = inSlice.size
+        for (const labels of series) {
+          inSlice.add(labels.key)
+          all.set(labels.key, labels)
+        }
+        if (tier === slice.tier || inSlice.size > before) served.push(resolutionSlice(tier, slice, kind))
+      }
+    }
+    const seriesPerPart = Math.max(1, Math.floor(samplesPerPart / samplesPerSeries))
+    return { chunks: chunksOf(all.values(), seriesPerPart), served }
+  }
+
+  async #read(
+    { request: whole, slices, tiers, kind, dropped, symbols, warnings }: Stitching,
+    chunk: SeriesChunk,
+  ): Promise<{ parts: SeriesParts; served: ResolutionSlice[] }> {
+    const matchers = [...whole.matchers, ...chunk.matchers]
+    const request = chunk.matchers.length === 0 ? whole : { ...whole, matchers }
+    const parts = new SeriesParts(symbols)
+    const served: ResolutionSlice[] = []
+    const { database } = this.#options
+    for (const slice of slices) {
       parts.beginSlice()
-      for (const tier of this.#candidates(slice, tiers, request)) {
+      for (const tier of this.#candidates(slice, tiers, whole, dropped)) {
         const { afterMs, untilMs } = slice
         const { namespace, resolutionMs } = tier
-        const { matchers } = request
-        const { database } = this.#options
         if (tier !== slice.tier && !(await this.#hasMore(tier, slice, request, parts))) continue
-        const read = { database, namespace, resolutionMs, kind, matchers, afterMs, untilMs, request, warnings }
-        const count = await readTier(read, parts)
+        const mayLack = resolutionMs === 0 && dropped?.concerns(slice) === true
+        const count = await readTier(
+          {
+            database,
+            namespace,
+            resolutionMs,
+            kind,
+            matchers,
+            // What stands in for a finer tier is widened as it would be alone.
+            afterMs: slice === slices[0] && tier !== slice.tier ? widenedAfterMs(tier, slice, request) : afterMs,
+            untilMs,
+            request,
+            warnings,
+            ...(mayLack && { lacks: (key) => dropped.lacks(key, () => parts.textsOf(key), slice) }),
+          },
+          parts,
+        )
         if (count > 0 || tier === slice.tier) served.push(resolutionSlice(tier, slice, kind))
       }
     }
-    served.sort((a, b) => a.startMs - b.startMs || a.resolutionMs - b.resolutionMs)
-    return {
-      symbols: parts.symbols,
-      batches: this.#batches(parts, kind, request.signal),
-      warnings: [...warnings],
-      infos: infosOf(served, request),
-      slices: served,
+    return { parts, served }
+  }
+
+  /** The selected series that lost raw samples; null when none did. */
+  async #droppedSeries(request: SelectRequest, tiers: readonly Tier[]): Promise<DroppedSeries | null> {
+    const { matchers, startMs, endMs } = request
+    const facts = this.#options.drops?.()
+    const dropped = facts ? DroppedSeries.of(facts, tiers, matchers, startMs - 1) : null
+    if (dropped === null) return null
+    const seen = new Set<string>()
+    let hasSome = false
+    for (const { namespace } of tiers) {
+      const { series } = await this.#options.database.namespace(namespace).series({ matchers, startMs, endMs })
+      for (const labels of series) {
+        if (seen.has(labels.key)) continue
+        seen.add(labels.key)
+        if (dropped.note(labels, startMs - 1, endMs - 1)) hasSome = true
+      }
     }
+    return hasSome ? dropped : null
   }
 
   async *#batches(parts: SeriesParts, kind: ColumnKind, signal: AbortSignal | undefined) {
@@ -130,10 +245,16 @@ export class ResolutionPlanner implements Queryable {
   }
 
   /** The tier of the slice first, then others that may have series which it lacks: finer ones before coarser ones. */
-  #candidates(slice: TierSlice, tiers: readonly Tier[], request: SelectRequest): Tier[] {
+  #candidates(
+    slice: TierSlice,
+    tiers: readonly Tier[],
+    request: SelectRequest,
+    dropped: DroppedSeries | null = null,
+  ): Tier[] {
     const rules = this.#options.rules()
     const { tier, afterMs } = slice
-    const hasAll = tier.resolutionMs === 0 || rules.mapsAll(request.matchers, tier.namespace, afterMs)
+    const isRaw = tier.resolutionMs === 0
+    const hasAll = isRaw ? dropped?.concerns(slice) !== true : rules.mapsAll(request.matchers, tier.namespace, afterMs)
     if (hasAll && !rules.outputsMayMatch(request.matchers)) return [tier]
     const others = tiers.filter(
       (other) => other !== tier && other.heldFromMs < slice.untilMs && other.heldUntilMs > afterMs,
@@ -149,11 +270,7 @@ export class ResolutionPlanner implements Queryable {
 
   /** Whether the tier has series that the slice lacks so far. Labels alone are looked at. */
   async #hasMore(tier: Tier, slice: TierSlice, request: SelectRequest, parts: SeriesParts): Promise<boolean> {
-    const { series } = await this.#options.database.namespace(tier.namespace).series({
-      matchers: request.matchers,
-      startMs: slice.afterMs + 1,
-      endMs: Math.min(slice.untilMs, Number.MAX_SAFE_INTEGER - 1) + 1,
-    })
+    const { series } = await this.#options.database.namespace(tier.namespace).series(rangeOf(request, slice))
     return series.some((labels) => !parts.has(labels.flat.map((text) => parts.idOf(text)).join()))
   }
 
@@ -223,10 +340,26 @@ function forcedSlice(tiers: readonly Tier[], namespace: string, request: SelectR
 
 /** A range or lookback below the resolution reads one whole window back. */
 function widened(slices: readonly TierSlice[], request: SelectRequest): TierSlice[] {
-  const rangeMs = request.hints?.rangeMs
   const [first, ...rest] = slices
-  if (first === undefined || rangeMs === undefined || first.tier.resolutionMs <= rangeMs) return [...slices]
-  return [{ ...first, afterMs: first.afterMs - (first.tier.resolutionMs - rangeMs) }, ...rest]
+  return first === undefined ? [] : [{ ...first, afterMs: widenedAfterMs(first.tier, first, request) }, ...rest]
+}
+
+function widenedAfterMs({ resolutionMs }: Tier, { afterMs }: TierSlice, request: SelectRequest): number {
+  const { rangeMs = resolutionMs } = request.hints ?? {}
+  return afterMs - Math.max(0, resolutionMs - rangeMs)
+}
+
+function rangeOf({ matchers }: SelectRequest, { afterMs, untilMs }: TierSlice) {
+  return { matchers, startMs: afterMs + 1, endMs: Math.min(untilMs, Number.MAX_SAFE_INTEGER - 1) + 1 }
+}
+
+/** Each warning once; those that come while batches are read too. */
+class WarningList {
+  readonly texts: string[] = []
+
+  add(warning: string): void {
+    if (!this.texts.includes(warning)) this.texts.push(warning)
+  }
 }
 
 function resolutionSlice(tier: Tier, slice: TierSlice, kind: ColumnKind): ResolutionSlice {

@@ -16,6 +16,8 @@ export interface SamplePart {
   readonly counts: Float64Array | null
   /** Beside `values`, where a native histogram stands. Null: there is none. */
   readonly histograms?: readonly (Histogram | undefined)[] | null
+  /** Parts with the same one of these have the same timestamps; absent: the part's are its own. */
+  readonly timesId?: number
 }
 
 interface Entry {
@@ -26,11 +28,31 @@ interface Entry {
   slice: number
 }
 
-export class SeriesParts {
-  readonly symbols: string[] = []
+/** Texts of labels, each once, for all parts of an answer. */
+export class PartSymbols {
+  readonly texts: string[] = []
   readonly #ids = new Map<string, number>()
+
+  idOf(text: string): number {
+    let id = this.#ids.get(text)
+    if (id === undefined) {
+      id = this.texts.length
+      this.texts.push(text)
+      this.#ids.set(text, id)
+    }
+    return id
+  }
+}
+
+export class SeriesParts {
+  readonly #symbols: PartSymbols
+  #nextTimesId = 0
   readonly #entries = new Map<string, Entry>()
   #slice = -1
+
+  constructor(symbols = new PartSymbols()) {
+    this.#symbols = symbols
+  }
 
   get seriesCount(): number {
     return this.#entries.size
@@ -55,13 +77,19 @@ export class SeriesParts {
   }
 
   idOf(text: string): number {
-    let id = this.#ids.get(text)
-    if (id === undefined) {
-      id = this.symbols.length
-      this.symbols.push(text)
-      this.#ids.set(text, id)
-    }
-    return id
+    return this.#symbols.idOf(text)
+  }
+
+  /** The texts of a key: name, value, name, value … */
+  textsOf(key: string): string[] {
+    return key === '' ? [] : key.split(',').map((id) => this.#symbols.texts[Number(id)])
+  }
+
+  /** The first of so many new ids for `SamplePart.timesId`. */
+  newTimesIds(count: number): number {
+    const first = this.#nextTimesId
+    this.#nextTimesId += count
+    return first
   }
 
   /** Whether the series has samples of the present slice already. */
@@ -124,7 +152,7 @@ function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
   })
   const sampleCount = sampleOffsets[seriesCount]
   const labelPairs = new Uint32Array(labelOffsets[seriesCount] * 2)
-  const timestampsMs = new Float64Array(sampleCount)
+  const { timestampColumns, timestampOffsets, timestampsMs } = timeColumnsOf(entries)
   const values = new Float64Array(sampleCount)
   const sampleIndexes: number[] = []
   const histograms: Histogram[] = []
@@ -133,7 +161,6 @@ function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
     labelPairs.set(pairs, labelOffsets[series] * 2)
     let at = sampleOffsets[series]
     for (const part of parts) {
-      timestampsMs.set(part.timestampsMs, at)
       values.set(part.values, at)
       if (counts && part.counts) counts.set(part.counts, at)
       part.histograms?.forEach((histogram, i) => {
@@ -150,12 +177,42 @@ function batchOf(entries: readonly Entry[], withCounts: boolean): SeriesBatch {
     labelPairs,
     sampleOffsets,
     values,
-    timestampColumns: Uint32Array.from({ length: seriesCount }, (_, series) => series),
-    timestampOffsets: sampleOffsets,
+    timestampColumns,
+    timestampOffsets,
     timestampsMs,
     ...(counts && { counts }),
     ...(histograms.length > 0 && { histograms: columnOf(sampleIndexes, histograms) }),
   }
+}
+
+/** Series that were scraped together have one timestamp column, as in the batches that they come from. */
+function timeColumnsOf(entries: readonly Entry[]) {
+  const timestampColumns = new Uint32Array(entries.length)
+  const columns: (readonly SamplePart[])[] = []
+  const known = new Map<string, number>()
+  let length = 0
+  const offsets = [0]
+  entries.forEach(({ parts }, series) => {
+    const isShared = parts.every(({ timesId }) => timesId !== undefined)
+    const key = isShared ? parts.map(({ timesId }) => timesId).join() : ''
+    let column = isShared ? known.get(key) : undefined
+    if (column === undefined) {
+      column = columns.push(parts) - 1
+      if (isShared) known.set(key, column)
+      for (const part of parts) length += part.timestampsMs.length
+      offsets.push(length)
+    }
+    timestampColumns[series] = column
+  })
+  const timestampsMs = new Float64Array(length)
+  columns.forEach((parts, column) => {
+    let at = offsets[column]
+    for (const part of parts) {
+      timestampsMs.set(part.timestampsMs, at)
+      at += part.timestampsMs.length
+    }
+  })
+  return { timestampColumns, timestampOffsets: Uint32Array.from(offsets), timestampsMs }
 }
 
 function columnOf(sampleIndexes: readonly number[], histograms: readonly Histogram[]): HistogramColumn {

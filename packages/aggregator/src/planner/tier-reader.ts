@@ -26,7 +26,9 @@ export interface TierRead {
   readonly afterMs: number
   readonly untilMs: number
   readonly request: SelectRequest
-  readonly warnings: Set<string>
+  readonly warnings: { add(warning: string): void }
+  /** Series of raw samples that were dropped from the slice: another tier has them. Absent: none was. */
+  readonly lacks?: (key: string) => boolean
 }
 
 /** Adds the namespace's samples to `parts`, of series that have none in this slice yet. Returns how many series came. */
@@ -39,6 +41,7 @@ async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
   let added = 0
   const startMs = kind === 'increase' ? afterMs - SAMPLE_BEFORE_MS : afterMs
   await forEachSeries(read, { startMs: startMs + 1 }, parts, (key, part) => {
+    if (read.lacks?.(key)) return
     if (part.histograms && (kind === 'increase' || kind === 'count')) {
       const changed = kind === 'increase' ? toHistogramIncreases(part) : withoutHistograms(part)
       added += addFrom(parts, key, changed, afterMs)
@@ -147,15 +150,21 @@ async function forEachSeries(
   const keyOf = parts.keys(result)
   for await (const batch of result.batches) {
     const byIndex = histogramsByIndex(batch)
+    const timesIds = parts.newTimesIds(batch.timestampOffsets.length)
     for (let series = 0; series < batch.seriesCount; series++) {
       const key = keyOf(batch, series)
-      if (!parts.has(key)) visit(key, partOf(batch, series, byIndex))
+      if (!parts.has(key)) visit(key, partOf(batch, series, byIndex, timesIds))
     }
   }
   for (const warning of result.warnings) warnings.add(warning)
 }
 
-function partOf(batch: SeriesBatch, series: number, byIndex: ReadonlyMap<number, Histogram> | null): SamplePart {
+function partOf(
+  batch: SeriesBatch,
+  series: number,
+  byIndex: ReadonlyMap<number, Histogram> | null,
+  timesIds: number,
+): SamplePart {
   const start = batch.sampleOffsets[series]
   const end = batch.sampleOffsets[series + 1]
   const times = batch.timestampOffsets[batch.timestampColumns[series]]
@@ -164,6 +173,7 @@ function partOf(batch: SeriesBatch, series: number, byIndex: ReadonlyMap<number,
     values: batch.values.subarray(start, end),
     counts: batch.counts?.subarray(start, end) ?? null,
     histograms: byIndex && histogramsWithin(byIndex, start, end),
+    timesId: timesIds + batch.timestampColumns[series],
   }
 }
 
@@ -192,7 +202,13 @@ function from(part: SamplePart, first: number): SamplePart {
     values: part.values.subarray(first),
     counts: part.counts?.subarray(first) ?? null,
     histograms: part.histograms?.slice(first) ?? null,
+    // All parts of one read are cut at the same time: those with the same timestamps still have them.
+    ...sharedTimes(part),
   }
+}
+
+function sharedTimes({ timesId }: SamplePart): { timesId?: number } {
+  return timesId === undefined ? {} : { timesId }
 }
 
 /** A window without a count is one sample. */
@@ -207,7 +223,7 @@ function counted(part: SamplePart): SamplePart {
   const ones = values.slice()
   toOnes(ones, 0, ones.length)
   if (counts) for (let i = 0; i < ones.length; i++) if (ones[i] === 1 && !Number.isNaN(counts[i])) ones[i] = counts[i]
-  return { timestampsMs: part.timestampsMs, values: ones, counts: null }
+  return { timestampsMs: part.timestampsMs, values: ones, counts: null, ...sharedTimes(part) }
 }
 
 function firstAfter(timestampsMs: Float64Array, afterMs: number): number {
