@@ -161,7 +161,7 @@ async function measureScans(
 
 /** Reads everything; returns how many samples there were. */
 async function sum(namespace: Namespace, request: Parameters<Namespace['select']>[0]): Promise<number> {
-  const { batches } = await namespace.select({ ...request, hints: HINTS })
+  const { batches } = await namespace.select({ ...request, hints: HINTS, reusesBatches: true })
   let count = 0
   for await (const batch of batches) count += batch.values.length
   return count
