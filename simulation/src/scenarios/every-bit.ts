@@ -17,7 +17,7 @@ const MINUTE = 60_000
 const PAGE_SIZE_BYTES = 512
 /** A store with some of each: several blocks, late data, deletes, an open head in the log. */
 const STEPS: readonly Step[] = [
-  { kind: 'append', series: [0, 1, 2], ageMs: 0, count: 2 },
+  { kind: 'append', series: [0, 1, 2, 5], ageMs: 0, count: 2 },
   { kind: 'append', series: [0, 3], ageMs: 5 * MINUTE, count: 2 },
   { kind: 'rollUp' },
   { kind: 'flush' },
@@ -26,7 +26,7 @@ const STEPS: readonly Step[] = [
   { kind: 'wait', forMs: 3 * MINUTE },
   { kind: 'append', series: [0, 4], ageMs: 0, count: 2 },
   { kind: 'maintain' },
-  { kind: 'append', series: [2, 3], ageMs: 0, count: 1 },
+  { kind: 'append', series: [2, 3, 5], ageMs: 0, count: 1 },
 ]
 
 type Answers = ReadonlyMap<string, readonly FoundSample[]>

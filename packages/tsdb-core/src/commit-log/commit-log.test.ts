@@ -59,6 +59,22 @@ async function written(...records: string[]) {
 }
 
 describe('the commit log', () => {
+  it.each([1_000_000, 150])(
+    'misses records cut off its end after a clean close (segments of %d bytes)',
+    async (segmentSizeBytes) => {
+      const { log } = await replayed({ segmentSizeBytes })
+      // The second record fills a segment of 150 bytes, and no other is begun.
+      for (const record of ['one', 'two']) await log.append(RecordType.NamespaceChange, [named(record)])
+      await log.close()
+      await truncate(`${directory}/000001.log`, SEGMENT_HEADER_SIZE_BYTES + sizeOf('one'))
+      const { damages } = await verifyCommitLog(env.files, directory)
+      expect(damages.map(({ message }) => message)).toEqual([expect.stringContaining('the end is missing')])
+      const { records, report } = await replayed({ segmentSizeBytes })
+      expect(records).toEqual(['one'])
+      expect(report.damages).toHaveLength(1)
+    },
+  )
+
   it('gives back what was appended, in order, after a clean close and without one', async () => {
     const log = await written('one', '', 'three')
     await log.append(RecordType.Tombstones, [text('fo'), text('ur')])

@@ -71,6 +71,8 @@ export class CommitLog {
   #state: State = 'opened'
   /** Segments that take no more writes, oldest first. */
   #closed: SegmentInfo[]
+  /** The last of them was written by this process, and all of it is durable. */
+  #isLastWhole = false
   #open: OpenSegment | null = null
   #segmentLast: number
   /** What the next record gets; all before `#durableSequence` are durable. */
@@ -233,11 +235,11 @@ export class CommitLog {
   }
 
   async #closeMarked(): Promise<void> {
-    const hadSegment = this.#open !== null
     await this.#closeSegment()
-    if (!hadSegment) return
+    const last = this.#closed.at(-1)
+    if (last === undefined || !this.#isLastWhole) return
     const { directory, env } = this.#options
-    const mark = { segment: this.#segmentLast, sequenceEnd: this.#durableSequence }
+    const mark = { segment: last.segment, sequenceEnd: this.#durableSequence }
     await writeCloseMark(env.files, directory, mark).catch((error) => {
       // All records are durable. Without the mark it is as after a kill, which a full disk is no reason to fail over.
       if (!(error instanceof FileError && error.code === 'NO_SPACE')) throw error
@@ -406,7 +408,9 @@ export class CommitLog {
     } catch (error) {
       // It may have its name already, and what is in it is superseded by the segment that will be made in its place.
       await files.remove(path).catch((failure) => {
-        if (!isNotFound(failure)) this.#closed.push({ segment, path, sizeBytes: 0 })
+        if (isNotFound(failure)) return
+        this.#closed.push({ segment, path, sizeBytes: 0 })
+        this.#isLastWhole = false
       })
       throw error
     }
@@ -434,6 +438,7 @@ export class CommitLog {
 
   async #leave(open: OpenSegment): Promise<void> {
     this.#open = null
+    this.#isLastWhole = true
     this.#closed.push({ segment: open.segment, path: open.path, sizeBytes: open.sizeBytes })
     await open.file.close()
   }
@@ -442,6 +447,7 @@ export class CommitLog {
   async #giveUp(open: OpenSegment): Promise<void> {
     this.#failureCount++
     this.#open = null
+    this.#isLastWhole = false
     this.#closed.push({ segment: open.segment, path: open.path, sizeBytes: open.sizeBytes })
     // Without `interval` nothing is kept that could be written again: what is lost then is what the mode says.
     if (this.#options.syncMode === 'never') this.#durableSequence = this.#sequenceNext
