@@ -19,7 +19,7 @@ import type { NamespaceRule, Rule, RuleKind } from './rules/rule.js'
 import { RuleBook, type RuleChange, type RuleVersion } from './rules/rule-book.js'
 import { readRule } from './rules/rule-reader.js'
 import { type StoragePolicy, windowEndOf } from './rules/storage-policy.js'
-import { type AggregatorStatus, ruleStates } from './status.js'
+import { type AggregatorStatus, latenessMsOf, ruleStates } from './status.js'
 import { RuleFollower } from './stores/rule-follower.js'
 import { type RuleId, type RuleStore, ruleIdText } from './stores/rule-store.js'
 import { type DryRun, dryRun } from './tools/dry-run.js'
@@ -189,7 +189,7 @@ export class Aggregator {
         namespace: runner.policy.namespace,
         resolutionMs: runner.policy.resolutionMs,
         lastWindowEndMs: runner.watermarkMs,
-        latenessMs: Math.max(0, nowMs - runner.watermarkMs - runner.policy.resolutionMs),
+        latenessMs: latenessMsOf(runner, nowMs),
         dirtyWindowCount: runner.dirtyWindowCount,
         ...runner.counters,
       })),

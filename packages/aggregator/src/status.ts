@@ -31,6 +31,8 @@ export interface RuleState {
   readonly matchedSeriesCount: number
   /** Over its policies: the oldest. Of a drop rule: raw samples are dropped up to here. Null: nothing yet. */
   readonly lastWindowEndMs: number | null
+  /** How far that is behind the window that ended last, in the policy where it is furthest; null for rules without windows. */
+  readonly latenessMs: number | null
 }
 
 export interface PolicyState extends RunnerCounters {
@@ -106,7 +108,13 @@ export function ruleStates(
           : own.length === 0
             ? null
             : Math.min(...own.map((runner) => runner.watermarkMs)),
+      latenessMs: own.length === 0 ? null : Math.max(...own.map((runner) => latenessMsOf(runner, nowMs))),
     })
   }
   return states
+}
+
+/** How far the last computed window lies behind the one that ended last. */
+export function latenessMsOf({ watermarkMs, policy }: PolicyRunner, nowMs: number): number {
+  return Math.max(0, nowMs - watermarkMs - policy.resolutionMs)
 }

@@ -1,5 +1,5 @@
 /** Rules and windows, as the aggregator tells them. */
-import type { AggregatorStatus, PolicyState } from '@varve/aggregator'
+import type { AggregatorStatus, PolicyState, RuleState } from '@varve/aggregator'
 import type { Metrics } from './metrics.js'
 
 export function registerRollupMetrics(metrics: Metrics, status: () => AggregatorStatus): void {
@@ -51,7 +51,15 @@ export function registerRollupMetrics(metrics: Metrics, status: () => Aggregator
       (policy) => policy.dirtyWindowCount,
     ],
   ]
-  for (const [kind, name, help, value] of perPolicy) {
+  for (const [kind, name, help, value] of [
+    ...perPolicy,
+    [
+      'counter' as const,
+      'varve_rollup_frozen_rows_total',
+      'Rows that late samples or backfills left as they are, since their raw samples are dropped.',
+      (policy: PolicyState) => policy.frozenRowCount,
+    ] as const,
+  ]) {
     metrics[kind]({
       name,
       help,
@@ -61,4 +69,41 @@ export function registerRollupMetrics(metrics: Metrics, status: () => Aggregator
       },
     })
   }
+  const perRule: readonly [string, string, (rule: RuleState) => number | null][] = [
+    [
+      'varve_rule_active',
+      '1 while the rule holds: not yet to come, not past, and of a good document.',
+      (rule) => (rule.state === 'active' ? 1 : 0),
+    ],
+    ['varve_rule_problems', 'What is wrong with the newest document of the rule.', (rule) => rule.problems.length],
+    [
+      'varve_rule_conflicts',
+      'Series for which the rule could not do what it says, since the rules last changed.',
+      (rule) => rule.conflicts?.count ?? 0,
+    ],
+    ['varve_rule_matched_series', 'Series that the rule concerns.', (rule) => rule.matchedSeriesCount],
+    [
+      'varve_rule_last_window_end_seconds',
+      'Windows of the rule are computed up to here, in all its policies; of a drop rule: raw samples are dropped.',
+      (rule) => (rule.lastWindowEndMs === null ? null : rule.lastWindowEndMs / 1000),
+    ],
+  ]
+  for (const [name, help, value] of perRule) {
+    metrics.gauge({
+      name,
+      help,
+      labelNames: ['kind', 'rule'],
+      read(report) {
+        for (const rule of status().rules) {
+          const now = value(rule)
+          if (now !== null) report(now, { kind: rule.kind, rule: rule.name })
+        }
+      },
+    })
+  }
+  metrics.counter({
+    name: 'varve_raw_samples_dropped_total',
+    help: 'Raw samples that drop rules kept out of blocks.',
+    read: (report) => report(status().drops.droppedSampleCount),
+  })
 }
