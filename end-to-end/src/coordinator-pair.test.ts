@@ -14,7 +14,7 @@ import { Etcd, type EtcdTls } from './etcd.js'
 import { getJson, instantQuery } from './query-client.js'
 import { remoteWrite } from './remote-writer.js'
 
-const FAILOVER_SECONDS = 3
+const FAILOVER_SECONDS = 2
 
 let directory: string
 beforeAll(async () => {
@@ -89,7 +89,7 @@ describe('a pair of coordinators', { timeout: 90_000 }, () => {
     await expect.poll(() => lastOf(pair[0]), { timeout: 10_000 }).toBe('1')
     replicas.push(new Replica('b', 2, urls))
     // Longer than the failover: who is heard stays elected.
-    await delay((FAILOVER_SECONDS + 2) * 1000)
+    await delay((FAILOVER_SECONDS + 1.5) * 1000)
     for (const coordinator of pair) {
       expect(await valuesOf(coordinator, 60)).toEqual(new Set(['1']))
       const rolledUp = await getJson(`${coordinator.url}/api/v1/query`, {

@@ -369,10 +369,14 @@ function resolutionSlice(tier: Tier, slice: TierSlice, kind: ColumnKind): Resolu
 
 function infosOf(served: readonly ResolutionSlice[], request: SelectRequest): string[] {
   const infos: string[] = []
-  const texts = served.map(({ startMs, endMs, namespace, resolutionMs }) => {
+  // What is read for the same time is named together: a rolled-up series may be looked for in raw samples too.
+  const named = new Map<string, string[]>()
+  for (const { startMs, endMs, namespace, resolutionMs } of served) {
     const what = resolutionMs === 0 ? 'raw samples' : `resolution ${formatDuration(resolutionMs)} (${namespace})`
-    return `${what} from ${timeText(startMs)} to ${timeText(endMs - 1)}`
-  })
+    const when = `from ${timeText(startMs)} to ${timeText(endMs - 1)}`
+    named.set(when, [...(named.get(when) ?? []), what])
+  }
+  const texts = [...named].map(([when, what]) => `${what.join(' and ')} ${when}`)
   if (served.some(({ resolutionMs }) => resolutionMs > 0)) infos.push(`PromQL info: answered from ${texts.join(', ')}`)
   const { rangeMs } = request.hints ?? {}
   const coarsestMs = Math.max(0, ...served.map(({ resolutionMs }) => resolutionMs))

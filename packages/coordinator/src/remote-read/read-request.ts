@@ -4,6 +4,7 @@
 import { Labels, type Matcher, type MatchOperator } from '@varve/tsdb-core/model'
 import type { SelectHints } from '@varve/tsdb-core/query'
 import { CoordinatorError } from '../errors.js'
+import { ProtobufReader } from '../ingest/protobuf-reader.js'
 import { decodeMessage, type Long64, type ReadQueryMessage, readRequestCodec } from '../proto/messages.js'
 import { decodeSnappy } from '../snappy/index.js'
 
@@ -25,6 +26,8 @@ export interface ReadQuery {
 /** Of the decoded request: matchers are short. */
 const DECODED_SIZE_BYTES_MAX = 4 * 1024 * 1024
 const QUERY_COUNT_MAX = 100
+/** Matchers, labels of hints and all other fields. */
+const FIELD_COUNT_MAX = 20_000
 const OPERATORS: readonly MatchOperator[] = ['=', '!=', '=~', '!~']
 const TIME_MS_MAX = 2 ** 53 - 2
 
@@ -34,12 +37,42 @@ const TIME_MS_MAX = 2 ** 53 - 2
  * @throws {CoordinatorError} `INVALID_ARGUMENT` for bytes, matchers or response types that are none; `TOO_LARGE`.
  */
 export function decodeReadRequest(body: Uint8Array): ReadRequest {
-  const message = decodeMessage(readRequestCodec, decodeSnappy(body, DECODED_SIZE_BYTES_MAX))
-  if (message.queries.length > QUERY_COUNT_MAX) {
-    const text = `remote read: ${message.queries.length} queries in one request, wanted at most ${QUERY_COUNT_MAX}`
-    throw new CoordinatorError('INVALID_ARGUMENT', text)
-  }
+  const bytes = decodeSnappy(body, DECODED_SIZE_BYTES_MAX)
+  checkCounts(bytes)
+  const message = decodeMessage(readRequestCodec, bytes)
   return { queries: message.queries.map(toQuery), responseType: responseTypeOf(message.acceptedResponseTypes) }
+}
+
+/** Before one of them is made: an empty query is two bytes on the wire, and objects here. */
+function checkCounts(bytes: Uint8Array): void {
+  let queryCount = 0
+  let fieldCount = 0
+  const open = [{ reader: new ProtobufReader(bytes), depth: 0 }]
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { reader, depth } = top
+    if (!reader.next()) {
+      open.pop()
+      continue
+    }
+    const isQuery = depth === 0 && reader.field === 1 && reader.isSpan
+    if (isQuery && ++queryCount > QUERY_COUNT_MAX) {
+      throw new CoordinatorError('INVALID_ARGUMENT', `remote read: more than ${QUERY_COUNT_MAX} queries in one request`)
+    }
+    if (++fieldCount > FIELD_COUNT_MAX) {
+      throw new CoordinatorError('TOO_LARGE', `remote read: more than ${FIELD_COUNT_MAX} fields in one request`)
+    }
+    // Matchers are leaves here; a query's hints can name labels without end.
+    if (isQuery || (depth === 1 && reader.field === 4 && reader.isSpan)) {
+      const { at, end } = reader.span()
+      open.push({ reader: new ProtobufReader(bytes, at, end), depth: depth + 1 })
+      continue
+    }
+    const from = reader.at
+    reader.skip()
+    if (depth === 0 && reader.at - from > FIELD_COUNT_MAX) {
+      throw new CoordinatorError('TOO_LARGE', `remote read: a list of ${reader.at - from} bytes beside the queries`)
+    }
+  }
 }
 
 /** The first of the client's list that is known here; an empty list means samples. */

@@ -127,7 +127,7 @@ describe('remote read of samples', () => {
     ['an unknown matcher type', { queries: [query([{ type: 9, name: 'a', value: 'b' }])] }, 'matcher type 9'],
     ['an unknown response type', { queries: [], acceptedResponseTypes: [7] }, 'response types 7'],
     ['too many samples', { queries: [query(all), query(all)] }, 'exceeded sample limit (400)'],
-    ['too many queries', { queries: Array(101).fill(query(all)) }, '101 queries'],
+    ['too many queries', { queries: Array(101).fill(query(all)) }, 'more than 100 queries'],
   ])('refuses %s', async (_, message, text) => {
     expect(await read(message)).toMatchObject({ status: 400, body: expect.stringContaining(text) })
   })
