@@ -247,6 +247,7 @@ export class Coordinator {
       newSeriesPerSecondMax: storage.new_series_per_second,
       futureMsMax: storage.max_future,
       diskReserveBytes: storage.disk_reserve,
+      logSizeBytesMax: storage.log_size,
       onNotice: ({ severity, message }) => noticeTo(logger, 'storage', severity, message),
     })
   }

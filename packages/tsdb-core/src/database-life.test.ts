@@ -1,6 +1,7 @@
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { CommitLog, RecordType } from './commit-log/index.js'
 import { Database } from './database.js'
 import { nodeEnv } from './env/node/index.js'
 import { inspectBlock } from './inspect.js'
@@ -285,6 +286,29 @@ describe('the memory budget', () => {
     }
     await append(0)
     await expect(append(1).then(() => append(2))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+})
+
+describe('a log record that cannot be read, though its checksum is right', () => {
+  it('is told and left out; the rest is served', async () => {
+    const world = await open()
+    await world.database.append([{ labels: up('a'), timestampMs: NOW - 2, value: 1 }])
+    await world.database.close()
+    const env = nodeEnv()
+    const log = await CommitLog.open({ env, directory: `${world.directory}/commit-log` })
+    await log.replay(() => undefined)
+    await log.append(RecordType.SampleBatch, [Uint8Array.of(1, 2, 3)])
+    await log.close()
+    const notices: string[] = []
+    const database = await Database.open({
+      directory: world.directory,
+      env: { ...env, clock: world.clock },
+      diskReserveBytes: 0,
+      onNotice: ({ severity, message }) => notices.push(`${severity}: ${message}`),
+    })
+    expect(await countOf(database)).toBe(1)
+    expect(notices).toEqual([expect.stringMatching(/^error: a record of segment \d+ cannot be read: /)])
+    await database.close()
   })
 })
 

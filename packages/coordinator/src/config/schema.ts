@@ -153,6 +153,7 @@ export const configSchema = z.strictObject({
       series: z.number().int().min(1).default(5_000_000),
       new_series_per_second: z.number().int().min(1).default(100_000),
       disk_reserve: size.prefault('256MiB'),
+      log_size: size.prefault('1GiB'),
     })
     .prefault({}),
   etcd: z
