@@ -99,9 +99,12 @@ export class LocalNamespace implements Namespace {
       bytes.set(part, offsets[i])
     })
     const refs = await this.resolve(bytes, offsets)
-    const step = columnNumber(column) * this.shards.length
-    if (step > 0) for (let i = 0; i < refs.length; i++) refs[i] += step
+    if (column !== 'value') for (let i = 0; i < refs.length; i++) refs[i] = this.columnRef(refs[i], column)
     return refs
+  }
+
+  columnRef(seriesRef: number, column: AggregateColumn): number {
+    return seriesRef + columnNumber(column) * this.shards.length
   }
 
   async append(batch: SampleBatch, options: AppendOptions = {}): Promise<AppendResult> {

@@ -46,6 +46,9 @@ export interface Namespace extends Queryable {
    */
   resolveLabels(series: readonly Labels[], column?: AggregateColumn): Promise<Uint32Array>
 
+  /** The reference of a column of the series whose column `value` has this one. */
+  columnRef(seriesRef: number, column: AggregateColumn): number
+
   /**
    * Stores a batch of columns; see `SampleBatch`. The columns belong to the caller again once it has resolved.
    *

@@ -32,7 +32,10 @@ export interface SampleBatch {
   readonly histograms?: import('./query/series-batch.js').HistogramColumn
 }
 
-/** Series i has samples `[sampleOffsets[i], sampleOffsets[i + 1])` of the columns, in the order of time. */
+/**
+ * Series i has samples `[sampleOffsets[i], sampleOffsets[i + 1])` of the columns, in the order of time. Columns may be longer
+ * than that, and are valid until the next call.
+ */
 export interface RecentSamples {
   readonly sampleOffsets: Uint32Array
   readonly timestampsMs: Float64Array

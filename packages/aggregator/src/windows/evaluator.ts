@@ -776,7 +776,8 @@ class Run {
   /** At which of these ends the series has something. */
   async #writtenEnds(windows: readonly EmptyWindow[]): Promise<Set<number>> {
     const [{ labels, table, slots }] = windows
-    const column = (table === MEMBER ? this.#memberSeries(slots[0]) : this.#groupSeries(slots[0]))?.column ?? 'value'
+    const column =
+      (table === MEMBER ? this.#memberSeries(slots[0]) : this.#groupSeries(slots[0]))?.columnOf(slots[0]) ?? 'value'
     const ends = windows.map(({ endMs }) => endMs)
     const matchers = [...labels].map(([name, value]) => ({ name, operator: '=' as const, value }))
     const range = { startMs: Math.min(...ends), endMs: Math.max(...ends) + 1 }
@@ -800,13 +801,18 @@ class Run {
   }
 
   #memberSeries(slot: number) {
-    const labels = this.#labelsOfMember(Math.floor(slot / COLUMNS.length))
-    return labels ? { labels, column: COLUMNS[slot % COLUMNS.length] } : null
+    const member = Math.floor(slot / COLUMNS.length)
+    const labels = this.#labelsOfMember(member)
+    if (!labels) return null
+    const columnOf = (other: number) =>
+      Math.floor(other / COLUMNS.length) === member ? COLUMNS[other % COLUMNS.length] : null
+    return { labels, columnOf }
   }
 
   #groupSeries(slot: number) {
     const output = this.#plan.groups[Math.floor(slot / OUTPUTS_MAX)].outputs[slot % OUTPUTS_MAX]
-    return output ? { labels: output.labels, column: COLUMNS[output.column] } : null
+    if (!output) return null
+    return { labels: output.labels, columnOf: (other: number) => (other === slot ? COLUMNS[output.column] : null) }
   }
 }
 

@@ -15,8 +15,8 @@ import { COLUMNS, type WindowPlan } from './plan.js'
 import { SliceScan } from './slice-scan.js'
 
 const SLICE_MEMBERS = 1024
-/** So many slices may wait for the log. */
-const SLICES_MAX = 64
+/** So many slices may wait for the log: groups of records that it writes together stay small enough to be used again. */
+const SLICES_MAX = 24
 /** Columns that members keep: all but `value`, which is of groups. */
 const MEMBER_COLUMNS = COLUMNS.slice(0, 6)
 const MEMBER_MASK = (1 << MEMBER_COLUMNS.length) - 1
@@ -28,6 +28,8 @@ export class UsedMembers {
   count = 0
   /** By member: reference of the output's column `value`, 0 when it is to be resolved. */
   targets: Uint32Array<ArrayBuffer> = new Uint32Array(64)
+  /** Buffers that are free. */
+  readonly slices: Slice[] = []
   #seen = 0
 
   /** Takes in members that are new in the plan. */
@@ -59,7 +61,6 @@ export interface HotWindowOptions {
 export class HotWindow {
   readonly #options: HotWindowOptions
   readonly #stored: Promise<void>[] = []
-  readonly #spare: Slice[] = []
   /** Members that were left to `select`. */
   readonly left: number[] = []
   rowCount = 0
@@ -75,21 +76,21 @@ export class HotWindow {
     used.update(plan)
     states.reserve(plan.memberCount)
     for (let from = 0; from < used.count; from += SLICE_MEMBERS) {
-      const slice = this.#spare.pop() ?? new Slice()
+      const slice = used.slices.pop() ?? new Slice()
       const count = this.#fill(slice, from)
       const refs = slice.refs.subarray(0, count)
       const samples = await raw.readRecent(refs, endMs - resolutionMs + 1, endMs + 1)
       if (samples === null) return false
       this.#leave(slice.scan, samples)
       slice.scan.scan(samples, states, endMs, resolutionMs, lookbackMs)
-      this.readSampleCount += samples.values.length
+      this.readSampleCount += samples.sampleOffsets[count]
       this.#contribute(slice.scan, samples)
       if (this.#emit(slice)) {
         const stored = this.#store(slice)
         // `settle` tells of failures; until then nobody may be listening.
         stored.catch(() => undefined)
         this.#stored.push(stored)
-      } else this.#spare.push(slice)
+      } else used.slices.push(slice)
       if (this.#stored.length >= SLICES_MAX) await this.#stored.shift()
       await breathe()
     }
@@ -200,7 +201,7 @@ export class HotWindow {
         else masks[i] = 0
       }
     }
-    this.#spare.push(slice)
+    this.#options.used.slices.push(slice)
   }
 
   async #resolve({ scan, masks, targets }: Slice): Promise<void> {

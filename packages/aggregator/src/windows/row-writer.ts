@@ -41,7 +41,8 @@ export class OutputSlots {
 
 export interface OutputSeries {
   readonly labels: Labels
-  readonly column: AggregateColumn
+  /** Which of its columns a slot is; null when the slot is of another series. */
+  readonly columnOf: (slot: number) => AggregateColumn | null
 }
 
 export interface RowWriterOptions {
@@ -174,31 +175,30 @@ export class RowWriter {
 
   async #resolve(): Promise<void> {
     const { slots, seriesOf, target } = this.#options
-    const unresolved = new Map<AggregateColumn, { table: 0 | 1; slot: number; labels: Labels }[]>()
-    const asked = new Set<string>()
+    const unresolved: { table: 0 | 1; series: OutputSeries; slots: number[] }[] = []
     const gone = new Set<string>()
     for (let row = 0; row < this.#count; row++) {
       const table = this.#tables[row] as 0 | 1
       const slot = this.#slots[row]
       if (slots[table].refOf(slot) !== UNRESOLVED) continue
-      const key = `${table}:${slot}`
-      if (asked.has(key)) continue
-      asked.add(key)
-      const series = seriesOf(table, slot)
-      if (series === null) {
-        gone.add(key)
+      // The columns of a series come one after the other: its labels are looked up once.
+      const last = unresolved.at(-1)
+      if (last?.table === table && last.series.columnOf(slot) !== null) {
+        last.slots.push(slot)
         continue
       }
-      const list = unresolved.get(series.column)
-      if (list) list.push({ table, slot, labels: series.labels })
-      else unresolved.set(series.column, [{ table, slot, labels: series.labels }])
+      const series = seriesOf(table, slot)
+      if (series === null) gone.add(`${table}:${slot}`)
+      else unresolved.push({ table, series, slots: [slot] })
     }
-    for (const [column, list] of unresolved) {
-      const refs = await target.resolveLabels(
-        list.map(({ labels }) => labels),
-        column,
-      )
-      for (const [index, { table, slot }] of list.entries()) slots[table].set(slot, refs[index])
+    if (unresolved.length > 0) {
+      const refs = await target.resolveLabels(unresolved.map(({ series }) => series.labels))
+      for (const [index, { table, series, slots: own }] of unresolved.entries()) {
+        for (const slot of own) {
+          const column = series.columnOf(slot)
+          if (column !== null) slots[table].set(slot, target.columnRef(refs[index], column))
+        }
+      }
     }
     if (gone.size > 0) this.#removeRows(gone)
     for (let row = 0; row < this.#count; row++) this.#refs[row] = slots[this.#tables[row]].refOf(this.#slots[row])

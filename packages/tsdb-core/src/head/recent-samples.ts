@@ -4,7 +4,7 @@
  * Where a row was compressed a moment ago the range may begin in its last chunk, which is decoded. Series whose samples may
  * lie further back, or not in order, or are histograms, are told and left to `select`.
  */
-import { grownF64 } from '../index/growable.js'
+import { grownF64, grownU32 } from '../index/growable.js'
 import { halvesOf } from '../model/sample.js'
 import type { RecentSamples } from '../shard.js'
 import type { OpenBlock } from './open-block.js'
@@ -14,16 +14,19 @@ const NONE = 0xffffffff
 const chunkTimes = new Float64Array(ROW_SAMPLES)
 const chunkValues = new Float64Array(ROW_SAMPLES)
 const chunkHalves = halvesOf(chunkValues)
+/** What was read last: arrays made for each call would keep the collector busy, since they are many and large. */
+let offsetColumn: Uint32Array = new Uint32Array(1025)
+let times: Float64Array = new Float64Array(8192)
+let values: Float64Array = new Float64Array(8192)
+let halves = halvesOf(values)
 
-/** Samples of `[startMs, endMs)`, which must lie in the block, of the series with these keys. */
+/** Samples of `[startMs, endMs)`, which must lie in the block, of the series with these keys. Valid until the next call. */
 export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number, endMs: number): RecentSamples {
   const { rows } = block
   const count = keys.length
-  const sampleOffsets = new Uint32Array(count + 1)
+  offsetColumn = grownU32(offsetColumn, count + 1)
+  const sampleOffsets = offsetColumn
   const unread: number[] = []
-  let times: Float64Array = new Float64Array(count * 6)
-  let values: Float64Array = new Float64Array(count * 6)
-  let halves = halvesOf(values)
   const startOffset = startMs - block.startMs
   const endOffset = endMs - block.startMs
   let at = 0
@@ -51,7 +54,7 @@ export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number,
     if (first === 0) {
       const chunk = block.lastChunk(slot)
       if (chunk !== NONE) {
-        const added = readChunk(block, chunk, startMs, endMs, times, halves, at)
+        const added = readChunk(block, chunk, startMs, endMs, at)
         if (added < 0) {
           unread.push(i)
           continue
@@ -67,19 +70,11 @@ export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number,
     }
   }
   sampleOffsets[count] = at
-  return { sampleOffsets, timestampsMs: times.subarray(0, at), values: values.subarray(0, at), unread }
+  return { sampleOffsets, timestampsMs: times, values, unread }
 }
 
 /** Adds what the last chunk has of the range and returns how many samples that is; -1 when they may lie elsewhere too. */
-function readChunk(
-  block: OpenBlock,
-  chunk: number,
-  startMs: number,
-  endMs: number,
-  times: Float64Array,
-  halves: Uint32Array,
-  at: number,
-): number {
+function readChunk(block: OpenBlock, chunk: number, startMs: number, endMs: number, at: number): number {
   const column = block.columnOf(chunk)
   if (block.columnLastMs(column) < startMs) return 0
   const previous = block.previousChunk(chunk)
