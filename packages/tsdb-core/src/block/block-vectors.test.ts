@@ -7,7 +7,7 @@ import { nodeEnv } from '../env/node/index.js'
 import { BlockReader } from './block-reader.js'
 import { BlockWriter } from './block-writer.js'
 import type { BlockIdentity } from './format.js'
-import { decode, type Golden, VECTORS } from './vectors.test.support.js'
+import { decode, type Golden, histogramOf, VECTORS } from './vectors.test.support.js'
 
 interface Reject {
   readonly identity: BlockIdentity
@@ -62,12 +62,19 @@ async function encode(golden: Golden, directory: string): Promise<{ bytes: Uint8
     hasColumns: false,
     pause: () => undefined,
   })
-  for (const { labels, timestamps, valueBits, startTimestamps } of golden.series) {
+  for (const { labels, timestamps, valueBits, startTimestamps, histograms } of golden.series) {
     const pairs = Uint32Array.from(labels, (text) => writer.symbols.internText(text))
     const values = new Float64Array(BigUint64Array.from(valueBits, BigInt).buffer)
     const starts = startTimestamps === undefined ? undefined : Float64Array.from(startTimestamps, Number)
     writer.beginSeries(pairs, pairs.length)
     writer.addSamples(0, Float64Array.from(timestamps, Number), values, starts, values.length, false)
+    if (histograms !== undefined) {
+      writer.addHistograms(0, {
+        timestampsMs: histograms.map(({ timestamp }) => Number(timestamp)),
+        startTimestampsMs: histograms.map(({ startTimestamp }) => Number(startTimestamp)),
+        histograms: histograms.map(histogramOf),
+      })
+    }
     await writer.endSeries()
   }
   const { fileName, digest } = await writer.finish()

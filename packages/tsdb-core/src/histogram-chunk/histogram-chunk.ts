@@ -106,6 +106,7 @@ function decode(from: ByteReader): Histogram[] {
   const layouts = Array.from({ length: layoutCount }, () => readLayout(from))
   const layoutIndexes = readRuns(from, count, () => from.varint())
   if (layoutIndexes.some((layout) => layout >= layoutCount)) throw from.error('a layout that is not there')
+  if (new Set(layoutIndexes).size < layoutCount) throw from.error('a layout that no histogram has')
 
   const countForm = from.u8()
   if (countForm > COUNTS_RESIDUAL) throw from.error(`counts in unknown form ${countForm}`)
