@@ -23,6 +23,8 @@ export interface CodecKernels {
   decodeGorillaBatch: DecodeChunks
   encodeXorChunkBatch: EncodeChunks
   decodeXorChunkBatch: DecodeChunks
+  encodeColumnRun: EncodeColumnRun
+  decodeColumnRun: DecodeColumnRun
   encodeSealedValuesAsync(values: Float64Array, ranges: Uint32Array): Promise<EncodedColumns>
   encodeSealedTimestampsAsync(timestampsMs: Float64Array, ranges: Uint32Array): Promise<EncodedColumns>
   /** Decodes at most `room` samples. */
@@ -66,6 +68,19 @@ export type DecodeChunks = (
   counts: Uint32Array,
 ) => number
 
+/** Columns of these lengths, whose values stand one behind the other. */
+export type EncodeColumnRun = (values: Float64Array, lengths: Uint32Array, out: Uint8Array, offset: number) => number
+
+/** Returns where in `bytes` the columns end. */
+export type DecodeColumnRun = (
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  lengths: Uint32Array,
+  out: Float64Array,
+  outOffset: number,
+) => number
+
 /** What an encoding task brings: all columns one behind the other, and the offset behind each. */
 export interface EncodedColumns {
   end: number
@@ -93,6 +108,8 @@ export const CODEC_KERNELS: readonly (keyof CodecKernels)[] = [
   'decodeGorillaBatch',
   'encodeXorChunkBatch',
   'decodeXorChunkBatch',
+  'encodeColumnRun',
+  'decodeColumnRun',
   'encodeSealedValuesAsync',
   'encodeSealedTimestampsAsync',
   'decodeSealedValuesAsync',

@@ -5,9 +5,11 @@ export {
   type CodecKernels,
   codecFailure,
   type DecodeChunks,
+  type DecodeColumnRun,
   type DecodeColumns,
   type DecodeRuns,
   type EncodeChunks,
+  type EncodeColumnRun,
   type EncodeColumns,
 } from './codec.js'
 export type { IngestKernels } from './ingest.js'

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use napi::{Error, Result, Status};
 use napi_derive::napi;
+use varve_codec::column_run::{decode_column_run as decode_run_of_columns, encode_column_run as encode_run_of_columns};
 use varve_codec::error::{CodecError, CodecErrorCode};
 use varve_codec::gorilla::{decode_gorilla, encode_gorilla};
 use varve_codec::limits::SAMPLES_PER_CHUNK_MAX;
@@ -199,6 +200,36 @@ pub fn decode_gorilla_batch(
     let out_offset = index("outOffset", out_offset, timestamps_ms.len().min(values.len()))?;
     decode_batch(ranges, out_offset, counts, |offset, end, at| {
         decode_gorilla(bytes, offset, end, &mut timestamps_ms[at..], &mut values[at..])
+    })
+}
+
+/// Encodes columns of these lengths, whose values stand one behind the other, as parts of a larger unit.
+#[napi(catch_unwind)]
+pub fn encode_column_run(values: Column<f64>, lengths: Column<u32>, out: Column<u8>, offset: f64) -> Result<f64> {
+    disjoint!(out; values, lengths);
+    let offset = index("offset", offset, out.len())?;
+    SCRATCH.with_borrow_mut(|scratch| {
+        Ok(encode_run_of_columns(values, lengths, out, offset, scratch).map_or_else(failure, |end| end as f64))
+    })
+}
+
+/// Decodes them again from `bytes[offset, end)`; returns where they end.
+#[napi(catch_unwind)]
+pub fn decode_column_run(
+    bytes: Column<u8>,
+    offset: f64,
+    end: f64,
+    lengths: Column<u32>,
+    out: Column<f64>,
+    out_offset: f64,
+) -> Result<f64> {
+    disjoint!(out; bytes, lengths);
+    let end = index("end", end, bytes.len())?;
+    let offset = index("offset", offset, end)?;
+    let out_offset = index("outOffset", out_offset, out.len())?;
+    SCRATCH.with_borrow_mut(|scratch| {
+        let decoded = decode_run_of_columns(bytes, offset, end, lengths, &mut out[out_offset..], scratch);
+        Ok(decoded.map_or_else(failure, |at| at as f64))
     })
 }
 

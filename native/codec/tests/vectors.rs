@@ -1,9 +1,10 @@
-//! The golden and reject vectors of vectors/chunk, which the TypeScript codec runs too.
+//! The golden and reject vectors of vectors/chunk and vectors/column-run, which the TypeScript codec runs too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use varve_codec::column_run::{decode_column_run, encode_column_run};
 use varve_codec::error::{CodecError, CodecErrorCode, Result};
 use varve_codec::gorilla::{decode_gorilla, encode_gorilla, gorilla_size_max};
 use varve_codec::limits::SAMPLES_PER_CHUNK_MAX;
@@ -19,7 +20,11 @@ struct Vector {
 }
 
 fn vectors(folder: &str) -> Vec<Vector> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/chunk").join(folder);
+    vectors_in(&format!("chunk/{folder}"))
+}
+
+fn vectors_in(folder: &str) -> Vec<Vector> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(folder);
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.expect("an entry").path())
@@ -75,14 +80,55 @@ fn bits(column: &[f64]) -> Vec<u64> {
     column.iter().map(|number| number.to_bits()).collect()
 }
 
+fn from_bits(item: &str) -> f64 {
+    f64::from_bits(u64::from_str_radix(item.trim_start_matches("0x"), 16).expect("bits"))
+}
+
+fn code_of(document: &Value) -> CodecErrorCode {
+    match text(document, "code").as_str() {
+        "TRUNCATED" => CodecErrorCode::Truncated,
+        "CORRUPT_CHUNK" => CodecErrorCode::CorruptChunk,
+        "UNSUPPORTED_ENCODING" => CodecErrorCode::UnsupportedEncoding,
+        other => panic!("unknown code {other}"),
+    }
+}
+
+fn lengths_of(document: &Value) -> Vec<u32> {
+    document["lengths"].as_array().expect("a list").iter().map(|item| item.as_u64().expect("a length") as u32).collect()
+}
+
+#[test]
+fn column_runs_encode_to_their_bytes_and_decode_to_their_bits() {
+    let mut scratch = Scratch::default();
+    for Vector { name, document, bytes } in vectors_in("column-run") {
+        let lengths = lengths_of(&document);
+        let values = column(&document, "valueBits", from_bits);
+        let mut out = vec![0; 9 * values.len() + 192 * lengths.len()];
+        let end = encode_column_run(&values, &lengths, &mut out, 0, &mut scratch).expect("room");
+        assert_eq!(&out[..end], bytes, "{name}");
+        let mut decoded = vec![0.0; values.len()];
+        let end = decode_column_run(&bytes, 0, bytes.len(), &lengths, &mut decoded, &mut scratch);
+        assert_eq!((end, bits(&decoded)), (Ok(bytes.len()), bits(&values)), "{name}");
+    }
+}
+
+#[test]
+fn rejected_column_runs_fail_with_their_code_at_their_offset() {
+    for Vector { name, document, bytes } in vectors_in("column-run/reject") {
+        let lengths = lengths_of(&document);
+        let mut out = vec![0.0; lengths.iter().sum::<u32>() as usize];
+        let decoded = decode_column_run(&bytes, 0, bytes.len(), &lengths, &mut out, &mut Scratch::default());
+        let bit_offset = document["bitOffset"].as_i64().expect("an offset");
+        assert_eq!(decoded, Err(CodecError { code: code_of(&document), bit_offset }), "{name}");
+    }
+}
+
 #[test]
 fn golden_vectors_encode_to_their_bytes_and_decode_to_their_bits() {
     for Vector { name, document, bytes } in vectors("") {
         let format = text(&document, "format");
         let timestamps = column(&document, "timestamps", |item| item.parse().expect("a number"));
-        let values = column(&document, "valueBits", |item| {
-            f64::from_bits(u64::from_str_radix(item.trim_start_matches("0x"), 16).expect("bits"))
-        });
+        let values = column(&document, "valueBits", from_bits);
         assert_eq!(encode(&format, &timestamps, &values).as_deref(), Ok(&bytes[..]), "{name}");
         assert_eq!(decode(&format, &bytes), Ok((bits(&timestamps), bits(&values))), "{name}");
         if format.starts_with("sealed") {
@@ -94,12 +140,7 @@ fn golden_vectors_encode_to_their_bytes_and_decode_to_their_bits() {
 #[test]
 fn reject_vectors_fail_with_their_code_at_their_offset() {
     for Vector { name, document, bytes } in vectors("reject") {
-        let code = match text(&document, "code").as_str() {
-            "TRUNCATED" => CodecErrorCode::Truncated,
-            "CORRUPT_CHUNK" => CodecErrorCode::CorruptChunk,
-            "UNSUPPORTED_ENCODING" => CodecErrorCode::UnsupportedEncoding,
-            other => panic!("{name}: unknown code {other}"),
-        };
+        let code = code_of(&document);
         let bit_offset = text(&document, "bitOffset").parse().expect("an offset");
         assert_eq!(decode(&text(&document, "format"), &bytes), Err(CodecError { code, bit_offset }), "{name}");
     }

@@ -4,7 +4,16 @@
  * Ranges are pairs in one array: `ranges[2 * i]` is where item i begins, `ranges[2 * i + 1]` where it ends. A batch stops at
  * its first bad item; the items before it are done. Two implementations give the same bytes and the same errors.
  */
-import type { DecodeChunks, DecodeColumns, DecodeRuns, EncodeChunks, EncodeColumns } from '@varve/native'
+import type {
+  DecodeChunks,
+  DecodeColumnRun,
+  DecodeColumns,
+  DecodeRuns,
+  EncodeChunks,
+  EncodeColumnRun,
+  EncodeColumns,
+} from '@varve/native'
+import { decodeColumnRun, encodeColumnRun } from './column-run.js'
 import { CodecError } from './errors.js'
 import { decodeGorilla, GorillaEncoder } from './gorilla.js'
 import { SAMPLES_PER_CHUNK_MAX } from './limits.js'
@@ -24,6 +33,8 @@ export interface BatchCodec {
   decodeGorillaBatch: DecodeChunks
   encodeXorChunkBatch: EncodeChunks
   decodeXorChunkBatch: DecodeChunks
+  encodeColumnRun: EncodeColumnRun
+  decodeColumnRun: DecodeColumnRun
 }
 
 /** The reference. */
@@ -38,6 +49,8 @@ export const typescriptCodec: BatchCodec = {
   decodeGorillaBatch: decodeChunks(decodeGorilla),
   encodeXorChunkBatch: encodeChunks(encodeXorChunk),
   decodeXorChunkBatch: decodeChunks(decodeXorChunk),
+  encodeColumnRun,
+  decodeColumnRun,
 }
 
 function encodeColumns(

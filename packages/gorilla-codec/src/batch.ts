@@ -159,3 +159,30 @@ export async function encodeSealedValuesAsync(
   for (let index = 0; index < encoded.ends.length; index++) ends[index] = offset + encoded.ends[index]
   return offset + encoded.end
 }
+
+/**
+ * Encodes columns of these lengths, whose values stand one behind the other, and returns the offset behind them: parts of a
+ * larger unit that knows the lengths and has a checksum. A column may be empty.
+ *
+ * Memory: `out` needs `columnRunSizeMax(lengths)` bytes from `offset` on.
+ * @throws {CodecError} `INVALID_ARGUMENT` for a column that is too long or not there, `OUTPUT_TOO_SMALL`.
+ */
+export function encodeColumnRun(values: Float64Array, lengths: Uint32Array, out: Uint8Array, offset: number): number {
+  return batchCodec().encodeColumnRun(values, lengths, out, offset)
+}
+
+/**
+ * Decodes them from `bytes[offset, end)` into `out`, and returns the offset behind them; the rest of the bytes is not read.
+ *
+ * @throws {CodecError} `TRUNCATED` or `CORRUPT_CHUNK` with the offset; `OUTPUT_TOO_SMALL`. The columns are then undefined.
+ */
+export function decodeColumnRun(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  lengths: Uint32Array,
+  out: Float64Array,
+  outOffset: number,
+): number {
+  return batchCodec().decodeColumnRun(bytes, offset, end, lengths, out, outOffset)
+}

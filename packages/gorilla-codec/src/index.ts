@@ -1,18 +1,20 @@
 export {
+  decodeColumnRun,
   decodeSealedRuns,
   decodeSealedTimestampsBatch,
   decodeSealedValuesAsync,
   decodeSealedValuesBatch,
   decodeXorChunkBatch,
+  encodeColumnRun,
   encodeSealedTimestampsBatch,
   encodeSealedValuesAsync,
   encodeSealedValuesBatch,
   encodeXorChunkBatch,
 } from './batch.js'
 export { crc32c } from './checksum.js'
+export { columnRunSizeMax } from './column-run.js'
 export { CodecError, type CodecErrorCode } from './errors.js'
 export { decodeGorilla, GorillaEncoder } from './gorilla.js'
-export { decodeIntegerColumn, encodeIntegerColumn, integerColumnSizeMax, isIntegerColumn } from './integer-column.js'
 export { SAMPLES_PER_CHUNK_MAX } from './limits.js'
 export {
   decodeSealedTimestamps,

@@ -11,9 +11,7 @@
  *     columns         zero counts, counts, sums, then one for each bucket that any histogram has:
  *                     by scale (schema, threshold, bounds: in order of first use), positive before negative, bucket index
  *
- *     column          kind u8, then by kind
- *                     0 integers      an integer column of gorilla-codec; its length follows from the layouts
- *                     1 values        size varint, a sealed value column of gorilla-codec
+ *     The columns are a column run of gorilla-codec; how long each is follows from the layouts.
  *
  * Residual counts are what a count has more than its zero count and buckets hold together: zero unless a histogram
  * contradicts itself. They are used where all histograms are of integers that add up exactly. A bucket that a histogram's layout does
@@ -21,9 +19,6 @@
  *
  * There is no checksum: the unit around it has one. Page: docs/formats/histogram-chunk.md.
  */
-export const COLUMN_INTEGERS = 0
-export const COLUMN_VALUES = 1
-
 export const COUNTS_WHOLE = 0
 export const COUNTS_RESIDUAL = 1
 

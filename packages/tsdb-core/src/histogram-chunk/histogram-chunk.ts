@@ -1,14 +1,5 @@
 /** Writes and reads a run of native histograms as columns. Bytes: format.ts. */
-import {
-  CodecError,
-  decodeIntegerColumn,
-  decodeSealedValues,
-  encodeIntegerColumn,
-  encodeSealedValues,
-  integerColumnSizeMax,
-  isIntegerColumn,
-  sealedValuesSizeMax,
-} from '@varve/gorilla-codec'
+import { CodecError, columnRunSizeMax, decodeColumnRun, encodeColumnRun } from '@varve/gorilla-codec'
 import { ByteReader, ByteWriter } from '../bytes/byte-writer.js'
 import { readSignedVarint, writeSignedVarint } from '../commit-log/columns.js'
 import { StorageError } from '../errors.js'
@@ -16,8 +7,6 @@ import { invariant } from '../invariant.js'
 import type { CounterResetHint, Histogram, Span } from '../model/histogram.js'
 import { assignColumns, bucketCount, type ColumnIndexes, type Layout, layoutOf } from './bucket-columns.js'
 import {
-  COLUMN_INTEGERS,
-  COLUMN_VALUES,
   COUNTS_RESIDUAL,
   COUNTS_WHOLE,
   HISTOGRAMS_PER_CHUNK_MAX,
@@ -80,8 +69,10 @@ export function encodeHistogramChunk(histograms: readonly Histogram[]): Uint8Arr
   const residual = histograms.every(hasExactResidual)
   out.u8(residual ? COUNTS_RESIDUAL : COUNTS_WHOLE)
   const { columnCount, indexes } = assignColumns(layouts)
-  const columns = fillColumns(histograms, layoutIndexes, indexes, columnCount, residual)
-  for (const column of columns) writeColumn(out, column)
+  const lengths = columnLengths(layoutIndexes, indexes, columnCount)
+  const values = fillColumns(histograms, layoutIndexes, indexes, offsetsOf(lengths), residual)
+  out.reserve(columnRunSizeMax(lengths))
+  out.length = encodeColumnRun(values, lengths, out.bytes, out.length)
   return out.view().slice()
 }
 
@@ -91,8 +82,9 @@ export function decodeHistogramChunk(bytes: Uint8Array): Histogram[] {
   try {
     return decode(from)
   } catch (error) {
-    if (error instanceof CodecError) throw from.error(error.message)
-    throw error
+    if (!(error instanceof CodecError)) throw error
+    from.offset = error.bitOffset >>> 3
+    throw from.error(error.message)
   }
 }
 
@@ -113,31 +105,35 @@ function decode(from: ByteReader): Histogram[] {
   const residual = countForm === COUNTS_RESIDUAL
   const { columnCount, indexes } = assignColumns(layouts)
   const lengths = columnLengths(layoutIndexes, indexes, columnCount)
-  const valueCount = lengths.reduce((sum, length) => sum + length, 0)
+  const next = offsetsOf(lengths)
+  const valueCount = next[lengths.length]
   if (valueCount > VALUES_MAX) throw from.error(`${valueCount} values, at most ${VALUES_MAX} are believed`)
-  const columns = Array.from(lengths, (length) => readColumn(from, length))
+  const values = new Float64Array(valueCount)
+  from.offset = decodeColumnRun(from.bytes, from.offset, from.bytes.length, lengths, values, 0)
   from.end()
 
-  const next = new Uint32Array(columns.length)
   return Array.from(kinds, (kind, i): Histogram => {
     const layout = layouts[layoutIndexes[i]]
     const columnIndexes = indexes[layoutIndexes[i]]
     const positiveBuckets = new Float64Array(bucketCount(layout.positiveSpans))
-    const negativeBuckets = new Float64Array(bucketCount(layout.negativeSpans))
-    let inBuckets = columns[ZERO_COUNTS][i]
-    columnIndexes.forEach((column, bucket) => {
-      const value = columns[FIXED_COLUMNS + column][next[FIXED_COLUMNS + column]++]
+    const negativeBuckets = new Float64Array(columnIndexes.length - positiveBuckets.length)
+    const zeroCount = values[next[ZERO_COUNTS]++]
+    const count = values[next[COUNTS]++]
+    const sum = values[next[SUMS]++]
+    let inBuckets = zeroCount
+    for (let bucket = 0; bucket < columnIndexes.length; bucket++) {
+      const value = values[next[FIXED_COLUMNS + columnIndexes[bucket]]++]
       if (bucket < positiveBuckets.length) positiveBuckets[bucket] = value
       else negativeBuckets[bucket - positiveBuckets.length] = value
       inBuckets += value
-    })
+    }
     const stale = (kind & KIND_STALE) !== 0
     return {
       schema: layout.schema,
       zeroThreshold: layout.zeroThreshold,
-      zeroCount: columns[ZERO_COUNTS][i],
-      count: residual ? columns[COUNTS][i] + inBuckets : columns[COUNTS][i],
-      sum: stale ? Number.NaN : columns[SUMS][i],
+      zeroCount,
+      count: residual ? count + inBuckets : count,
+      sum: stale ? Number.NaN : sum,
       counterResetHint: HINTS[kind & KIND_HINT_MASK],
       positiveSpans: layout.positiveSpans,
       negativeSpans: layout.negativeSpans,
@@ -174,36 +170,43 @@ function sharesLayout(a: Histogram, b: Histogram): boolean {
   )
 }
 
+/** The values of all columns; `next` says where each begins, and is used up. */
 function fillColumns(
   histograms: readonly Histogram[],
   layoutIndexes: Uint32Array,
   indexes: readonly ColumnIndexes[],
-  columnCount: number,
+  next: Uint32Array,
   residual: boolean,
-): Float64Array[] {
-  const columns = Array.from(columnLengths(layoutIndexes, indexes, columnCount), (length) => new Float64Array(length))
-  const next = new Uint32Array(columns.length)
-  histograms.forEach((histogram, i) => {
+): Float64Array {
+  const values = new Float64Array(next[next.length - 1])
+  for (let i = 0; i < histograms.length; i++) {
+    const { zeroCount, count, sum, stale, positiveBuckets, negativeBuckets } = histograms[i]
     const columnIndexes = indexes[layoutIndexes[i]]
-    const positiveCount = histogram.positiveBuckets.length
+    const positiveCount = positiveBuckets.length
     invariant(
-      columnIndexes.length === positiveCount + histogram.negativeBuckets.length,
+      columnIndexes.length === positiveCount + negativeBuckets.length,
       'a histogram has as many buckets as its spans say',
       columnIndexes.length,
       positiveCount,
     )
-    let inBuckets = histogram.zeroCount
-    columnIndexes.forEach((column, bucket) => {
-      const value =
-        bucket < positiveCount ? histogram.positiveBuckets[bucket] : histogram.negativeBuckets[bucket - positiveCount]
-      columns[FIXED_COLUMNS + column][next[FIXED_COLUMNS + column]++] = value
+    let inBuckets = zeroCount
+    for (let bucket = 0; bucket < columnIndexes.length; bucket++) {
+      const value = bucket < positiveCount ? positiveBuckets[bucket] : negativeBuckets[bucket - positiveCount]
+      values[next[FIXED_COLUMNS + columnIndexes[bucket]]++] = value
       inBuckets += value
-    })
-    columns[ZERO_COUNTS][i] = histogram.zeroCount
-    columns[COUNTS][i] = residual ? histogram.count - inBuckets : histogram.count
-    columns[SUMS][i] = histogram.stale ? 0 : histogram.sum
-  })
-  return columns
+    }
+    values[next[ZERO_COUNTS]++] = zeroCount
+    values[next[COUNTS]++] = residual ? count - inBuckets : count
+    values[next[SUMS]++] = stale ? 0 : sum
+  }
+  return values
+}
+
+/** Where each column begins when they stand one behind the other; the last number is where they end. */
+function offsetsOf(lengths: Uint32Array): Uint32Array {
+  const offsets = new Uint32Array(lengths.length + 1)
+  for (let i = 0; i < lengths.length; i++) offsets[i + 1] = offsets[i] + lengths[i]
+  return offsets
 }
 
 /** Fixed columns have a value for each histogram, the others one for each histogram whose layout has the bucket. */
@@ -220,38 +223,6 @@ function columnLengths(
     for (const column of columns) lengths[FIXED_COLUMNS + column] += uses[layout]
   })
   return lengths
-}
-
-function writeColumn(out: ByteWriter, column: Float64Array): void {
-  if (column.length === 0) return
-  if (isIntegerColumn(column, 0, column.length)) {
-    out.u8(COLUMN_INTEGERS)
-    out.reserve(integerColumnSizeMax(column.length))
-    out.length = encodeIntegerColumn(column, 0, column.length, out.bytes, out.length)
-  } else {
-    out.u8(COLUMN_VALUES)
-    const sealed = new Uint8Array(sealedValuesSizeMax(column.length))
-    out.blob(sealed.subarray(0, encodeSealedValues(column, 0, column.length, sealed, 0)))
-  }
-}
-
-function readColumn(from: ByteReader, length: number): Float64Array {
-  const column = new Float64Array(length)
-  if (length === 0) return column
-  const kind = from.u8()
-  if (kind === COLUMN_INTEGERS) {
-    from.offset = decodeIntegerColumn(from.bytes, from.offset, from.bytes.length, length, column, 0)
-  } else if (kind === COLUMN_VALUES) {
-    const sealed = from.blob()
-    const { buffer, byteOffset } = sealed
-    const decoded = new Float64Array(HISTOGRAMS_PER_CHUNK_MAX)
-    const count = decodeSealedValues(new Uint8Array(buffer, byteOffset, sealed.length), 0, sealed.length, decoded, 0)
-    if (count !== length) throw from.error(`a column of ${count} values, wanted ${length}`)
-    column.set(decoded.subarray(0, count))
-  } else {
-    throw from.error(`a column of unknown kind ${kind}`)
-  }
-  return column
 }
 
 function writeLayout(out: ByteWriter, layout: Layout): void {
