@@ -42,7 +42,7 @@ import type {
   SelectResult,
   SeriesResult,
 } from './query/queryable.js'
-import { DROP_MARK, type DropPolicy } from './raw-drop.js'
+import { DROP_MARK, type DropPolicy, heldBack } from './raw-drop.js'
 import { Recovery } from './recovery.js'
 import { NO_SEALED_BLOCKS } from './sealed-blocks.js'
 import type { AppendResult, SampleBatch } from './shard.js'
@@ -76,6 +76,8 @@ export class Database implements Queryable {
   #lateSamples: LateSamples = { seriesRefs: [], timestampsMs: [] }
   #isLogHeld: () => boolean = () => false
   #dropPolicy: DropPolicy | null = null
+  /** Snapshots that are being made. */
+  #snapshotCount = 0
   #folder: DataFolder | undefined
   #log: DatabaseLog | undefined
   #maintenance: Maintenance | undefined
@@ -268,18 +270,24 @@ export class Database implements Queryable {
     const target = resolve(directory)
     if (this.#folder === undefined) throw new StorageError('INVALID_ARGUMENT', 'a database in memory has no snapshots')
     if ((await files.stat(target)) !== null) throw new StorageError('INVALID_ARGUMENT', `${target} is there already`)
-    // Before the flush: a watermark must not be ahead of the windows that are sealed by it.
-    const watermarks = [...this.#watermarks.values()]
-    await this.flush()
-    await this.#exclusively(async () => {
-      await files.makeDirectory(`${target}/namespaces`)
-      await files.makeDirectory(`${target}/state`)
-      for (const [namespace, store] of this.#stores) await store.linkTo(`${target}/namespaces/${namespace.name}`)
-      await files.syncDirectory(`${target}/namespaces`)
-      await writeWatermarks(files, target, watermarks)
-      // Last: a folder without it is no snapshot.
-      await writeIdentity(files, target)
-    })
+    // What a later watermark allows to drop must not be missing in the snapshot, which has the earlier one.
+    this.#snapshotCount++
+    try {
+      // Before the flush: a watermark must not be ahead of the windows that are sealed by it.
+      const watermarks = await this.#exclusively(async () => [...this.#watermarks.values()])
+      await this.flush()
+      await this.#exclusively(async () => {
+        await files.makeDirectory(`${target}/namespaces`)
+        await files.makeDirectory(`${target}/state`)
+        for (const [namespace, store] of this.#stores) await store.linkTo(`${target}/namespaces/${namespace.name}`)
+        await files.syncDirectory(`${target}/namespaces`)
+        await writeWatermarks(files, target, watermarks)
+        // Last: a folder without it is no snapshot.
+        await writeIdentity(files, target)
+      })
+    } finally {
+      this.#snapshotCount--
+    }
   }
 
   stats(): DatabaseStats {
@@ -373,7 +381,7 @@ export class Database implements Queryable {
       name,
       id,
       options: () => holder.namespace?.options ?? options,
-      dropPolicy: () => (name === DEFAULT_NAMESPACE ? this.#dropPolicy : null),
+      dropPolicy: () => (name === DEFAULT_NAMESPACE ? this.#dropPolicyNow() : null),
       markDropped: (untilMs) => this.#markDropped(untilMs),
       notice: (severity, message) => this.#notice(severity, message),
     })
@@ -582,6 +590,12 @@ export class Database implements Queryable {
       'INVALID_ARGUMENT',
       `no namespace ${JSON.stringify(name)}; there are ${this.namespaces().join(', ')}`,
     )
+  }
+
+  /** While a snapshot is made nothing is dropped, and what is held is asked for again. */
+  #dropPolicyNow(): DropPolicy | null {
+    const policy = this.#dropPolicy
+    return policy === null || this.#snapshotCount === 0 ? policy : heldBack(policy)
   }
 
   async #markDropped(untilMs: number): Promise<void> {

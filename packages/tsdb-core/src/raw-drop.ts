@@ -43,3 +43,13 @@ export interface DropPolicy {
   /** Told how many samples were left out. */
   dropped(sampleCount: number): void
 }
+
+/** The policy while it may drop nothing: what it would have dropped counts as held. */
+export function heldBack(policy: DropPolicy): DropPolicy {
+  const never = Number.POSITIVE_INFINITY
+  return {
+    forBlock: () => null,
+    droppableUntilMs: (startMs, endMs) => (policy.droppableUntilMs(startMs, endMs) === never ? never : -never),
+    dropped: () => undefined,
+  }
+}

@@ -73,6 +73,29 @@ describe('a restore', () => {
     expect(await contentOf(directory)).toEqual({ values: [1, 2], watermarkMs: 120_000 })
   })
 
+  it('has all raw samples behind its watermark, though newer windows allow to drop them', async () => {
+    temporary = await openTemporaryDatabase({ namespaces: { default: { retentionMs: Number.POSITIVE_INFINITY } } })
+    const { database, directory } = temporary
+    for (const value of [1, 2, 3]) await append(database, value)
+    database.setDropPolicy({
+      forBlock: (startMs, endMs) => ({
+        untilMs: endMs,
+        baselineAfterMs: endMs,
+        rangesOf: () => [{ afterMs: startMs - 1, untilMs: endMs, histograms: true }],
+      }),
+      droppableUntilMs: () => 1e15,
+      dropped: () => undefined,
+    })
+    const snapshot = join(directory, 'snapshots', 'first')
+    await database.snapshot(snapshot)
+    expect((await contentOf(snapshot)).values).toEqual([1, 2, 3])
+    // Afterwards they go as before.
+    await database.flush()
+    const left = [...(await readSamples(database, RANGE)).values()].flat()
+    expect(left.length).toBeLessThan(3)
+    expect(database.watermark('dropped', 0)).toBeGreaterThan(0)
+  })
+
   it('replaces a store only when told to, also one that has the snapshot in it, and keeps what is not the store', async () => {
     const { directory, snapshot } = await world()
     await writeFile(join(directory, 'state', 'rules.msgpack'), 'kept')
