@@ -43,7 +43,7 @@ downsample:
         name: 'mysql-metrics',
         document: { match: '{app=~"mysql.*"}', policies: ['1m:48h'], aggregations: ['last'] },
       },
-      { kind: 'drop', name: 'nginx-metrics', document: { match: '{app=~"nginx.*"}' } },
+      { kind: 'drop', name: 'nginx-metrics', document: { match: '{app=~"nginx.*"}', force: true } },
       {
         kind: 'rollup',
         name: 'http_requests-by-route',
@@ -100,5 +100,51 @@ downsample:
     expect(() => importM3Rules('a: [')).toThrow(/not YAML/)
     expect(() => importM3Rules('rules: {mappingRules: [{name: x}]}')).toThrow(/filter/)
     expect(() => importM3Rules('rules: {mappingRules: [{filter: nocolon}]}')).toThrow(/nocolon/)
+  })
+})
+
+describe('what M3 has and Varve has not', () => {
+  const importOne = (rule: object, list = 'mappingRules') =>
+    importM3Rules(JSON.stringify({ downsample: { rules: { [list]: [rule] } } }))
+  const storagePolicies = [{ resolution: '1m', retention: '48h' }]
+
+  it('types as tags become tests on names, or leave the rule out; both are said', () => {
+    const rule = (filter: string) => importOne({ name: 'r', filter, aggregations: ['Last'], storagePolicies })
+    const counters = rule('__m3_prom_type__:counter app:x')
+    expect(counters.rules[0].document).toMatchObject({ match: '{app="x", __name__=~".+_(total|count|sum|bucket)"}' })
+    expect(counters.warnings.join()).toContain('no such label as __m3_prom_type__:counter')
+    expect(rule('__m3_type__:gauge').rules[0].document).toMatchObject({
+      match: '{__name__!~".+_(total|count|sum|bucket)", __name__!=""}',
+    })
+    const timers = rule('__m3_type__:timer')
+    expect(timers.rules).toEqual([])
+    expect(timers.warnings.join()).toContain('the rule is left out')
+  })
+
+  it('aggregations that are not known are left out, not taken for others', () => {
+    const rollup = (aggregations: string[]) =>
+      importOne(
+        {
+          name: 'r',
+          filter: 'app:x',
+          transforms: [{ rollup: { metricName: 'm', groupBy: ['a'], aggregations } }],
+          storagePolicies,
+        },
+        'rollupRules',
+      )
+    expect(rollup(['SumSq', 'Max']).rules[0].document).toMatchObject({ aggregate: 'max' })
+    expect(rollup(['SumSq'])).toMatchObject({
+      rules: [],
+      warnings: [expect.stringContaining('SumSq'), expect.any(String)],
+    })
+    const quantiles = importOne({ name: 'r', filter: 'app:x', aggregations: ['P99'], storagePolicies })
+    expect(quantiles.rules).toEqual([])
+    expect(quantiles.warnings).toHaveLength(2)
+  })
+
+  it('a drop rule drops, whether something replaces the samples or not', () => {
+    expect(importOne({ name: 'r', filter: 'app:x', drop: true }).rules).toEqual([
+      { kind: 'drop', name: 'r', document: { match: '{app="x"}', force: true } },
+    ])
   })
 })

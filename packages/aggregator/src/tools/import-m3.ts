@@ -96,9 +96,11 @@ class Importer {
   readonly #names = new Set<string>()
 
   mapping(rule: z.output<typeof mappingRule>, title: string): void {
-    const match = selectorOf(rule.filter, title)
+    const match = this.#matchOf(rule.filter, title)
+    if (match === null) return
     if (rule.drop) {
-      this.#add('drop', title, { match })
+      // M3 keeps no raw samples of what matches, whether anything replaces them or not.
+      this.#add('drop', title, { match, force: true })
       return
     }
     const aggregations = new Set<string>()
@@ -107,8 +109,12 @@ class Importer {
       if (columns) for (const column of columns) aggregations.add(column)
       else
         this.warnings.push(
-          `${title}: aggregation ${type} is not kept by mapping rules; make a rollup rule without "by" losses`,
+          `${title}: aggregation ${type} is not kept by mapping rules, and left out: a rollup rule with "without": [] and "each": "all" makes it`,
         )
+    }
+    if (aggregations.size === 0) {
+      this.warnings.push(`${title}: none of its aggregations is kept by mapping rules: the rule is left out`)
+      return
     }
     if (rule.tags?.length)
       this.warnings.push(`${title}: tags are not added by mapping rules, since the series stay the same`)
@@ -121,6 +127,8 @@ class Importer {
     const labels = Object.fromEntries(
       (rule.tags ?? []).filter(({ name }) => !name.startsWith('__m3')).map((t) => [t.name, t.value]),
     )
+    const match = this.#matchOf(rule.filter, title)
+    if (match === null) return
     let input: string | null = null
     let before: Operation[] = []
     const operations = [...rule.transforms]
@@ -136,9 +144,11 @@ class Importer {
       while (operations.length > 0 && !('rollup' in operations[0])) after.push(operations.shift()!)
       number++
       const name = rollupCount > 1 && number < rollupCount ? `${title}-${number}` : title
+      const rollup = this.#rollupOf(operation.rollup, before, after, title)
+      if (rollup === null) return
       const document = {
-        ...(input === null ? { match: selectorOf(rule.filter, title) } : { input }),
-        ...this.#rollupOf(operation.rollup, before, after, title),
+        ...(input === null ? { match } : { input }),
+        ...rollup,
         ...(Object.keys(labels).length > 0 && { labels }),
         policies,
       }
@@ -153,14 +163,23 @@ class Importer {
     before: readonly Operation[],
     after: readonly Operation[],
     title: string,
-  ): object {
+  ): object | null {
     const transforms = [...before, ...after].flatMap((operation) =>
       'transform' in operation ? [operation.transform.type.toLowerCase()] : [],
     )
     const aggregate = before.find((operation) => 'aggregate' in operation)
     const grows = transforms.includes('increase') || transforms.includes('add') || transforms.includes('reset')
     const types = rollup.aggregations ?? ['Sum']
-    const aggregations = types.map((type) => this.#aggregationOf(type, title))
+    const aggregations = types.flatMap((type) => this.#aggregationOf(type, title))
+    if (aggregations.length === 0) {
+      this.warnings.push(`${title}: none of its aggregations is known here: the rule is left out`)
+      return null
+    }
+    if (aggregate && 'aggregate' in aggregate && EACH_OF[aggregate.aggregate.type.toLowerCase()] === undefined) {
+      const { type } = aggregate.aggregate
+      this.warnings.push(`${title}: no series gives its ${type} to a rollup here: the rule is left out`)
+      return null
+    }
     const each = transforms.includes('persecond')
       ? 'rate'
       : aggregate && 'aggregate' in aggregate
@@ -179,13 +198,34 @@ class Importer {
     }
   }
 
-  #aggregationOf(type: string, title: string): string {
+  #aggregationOf(type: string, title: string): string[] {
     const text = type.toLowerCase()
-    if (text === 'mean') return 'avg'
-    if (text === 'stdev') return 'stddev'
-    if (/^(sum|min|max|count|last|median|p\d+)$/.test(text)) return text
-    this.warnings.push(`${title}: aggregation ${type} is not known here, sum was taken`)
-    return 'sum'
+    if (text === 'mean') return ['avg']
+    if (text === 'stdev') return ['stddev']
+    if (/^(sum|min|max|count|last|median|p\d+)$/.test(text)) return [text]
+    this.warnings.push(`${title}: aggregation ${type} is not known here, and left out`)
+    return []
+  }
+
+  /** M3 has a metric's type as a tag of its own making; here names tell counters from gauges. Null: it cannot be said. */
+  #matchOf(filter: string, title: string): string | null {
+    const items = filter.trim().split(/\s+/)
+    const types = items.filter((item) => item.startsWith('__m3'))
+    const tests = types.map((item) => ({ item, test: TYPE_TESTS[item] }))
+    for (const { item, test } of tests) {
+      if (test === undefined) {
+        this.warnings.push(`${title}: series have nothing like ${item} here: the rule is left out`)
+        return null
+      }
+      this.warnings.push(`${title}: series have no such label as ${item}: ${test} stands in, since names tell the type`)
+    }
+    const rest = items.filter((item) => !item.startsWith('__m3')).join(' ')
+    const selector = rest === '' ? '{}' : selectorOf(rest, title)
+    if (tests.length === 0) return selector
+    const inside = [selector.slice(1, -1), ...tests.map(({ test }) => test)].filter((text) => text !== '')
+    // A selector needs a test that the empty value does not pass.
+    if (rest === '' && tests.every(({ test }) => test?.includes('!~'))) inside.push('__name__!=""')
+    return `{${inside.join(', ')}}`
   }
 
   #add(kind: RuleKind, title: string, document: object): string {
@@ -196,6 +236,15 @@ class Importer {
     this.rules.push({ kind, name, document })
     return name
   }
+}
+
+const COUNTER_NAMES = '".+_(total|count|sum|bucket)"'
+const TYPE_TESTS: Readonly<Record<string, string>> = {
+  '__m3_type__:counter': `__name__=~${COUNTER_NAMES}`,
+  '__m3_prom_type__:counter': `__name__=~${COUNTER_NAMES}`,
+  '__m3_type__:gauge': `__name__!~${COUNTER_NAMES}`,
+  '__m3_prom_type__:gauge': `__name__!~${COUNTER_NAMES}`,
+  '__m3_prom_type__:histogram': '__name__=~".+_bucket"',
 }
 
 const COLUMNS_OF: Readonly<Record<string, readonly string[]>> = {
