@@ -83,6 +83,34 @@ describe('the aggregator', () => {
       expect(await valuesIn(running, '1m_90d', 'out')).toEqual([1, 2, 3])
     }))
 
+  it('names both rules that write one series, wherever a person looks, also after another rule was put', () =>
+    withAggregator(async (running) => {
+      const { env, etcd, aggregator } = running
+      const put = (id: string, aggregate: string) => {
+        const rule = { match: 'g', name: 'out', by: [], aggregate, policies: ['10s:1d'] }
+        etcd.put(`/varve/rules/rollup/${id}`, JSON.stringify(rule))
+      }
+      put('second-by-name', 'sum')
+      await sleep(env.clock, 1000)
+      put('first-by-name', 'max')
+      for (let second = 0; second < 30; second += 5) {
+        await append(running, 'g', 7)
+        await sleep(env.clock, 5000)
+      }
+      etcd.put('/varve/rules/drop/other', '{"match": "other"}')
+      await sleep(env.clock, 1000)
+      const states = aggregator.status().rules.filter(({ kind }) => kind === 'rollup')
+      expect(states.map(({ name, conflicts }) => [name, conflicts?.message ?? null])).toEqual([
+        ['first-by-name', 'out is written by rollup/second-by-name already'],
+        ['second-by-name', null],
+      ])
+      const { rules } = aggregator.explain(Labels.from({ [METRIC_NAME]: 'g', job: 'x' }))
+      const [loser] = rules.filter(({ id }) => id === 'rollup/first-by-name')
+      expect(loser.writes).toEqual([])
+      expect(loser.reason).toContain('out in 10s_1d is written by rollup/second-by-name, which is older')
+      expect(rules.find(({ id }) => id === 'rollup/second-by-name')?.writes).toHaveLength(1)
+    }))
+
   it('computes a late sample within a few seconds', () =>
     withAggregator(async (running) => {
       const { env, etcd, database } = running

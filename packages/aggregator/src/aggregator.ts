@@ -54,6 +54,7 @@ export interface AggregatorOptions {
 /** Late samples come in batches: their windows are computed this much after the first. */
 const LATE_DELAY_MS = 1000
 const RETRY_MS = 1000
+const FORMER_PROBLEMS_MS = 3_600_000
 /** The loop looks at the clock at least this often, since the clock may jump. */
 const WAIT_MS_MAX = 10_000
 
@@ -65,6 +66,7 @@ export class Aggregator {
   readonly #runners = new Map<string, PolicyRunner>()
   readonly #stop = new AbortController()
   readonly #ruleProblems = new Map<string, { message: string; count: number }>()
+  #formerProblems: { ids: ReadonlySet<string>; atMs: number } = { ids: new Set(), atMs: 0 }
   #loop: Promise<void> | null = null
   #unobserve: (() => void) | null = null
   /** The newest `closingMs` of all runners: what is later than it is late nowhere. */
@@ -113,7 +115,7 @@ export class Aggregator {
         return { resolutionMs, finalUntilMs: (holdMs) => runner.finalUntilMs(holdMs) }
       },
       backfilledUntilMs: () => Math.min(Infinity, ...this.#backfills.jobs.map(({ doneMs }) => doneMs)),
-      hasProblem: (id) => this.#ruleProblems.has(id),
+      hasProblem: (id) => this.#hasProblem(id),
       holdMs: options.dropHoldMs ?? DROP_HOLD_MS,
     })
   }
@@ -203,7 +205,7 @@ export class Aggregator {
 
   /** Which rules a series meets, what is written for it and where. */
   explain(labels: Labels): Explanation {
-    return explainSeries(this.book.currentRules(), labels, this.#options.metadata)
+    return explainSeries(this.book.currentRulesByAge(), labels, this.#options.metadata)
   }
 
   /**
@@ -484,9 +486,23 @@ export class Aggregator {
         this.#notice('error', `rule ${id} is bad, the last good one stays in force: ${lines.join('; ')}`)
       } else this.#notice('info', `rule ${id}: ${kind}`)
     }
-    this.#ruleProblems.clear()
+    // Where no rule changed that makes windows, plans stay, and what they could not do is not told again.
+    const isNewPlan = changes.some(
+      ({ id, kind }) => kind !== 'rejected' && kind !== 'mended' && /^(mapping|rollup)\//.test(id),
+    )
+    if (isNewPlan) {
+      this.#formerProblems = { ids: new Set(this.#ruleProblems.keys()), atMs: this.#env.clock.monotonicMs() }
+      this.#ruleProblems.clear()
+    }
     this.#rulesChanged = true
     this.#wake?.()
+  }
+
+  /** Whether the rule cannot do all that it says, or could not a while ago: new plans tell it with their first windows. */
+  #hasProblem(id: string): boolean {
+    const { ids, atMs } = this.#formerProblems
+    if (this.#ruleProblems.has(id)) return true
+    return ids.has(id) && this.#env.clock.monotonicMs() - atMs < FORMER_PROBLEMS_MS
   }
 
   #ruleProblem(rule: Rule, message: string): void {

@@ -97,6 +97,13 @@ export class RuleBook {
     return rules
   }
 
+  /** The same, oldest rule first: the order in which outputs are owned. */
+  currentRulesByAge(): Rule[] {
+    const entries = [...this.#entries.values()].filter(({ versions }) => versions.length > 0)
+    entries.sort((a, b) => a.versions[0].revision - b.versions[0].revision || (a.name < b.name ? -1 : 1))
+    return entries.flatMap(({ versions }) => versions.at(-1)?.rule ?? [])
+  }
+
   /** The times at which the rules in force change, rising: between two of them they are the same. */
   boundariesMs(): number[] {
     const times = new Set<number>()

@@ -37,7 +37,7 @@ export function explainSeries(
   metadata: MetadataLookup = () => undefined,
 ): Explanation {
   const type = metricTypeOf(labels.metricName, null, metadata)
-  const explained = rules.flatMap((rule) => explainRule(rules, rule, labels, metadata))
+  const explained = withOwners(rules.flatMap((rule) => explainRule(rules, rule, labels, metadata)))
   const keepers = explained.filter(({ writes }) => writes.length > 0)
   const drops = rules.filter((rule) => rule.kind === 'drop' && failingTest(rule.match, labels) === null)
   const isDropped = drops.some((rule) => rule.kind === 'drop' && (rule.force || keepers.length > 0))
@@ -54,6 +54,24 @@ export function explainSeries(
         : one,
     ),
   }
+}
+
+/** Two rules never write one series: the older one, which comes first, keeps it, and both are named. */
+function withOwners(explained: readonly RuleExplanation[]): RuleExplanation[] {
+  const owners = new Map<string, string>()
+  return explained.map((one) => {
+    if (!one.id.startsWith('rollup/')) return one
+    const lost: string[] = []
+    const writes = one.writes.filter(({ namespace, series }) => {
+      const key = `${namespace} ${series.key}`
+      const owner = owners.get(key)
+      if (owner === undefined) owners.set(key, one.id)
+      else if (owner !== one.id) lost.push(`${series} in ${namespace} is written by ${owner}, which is older`)
+      return owner === undefined || owner === one.id
+    })
+    if (lost.length === 0) return one
+    return { ...one, writes, reason: `${lost.join('; ')}: name the output of one of the two differently` }
+  })
 }
 
 function explainRule(rules: readonly Rule[], rule: Rule, labels: Labels, metadata: MetadataLookup): RuleExplanation[] {

@@ -10,7 +10,9 @@ export async function explainSeries(store: RuleStore, text: string, program: Pro
   const { documents } = await store.list()
   const rules: Rule[] = []
   const bad: string[] = []
-  for (const { kind, name, text: document } of documents) {
+  // The older of two rules that write one series keeps it.
+  const byAge = [...documents].sort((a, b) => a.revision - b.revision)
+  for (const { kind, name, text: document } of byAge) {
     const { rule, problems } = readRule(kind, name, document)
     if (rule !== null) rules.push(rule)
     else bad.push(`${kind}/${name}: is not good (${problems.length} problems: varve rules validate)`)
