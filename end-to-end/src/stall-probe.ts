@@ -14,7 +14,7 @@ export interface Stall {
 }
 
 export interface StallProbe {
-  /** The worst since the last call. */
+  /** The worst since the last call, what is being waited for now included. */
   take(): Promise<Stall>
   stop(): Promise<void>
 }
@@ -26,7 +26,7 @@ const { readFileSync } = require('node:fs')
 const path = '/proc/' + pid + '/task/' + pid + '/schedstat'
 const cpuMs = () => { try { return Number(readFileSync(path, 'utf8').split(' ')[0]) / 1e6 } catch { return 0 } }
 let worst = { cpuMs: 0, wallMs: 0, count: 0 }
-let text = '', cpuBefore = 0, sentMs = 0
+let asked = false, text = '', cpuBefore = 0, sentMs = 0
 const socket = require('node:net').connect(port, '127.0.0.1')
 socket.setNoDelay(true)
 const ask = () => {
@@ -44,11 +44,13 @@ socket.on('data', (part) => {
   worst.wallMs = Math.max(worst.wallMs, performance.now() - sentMs)
   worst.count++
   setTimeout(ask, 1)
-})
-parentPort.on('message', () => {
+  if (!asked) return
+  asked = false
   parentPort.postMessage(worst)
   worst = { cpuMs: 0, wallMs: 0, count: 0 }
 })
+// Told with the next answer, so that a question that still waits is part of it.
+parentPort.on('message', () => (asked = true))
 `
 
 export function startStallProbe(pid: number, port: number): StallProbe {

@@ -154,6 +154,26 @@ describe('OTLP metrics', () => {
     expect(translated(await parseOtlpJson(JSON.stringify(request), noPause)).rows).toEqual(wanted)
   })
 
+  it.each([
+    { resourceMetrics: [null] },
+    { resourceMetrics: [{ scopeMetrics: [7] }] },
+    { resourceMetrics: [{ scopeMetrics: [{ metrics: [null] }] }] },
+    { resourceMetrics: [{ resource: { attributes: [null] }, scopeMetrics: [] }] },
+    of({ name: 5, gauge: { dataPoints: [point] } }),
+    of({ name: 'g', gauge: { dataPoints: [null] } }),
+    of({ name: 'g', gauge: { dataPoints: [{ ...point, attributes: [{ key: 1 }] }] } }),
+    of({ name: 'g', gauge: { dataPoints: [{ ...point, attributes: {} }] } }),
+    of({
+      name: 'h',
+      histogram: { aggregationTemporality: 2, dataPoints: [{ bucketCounts: [{}], explicitBounds: [] }] },
+    }),
+    of({ name: 'g', gauge: { dataPoints: [{ ...point, exemplars: ['x'] }] } }),
+  ])('refuses JSON of another shape by name: %j', (request) => {
+    expect(() => translated(request)).toThrowError(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('has not the shape') }),
+    )
+  })
+
   it('cut into parts says what it says whole', () => {
     const points = (count: number, more: object = {}) =>
       Array.from({ length: count }, (_, i) => ({
