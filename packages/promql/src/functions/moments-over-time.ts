@@ -1,8 +1,23 @@
-/** stddev_over_time, stdvar_over_time and double_exponential_smoothing over floats: one walk over each window. */
+/**
+ * stddev_over_time, stdvar_over_time and double_exponential_smoothing over floats.
+ *
+ * Where windows overlap much, a variance comes from running sums of values and squares, in pairs of doubles; where too little
+ * is left of their difference, and for smoothing, the window is walked.
+ */
 
 import { PromqlError } from '../errors.js'
 import { FLOAT } from '../operators/vector-batch.js'
 import type { Windows } from '../operators/windows.js'
+import {
+  addPairs,
+  findEqualRuns,
+  multiplyPairs,
+  overlapMuch,
+  RunningSums,
+  result,
+  TRUSTED_PART,
+  twoProductError,
+} from './double-double.js'
 import { twoSumError } from './kahan.js'
 import type { FloatSeries, RangeCallContext, StepOutput } from './range-function.js'
 
@@ -14,15 +29,49 @@ export function stdvarFloats(series: FloatSeries, windows: Windows, out: StepOut
   variances(series, windows, out, false)
 }
 
+const sums = new RunningSums()
+const squares = new RunningSums()
+
 function variances(series: FloatSeries, windows: Windows, out: StepOutput, root: boolean): void {
-  const { values, valueOffset } = series
+  const { values, valueOffset, count } = series
   const { first, end } = windows
+  const equalSince = overlapMuch(first, end, count) ? findEqualRuns(values, valueOffset, count) : undefined
+  if (equalSince !== undefined) sumUp(values, valueOffset, count)
   for (let s = 0; s < windows.grid.count; s++) {
-    if (end[s] <= first[s]) continue
-    const variance = varianceOf(values, valueOffset + first[s], valueOffset + end[s])
+    const from = first[s]
+    const to = end[s]
+    if (to <= from) continue
+    let variance = Number.NaN
+    if (equalSince !== undefined) variance = equalSince[to - 1] <= from ? 0 : varianceBetween(from, to, count)
+    if (Number.isNaN(variance)) variance = varianceOf(values, valueOffset + from, valueOffset + to)
     out.values[out.offset + s] = root ? Math.sqrt(variance) : variance
     out.presence[out.offset + s] = FLOAT
   }
+}
+
+function sumUp(values: Float64Array, offset: number, count: number): void {
+  sums.begin(count)
+  squares.begin(count)
+  for (let i = 0; i < count; i++) {
+    const value = values[offset + i]
+    sums.add(value, 0)
+    const square = value * value
+    squares.add(square, twoProductError(value, value, square))
+  }
+}
+
+/** (n·Σv² - (Σv)²) / n² of a window, or NaN where too little is left of the difference. */
+function varianceBetween(from: number, to: number, count: number): number {
+  const n = to - from
+  sums.between(from, to)
+  const { high, low } = result
+  multiplyPairs(high, low, high, low)
+  const squareHigh = result.high
+  const squareLow = result.low
+  squares.between(from, to)
+  multiplyPairs(result.high, result.low, n, 0)
+  addPairs(result.high, result.low, -squareHigh, -squareLow)
+  return result.high > n * squares.high[count] * TRUSTED_PART ? result.high / n / n : Number.NaN
 }
 
 /** Welford's recurrence with compensated mean and sum of squares. */

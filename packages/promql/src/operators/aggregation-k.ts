@@ -37,6 +37,7 @@ export async function aggregateK(
     const group = grouping.groupOf(input.labelSets[row])
     if (group === rows.length) rows.push([])
     rows[group].push(row)
+    if ((row & 1023) === 1023 && context.shouldYield()) await context.yield()
   }
   const pick = node.operator === 'limit_ratio' ? ratioPicker(input, context) : pickerOf(node, input, context)
   const chosen = new Uint8Array(input.seriesCount * grid.count)

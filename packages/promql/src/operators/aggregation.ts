@@ -64,6 +64,7 @@ export async function aggregate(
   for (let group = 0; group < grouping.count; group++) {
     out.addRow(grouping.labelSets[group], dropName[group])
     accumulator.finish(group, out)
+    if ((group & 63) === 63 && context.shouldYield()) await context.yield()
   }
   budget.releaseSamples(heldGroups * grid.count)
   return withoutEmptyRows(out)
