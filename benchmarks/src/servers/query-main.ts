@@ -13,6 +13,6 @@ const { values } = parseArgs({
 })
 const hosts = Number(values.hosts ?? (values.small ? 5 : 200))
 const rounds = Number(values.rounds ?? (values.small ? 3 : 7))
-const warmUp = Number(values['warm-up'] ?? 3)
+const warmUp = Number(values['warm-up'] ?? (values.small ? 3 : 15))
 const servers = (values.servers ?? 'varve,varve-typescript,prometheus,victoria-metrics').split(',') as ServerName[]
 await runQueryBenchmark({ hosts, steps: 480, rounds, warmUp, servers }, (line) => console.log(line))
