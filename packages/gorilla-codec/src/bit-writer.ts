@@ -39,3 +39,13 @@ export function finishBits(writer: BitWriter): number {
   for (let index = 0; index < size; index++) writer.bytes[writer.at + index] = writer.held >>> (24 - 8 * index)
   return writer.at + size
 }
+
+/** Makes room for so many more bytes, besides those that wait. */
+export function reserveBits(writer: BitWriter, sizeBytes: number): void {
+  const needed = writer.at + sizeBytes + 8
+  if (needed <= writer.bytes.length) return
+  const larger = new Uint8Array(Math.max(needed, 2 * writer.bytes.length))
+  larger.set(writer.bytes)
+  writer.bytes = larger
+  writer.view = new DataView(larger.buffer)
+}

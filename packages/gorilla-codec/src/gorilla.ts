@@ -19,7 +19,7 @@
  * Bytes: docs/formats/chunk.md. Rust twin: native/codec/src/gorilla.rs.
  */
 import { type BitReader, openBits } from './bit-reader.js'
-import { type BitWriter, finishBits, newBitWriter, writeBits } from './bit-writer.js'
+import { type BitWriter, finishBits, newBitWriter, reserveBits, writeBits } from './bit-writer.js'
 import { CodecError } from './errors.js'
 import { HIGH, halvesOf, LOW } from './float-halves.js'
 import { INTEGER_EXACT_MAX, SAMPLES_PER_CHUNK_MAX } from './limits.js'
@@ -94,7 +94,7 @@ export class GorillaEncoder {
   private push(timestampMs: number, low: number, high: number): void {
     const { writer } = this
     const delta = timestampMs - this.previousMs
-    if (writer.at + SAMPLE_SIZE_MAX > writer.bytes.length) grow(writer)
+    reserveBits(writer, SAMPLE_SIZE_MAX)
     // Nearly every sample of a scraped series takes the first way: the delta is known to be exact and not negative.
     const usual = delta === this.deltaMs && this.samples > 0 && this.samples < SAMPLES_PER_CHUNK_MAX
     if (usual && timestampMs <= INTEGER_EXACT_MAX && Math.floor(timestampMs) === timestampMs) {
@@ -154,13 +154,6 @@ function writeEscape(writer: BitWriter, timestampMs: number): void {
 function writeTimestamp(writer: BitWriter, timestampMs: number): void {
   writeBits(writer, Math.floor(timestampMs / 4294967296) >>> 0, 32)
   writeBits(writer, timestampMs >>> 0, 32)
-}
-
-function grow(writer: BitWriter): void {
-  const bytes = new Uint8Array(2 * writer.bytes.length)
-  bytes.set(writer.bytes)
-  writer.bytes = bytes
-  writer.view = new DataView(bytes.buffer)
 }
 
 /**

@@ -11,6 +11,8 @@ export {
   encodeSealedValuesBatch,
   encodeXorChunkBatch,
 } from './batch.js'
+export { BitReader } from './bit-reader.js'
+export { type BitWriter, finishBits, newBitWriter, reserveBits, writeBits } from './bit-writer.js'
 export { crc32c } from './checksum.js'
 export { columnRunSizeMax } from './column-run.js'
 export { CodecError, type CodecErrorCode } from './errors.js'
@@ -33,3 +35,4 @@ export {
   verifySealedColumn,
 } from './sealed-values.js'
 export { decodeXorChunk, encodeXorChunk, xorChunkSizeMax } from './xor-chunk.js'
+export { appendXorValue, newXorDecoderState, newXorEncoderState, readXorValue, type XorState } from './xor-values.js'

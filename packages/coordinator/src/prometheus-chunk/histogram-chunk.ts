@@ -7,11 +7,24 @@
  * integer histograms are varbits of second differences, those of float histograms are exclusive ors.
  * Source: Prometheus, tsdb/docs/format/chunks.md; page: docs/formats/prometheus-histogram-chunk.md.
  */
+import {
+  appendXorValue,
+  BitReader,
+  type BitWriter,
+  CodecError,
+  finishBits,
+  newBitWriter,
+  newXorDecoderState,
+  newXorEncoderState,
+  readXorValue,
+  reserveBits,
+  writeBits,
+  type XorState,
+} from '@varve/gorilla-codec'
 import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type Histogram, type Span } from '@varve/tsdb-core/model'
-import { BitReader, BitWriter, EndOfBits } from './bit-stream.js'
+import { bitsOf, type FloatBits, isStale, numberOf, readFloatBits, STALE_BITS, writeFloatBits } from './float-bits.js'
 import { CHUNK_ENCODING_FLOAT_HISTOGRAM, CHUNK_ENCODING_HISTOGRAM, ChunkError } from './format.js'
 import { readVarbitInt, readVarbitUint, writeVarbitInt, writeVarbitUint } from './varbit.js'
-import { bitsOf, isStale, numberOf, STALE_BITS, XorValue } from './xor-value.js'
 
 /** Where Prometheus cuts a chunk too. */
 const SAMPLES_PER_CHUNK = 120
@@ -21,6 +34,9 @@ const FLAG_NOT_RESET = 0b01000000
 const FLAG_GAUGE = 0b11000000
 /** Bounds with at most three decimals up to this, times 1000, take a varbit. */
 const CUSTOM_BOUND_MAX = 33_554_430
+
+/** A varbit takes 72 bits at most, a float's difference 77. */
+const PIECE_SIZE_MAX = 10
 
 export interface HistogramChunk {
   readonly encoding: typeof CHUNK_ENCODING_HISTOGRAM | typeof CHUNK_ENCODING_FLOAT_HISTOGRAM
@@ -58,7 +74,7 @@ export function decodeHistogramChunk(encoding: number, data: Uint8Array): Histog
   try {
     return decode(encoding === CHUNK_ENCODING_HISTOGRAM, data)
   } catch (error) {
-    if (error instanceof EndOfBits || error instanceof RangeError) {
+    if (error instanceof CodecError || error instanceof RangeError) {
       throw new ChunkError('CORRUPT', `histogram chunk of ${data.length} bytes: ${error.message}`, { cause: error })
     }
     throw error
@@ -67,7 +83,7 @@ export function decodeHistogramChunk(encoding: number, data: Uint8Array): Histog
 
 class ChunkEncoder {
   readonly #layout: Histogram
-  readonly #out = new BitWriter()
+  readonly #out = newBitWriter(new Uint8Array(512), 0)
   readonly #integer: boolean
   #count = 0
   #firstMs = 0
@@ -75,20 +91,25 @@ class ChunkEncoder {
   #deltaMs = 0
   #ended = false
   #counts: CountColumn[] = []
-  #sum = new XorValue()
+  readonly #sum = newXorEncoderState()
   #previous: Histogram | undefined
 
   constructor(first: Histogram) {
     this.#layout = first
     this.#integer = first.integer
-    this.#out.write(0, 16) // The number of samples is written at the end.
-    this.#out.write(flagsOf(first.counterResetHint), 8)
     const empty = first.stale
+    const { positiveSpans, negativeSpans, customValues } = first
+    reserveBits(
+      this.#out,
+      64 + PIECE_SIZE_MAX * 2 * (positiveSpans.length + negativeSpans.length + customValues.length),
+    )
+    writeBits(this.#out, 0, 16) // The number of samples is written at the end.
+    writeBits(this.#out, flagsOf(first.counterResetHint), 8)
     writeZeroThreshold(this.#out, empty ? 0 : first.zeroThreshold)
     writeVarbitInt(this.#out, empty ? 0 : first.schema)
-    writeSpans(this.#out, empty ? [] : first.positiveSpans)
-    writeSpans(this.#out, empty ? [] : first.negativeSpans)
-    if (!empty && first.schema === CUSTOM_BUCKETS_SCHEMA) writeCustomBounds(this.#out, first.customValues)
+    writeSpans(this.#out, empty ? [] : positiveSpans)
+    writeSpans(this.#out, empty ? [] : negativeSpans)
+    if (!empty && first.schema === CUSTOM_BUCKETS_SCHEMA) writeCustomBounds(this.#out, customValues)
   }
 
   /** Whether the chunk can go on with this histogram. */
@@ -103,6 +124,7 @@ class ChunkEncoder {
 
   append(timestampMs: number, histogram: Histogram): void {
     const out = this.#out
+    reserveBits(out, PIECE_SIZE_MAX)
     if (this.#count === 0) {
       this.#firstMs = timestampMs
       writeVarbitInt(out, timestampMs)
@@ -119,7 +141,7 @@ class ChunkEncoder {
   }
 
   finish(): HistogramChunk {
-    const data = this.#out.finish()
+    const data = this.#out.bytes.slice(0, finishBits(this.#out))
     data[0] = this.#count >>> 8
     data[1] = this.#count & 0xff
     return {
@@ -134,18 +156,18 @@ class ChunkEncoder {
     const out = this.#out
     const first = this.#count === 0
     const columns = histogram.stale ? [0, 0] : columnsOf(histogram, this.#integer)
+    reserveBits(out, PIECE_SIZE_MAX * (columns.length + 2))
     while (this.#counts.length < columns.length)
-      this.#counts.push(new CountColumn(this.#integer, this.#counts.length < 2))
+      this.#counts.push(new CountColumn(this.#counts.length < 2, this.#integer ? undefined : newXorEncoderState()))
     const write = (i: number) => {
       // Of an integer histogram, a staleness marker keeps the counts before it: one bit each.
-      if (histogram.stale && this.#integer && !first) out.write(0, 1)
+      if (histogram.stale && this.#integer && !first) writeBits(out, 0, 1)
       else this.#counts[i].append(out, columns[i], this.#count)
     }
     write(0)
     write(1)
     const sum = histogram.stale ? STALE_BITS : bitsOf(histogram.sum)
-    if (first) this.#sum.writeFirst(out, sum)
-    else this.#sum.write(out, sum)
+    writeXor(out, this.#sum, sum, first)
     for (let i = 2; i < columns.length; i++) write(i)
   }
 
@@ -163,21 +185,21 @@ class ChunkEncoder {
 
 /** Count, zero count, or one bucket, from sample to sample. */
 class CountColumn {
-  readonly #xor: XorValue | undefined
+  readonly #xor: XorState | undefined
   /** The first value of an overall count is unsigned, that of a bucket signed. */
   readonly #unsigned: boolean
   #value = 0
   #delta = 0
 
-  constructor(integer: boolean, unsigned: boolean) {
-    this.#xor = integer ? undefined : new XorValue()
+  /** `xor` is absent for integers. */
+  constructor(unsigned: boolean, xor: XorState | undefined) {
+    this.#xor = xor
     this.#unsigned = unsigned
   }
 
   append(out: BitWriter, value: number, sampleIndex: number): void {
     if (this.#xor !== undefined) {
-      if (sampleIndex === 0) this.#xor.writeFirst(out, bitsOf(value))
-      else this.#xor.write(out, bitsOf(value))
+      writeXor(out, this.#xor, bitsOf(value), sampleIndex === 0)
     } else if (sampleIndex === 0) {
       if (this.#unsigned) writeVarbitUint(out, value)
       else writeVarbitInt(out, value)
@@ -191,7 +213,7 @@ class CountColumn {
 
   read(from: BitReader, sampleIndex: number): number {
     if (this.#xor !== undefined) {
-      this.#value = numberOf(sampleIndex === 0 ? this.#xor.readFirst(from) : this.#xor.read(from))
+      this.#value = numberOf(readXor(from, this.#xor, sampleIndex === 0))
     } else if (sampleIndex === 0) {
       this.#value = this.#unsigned ? readVarbitUint(from) : readVarbitInt(from)
     } else {
@@ -218,7 +240,7 @@ function decode(integer: boolean, data: Uint8Array): HistogramSamples {
   if (data.length < 3) throw new RangeError('a chunk has at least three bytes')
   const sampleCount = (data[0] << 8) | data[1]
   const flags = data[2] & 0b11000000
-  const from = new BitReader(data, 3)
+  const from = new BitReader(data, 3, data.length)
   const zeroThreshold = readZeroThreshold(from)
   const schema = readVarbitInt(from)
   const positiveSpans = readSpans(from, data.length)
@@ -229,8 +251,11 @@ function decode(integer: boolean, data: Uint8Array): HistogramSamples {
   // Each bucket takes at least one bit of each sample.
   if (positiveCount + negativeCount > data.length * 8) throw new RangeError('more buckets than bits')
 
-  const counts = Array.from({ length: 2 + positiveCount + negativeCount }, (_, i) => new CountColumn(integer, i < 2))
-  const sums = new XorValue()
+  const counts = Array.from(
+    { length: 2 + positiveCount + negativeCount },
+    (_, i) => new CountColumn(i < 2, integer ? undefined : newXorDecoderState()),
+  )
+  const sums = newXorDecoderState()
   const timestampsMs = new Float64Array(sampleCount)
   const histograms: Histogram[] = []
   let deltaMs = 0
@@ -241,7 +266,7 @@ function decode(integer: boolean, data: Uint8Array): HistogramSamples {
     timestampsMs[i] = i === 0 ? coded : timestampsMs[i - 1] + deltaMs
     const count = counts[0].read(from, i)
     const zeroCount = counts[1].read(from, i)
-    const sumBits = i === 0 ? sums.readFirst(from) : sums.read(from)
+    const sumBits = readXor(from, sums, i === 0)
     const stale = isStale(sumBits)
     const readBuckets = (at: number, size: number) => {
       const buckets = new Float64Array(stale ? 0 : size)
@@ -268,6 +293,26 @@ function decode(integer: boolean, data: Uint8Array): HistogramSamples {
     })
   }
   return { timestampsMs, histograms }
+}
+
+/** The first value stands in full. */
+function writeXor(out: BitWriter, state: XorState, bits: FloatBits, first: boolean): void {
+  if (!first) {
+    appendXorValue(out, state, 0, bits.low | 0, bits.high | 0)
+    return
+  }
+  state.low = bits.low | 0
+  state.high = bits.high | 0
+  writeFloatBits(out, bits)
+}
+
+/** Good until the next value is read. */
+function readXor(from: BitReader, state: XorState, first: boolean): FloatBits {
+  if (first) {
+    state.high = from.bits(32)
+    state.low = from.bits(32)
+  } else readXorValue(from, state)
+  return state
 }
 
 function flagsOf(hint: CounterResetHint): number {
@@ -309,22 +354,19 @@ function bucketCount(spans: readonly Span[]): number {
 /** One byte for zero and for powers of two from 2^-243 to 2^10, which stand as their exponent; nine bytes for all else. */
 function writeZeroThreshold(out: BitWriter, threshold: number): void {
   const exponent = Math.log2(threshold)
-  if (threshold === 0) out.write(0, 8)
+  if (threshold === 0) writeBits(out, 0, 8)
   else if (Number.isInteger(exponent) && 2 ** exponent === threshold && exponent >= -243 && exponent <= 10) {
-    out.write(exponent + 244, 8)
+    writeBits(out, exponent + 244, 8)
   } else {
-    out.write(255, 8)
-    const { high, low } = bitsOf(threshold)
-    out.write64(high, low)
+    writeBits(out, 255, 8)
+    writeFloatBits(out, bitsOf(threshold))
   }
 }
 
 function readZeroThreshold(from: BitReader): number {
-  const code = from.read(8)
+  const code = from.bits(8)
   if (code === 0) return 0
-  if (code < 255) return 2 ** (code - 244)
-  const high = from.read(32)
-  return numberOf({ high, low: from.read(32) })
+  return code < 255 ? 2 ** (code - 244) : numberOf(readFloatBits(from))
 }
 
 function writeSpans(out: BitWriter, spans: readonly Span[]): void {
@@ -353,9 +395,8 @@ function writeCustomBounds(out: BitWriter, bounds: Float64Array): void {
     if (exact && thousandfold >= 0 && thousandfold <= CUSTOM_BOUND_MAX && Number.isInteger(thousandfold)) {
       writeVarbitUint(out, thousandfold + 1)
     } else {
-      out.write(0, 1)
-      const { high, low } = bitsOf(bound)
-      out.write64(high, low)
+      writeBits(out, 0, 1)
+      writeFloatBits(out, bitsOf(bound))
     }
   }
 }
@@ -365,8 +406,6 @@ function readCustomBounds(from: BitReader, sizeBytes: number): Float64Array {
   if (count > sizeBytes * 8) throw new RangeError(`${count} bounds in ${sizeBytes} bytes`)
   return Float64Array.from({ length: count }, () => {
     const code = readVarbitUint(from)
-    if (code > 0) return (code - 1) / 1000
-    const high = from.read(32)
-    return numberOf({ high, low: from.read(32) })
+    return code > 0 ? (code - 1) / 1000 : numberOf(readFloatBits(from))
   })
 }

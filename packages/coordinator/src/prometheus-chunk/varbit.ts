@@ -14,7 +14,7 @@
  * The signed ranges hold one more positive number than two's complement would: a decoder subtracts 2^n only from what is
  * greater than 2^(n-1). Source: Prometheus, tsdb/docs/format/chunks.md (varbit_int, varbit_uint).
  */
-import type { BitReader, BitWriter } from './bit-stream.js'
+import { type BitReader, type BitWriter, writeBits } from '@varve/gorilla-codec'
 
 const WIDTHS = [0, 3, 6, 9, 12, 18, 25, 56, 64] as const
 const TWO_32 = 0x100000000
@@ -38,11 +38,11 @@ export function readVarbitInt(from: BitReader): number {
   const width = readWidth(from)
   if (width === 0) return 0
   if (width <= 32) {
-    const value = from.read(width)
+    const value = from.bits(width)
     return value > 2 ** (width - 1) ? value - 2 ** width : value
   }
-  const high = from.read(width - 32)
-  const low = from.read(32)
+  const high = from.bits(width - 32)
+  const low = from.bits(32)
   // The sign is taken off the high half: so a small negative number stays exact.
   const highWidth = width - 32
   const negative = high > 2 ** (highWidth - 1) || (high === 2 ** (highWidth - 1) && (low > 0 || width === 64))
@@ -55,17 +55,23 @@ export function readVarbitUint(from: BitReader): number {
 }
 
 function writeStep(out: BitWriter, step: number, value: number): void {
-  if (step === 8) out.write(0xff, 8)
-  else out.write(2 ** (step + 1) - 2, step + 1)
+  if (step === 8) writeBits(out, 0xff, 8)
+  else writeBits(out, 2 ** (step + 1) - 2, step + 1)
   // Two's complement halves of a number within ±2^53.
-  out.write64(Math.floor(value / TWO_32), value >>> 0, WIDTHS[step])
+  const width = WIDTHS[step]
+  if (width > 32) writeBits(out, lowBits(Math.floor(value / TWO_32), width - 32), width - 32)
+  if (width > 0) writeBits(out, lowBits(value, Math.min(width, 32)), Math.min(width, 32))
+}
+
+function lowBits(value: number, count: number): number {
+  return count === 32 ? value >>> 0 : (value & ((1 << count) - 1)) >>> 0
 }
 
 function readWidth(from: BitReader): number {
-  return WIDTHS[from.readPrefix(8)]
+  return WIDTHS[from.ones(8)]
 }
 
 function readUnsigned(from: BitReader, width: number): number {
-  if (width <= 32) return from.read(width)
-  return from.read(width - 32) * TWO_32 + from.read(32)
+  if (width <= 32) return from.bits(width)
+  return from.bits(width - 32) * TWO_32 + from.bits(32)
 }
