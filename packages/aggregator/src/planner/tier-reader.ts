@@ -65,7 +65,7 @@ async function readAggregated(read: TierRead, parts: SeriesParts): Promise<numbe
     if (part.histograms && NOT_OF_HISTOGRAMS.has(kind)) {
       const { function: name = '' } = read.request.hints ?? {}
       read.warnings.add(
-        `PromQL warning: namespace ${read.namespace} keeps last, count and increase of native histograms: ${name} leaves them out`,
+        `PromQL warning: namespace ${read.namespace} keeps last, count and increase of native histograms, and ${name} leaves them out: max_resolution=0 asks the raw samples, as long as they are kept`,
       )
       return
     }

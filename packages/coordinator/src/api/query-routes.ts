@@ -10,7 +10,7 @@ import {
 } from '@varve/promql'
 import type { Clock } from '@varve/tsdb-core/env'
 import type { Queryable } from '@varve/tsdb-core/query'
-import type { HttpRequest, HttpResponse, Route } from '../server/http.js'
+import { DEFAULT_TENANT, type HttpRequest, type HttpResponse, type Route } from '../server/http.js'
 import { readRoute } from './api-handler.js'
 import { ApiError, invalidParameter, JSON_HEADERS, successResponse } from './envelope.js'
 import type { Parameters } from './parameters.js'
@@ -120,7 +120,7 @@ async function run(
   const timeoutMs = Math.min(limits.timeoutMs, parameters.durationMsOr('timeout', limits.timeoutMs))
   const lookbackMs = lookbackOf(parameters) ?? limits.lookbackMs
   const query = parameters.get('query')
-  const scope = scopeOf(parameters)
+  const scope = scopeOf(parameters, request.tenant)
   const startedMs = options.clock.monotonicMs()
   const deadline = deadlineFor(options.clock, timeoutMs, request.signal)
   const place = await options.gate.enter(deadline.signal).catch((error) => {
@@ -211,8 +211,11 @@ function lookbackOf(parameters: Parameters): number | null {
 }
 
 /** `namespace` reads that namespace alone; `max_resolution` (also Thanos' name for it) nothing coarser than that. */
-function scopeOf(parameters: Parameters): SelectScope {
+function scopeOf(parameters: Parameters, tenant: string): SelectScope {
   const namespace = parameters.get('namespace')
+  if (namespace !== '' && tenant !== DEFAULT_TENANT) {
+    throw invalidParameter('namespace', `tenant ${goQuote(tenant)} has one namespace, which is asked without naming it`)
+  }
   const resolution = parameters.get('max_resolution') || parameters.get('max_source_resolution')
   if (resolution === '' || resolution === 'auto') return namespace === '' ? {} : { namespace }
   const resolutionMsMax = parseDurationMs(resolution)

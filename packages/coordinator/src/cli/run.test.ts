@@ -1,5 +1,7 @@
 /** The command line against a running coordinator. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Database } from '@varve/tsdb-core'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -168,6 +170,34 @@ describe('import', () => {
     const { code, err } = await varve(['import', 'json', '-', '--namespace', name], line)
     expect(code).toBe(1)
     expect(err).toContain(`answered 400: ${message}`)
+  })
+
+  test("of Prometheus' blocks keeps a namespace's retention, or sets the one that is given", async () => {
+    const root = mkdtempSync(join(tmpdir(), 'varve-import-'))
+    try {
+      mkdirSync(join(root, 'prometheus'))
+      const importInto = (...flags: string[]) =>
+        varve(['import', 'prometheus', join(root, 'prometheus'), '--data-dir', join(root, 'data'), ...flags])
+      const retentionOf = async (name: string) => {
+        const database = await Database.open({ directory: join(root, 'data'), env: nodeEnv() })
+        const { retentionMs } = database.namespace(name).options
+        if (!database.hasNamespace('1m_1d')) await database.createNamespace('1m_1d', { resolutionMs: 60_000 })
+        await database.close()
+        return retentionMs
+      }
+      await importInto()
+      expect(await retentionOf('default')).toBe(Infinity)
+      expect((await importInto('--retention', '30d')).code).toBe(0)
+      expect(await retentionOf('default')).toBe(30 * 86_400_000)
+      await importInto()
+      expect(await retentionOf('default')).toBe(30 * 86_400_000)
+      const wrong = await importInto('--retention', 'long')
+      expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('--retention long: wanted a duration')])
+      const windows = await importInto('--namespace', '1m_1d')
+      expect([windows.code, windows.err]).toEqual([2, expect.stringContaining('1m_1d holds windows of 60 s')])
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
   })
 
   test('flags of the other kind are refused', async () => {

@@ -1,5 +1,6 @@
 /** `varve import`: samples from a Prometheus' blocks, or from lines of JSON or text. */
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
+import { parseDurationSetting } from '../../config/units.js'
 import { CoordinatorError } from '../../errors.js'
 import { importPrometheusBlocks } from '../../import/import-blocks.js'
 import { ApiClient, SERVER_FLAGS } from '../api-client.js'
@@ -24,7 +25,12 @@ export const importCommand: Command = {
   flags: [
     { name: 'data-dir', type: 'string', value: 'DIR', help: 'our data directory; no server may have it open' },
     { name: 'namespace', type: 'string', value: 'NAME', help: 'where to (default: default)' },
-    { name: 'retention', type: 'string', value: '15d|forever', help: 'of a namespace that is made (default forever)' },
+    {
+      name: 'retention',
+      type: 'string',
+      value: '15d|forever',
+      help: 'of the namespace from now on (default: forever if it is made)',
+    },
     ...SERVER_FLAGS,
   ],
   more: `"prometheus" reads block directories (chunks, index, tombstones) and writes into our data directory directly. Samples that are
@@ -64,13 +70,23 @@ async function importBlocks(given: Arguments, program: Program): Promise<number>
   if (dataDirectory === undefined)
     throw new CoordinatorError('INVALID_ARGUMENT', '--data-dir DIR is missing: where to import to')
   const name = given.text('namespace') ?? DEFAULT_NAMESPACE
+  const target = program.resolvePath(dataDirectory)
+  const retentionMs = retentionOf(given)
+  const isThere = (await program.env.files.stat(`${target}/namespaces/${name}`)) !== null
   const database = await Database.open({
-    directory: program.resolvePath(dataDirectory),
+    directory: target,
     env: program.env,
-    namespaces: { [name]: { retentionMs: Infinity } },
+    ...(isThere && retentionMs === null ? {} : { namespaces: { [name]: { retentionMs: retentionMs ?? Infinity } } }),
     onNotice: ({ message }) => program.stderr.write(`${message}\n`),
   })
   try {
+    const { options } = database.namespace(name)
+    if (options.resolutionMs > 0) {
+      throw new CoordinatorError(
+        'INVALID_ARGUMENT',
+        `--namespace ${name} holds windows of ${options.resolutionMs / 1000} s that rules make: raw samples go to others`,
+      )
+    }
     const progress = new Progress({ output: program.stderr, clock: program.env.clock, what: 'samples' })
     const result = await importPrometheusBlocks({
       files: program.env.files,
@@ -82,10 +98,25 @@ async function importBlocks(given: Arguments, program: Program): Promise<number>
     progress.end(result.sampleCount)
     const { blockCount, seriesCount, rejectedCount } = result
     program.stdout.write(`${blockCount} blocks, ${seriesCount} series in them, ${rejectedCount} samples refused\n`)
+    if (rejectedCount > 0 && Number.isFinite(options.retentionMs)) {
+      const keptDays = options.retentionMs / 86_400_000
+      program.stderr.write(`namespace ${name} keeps ${keptDays} days: older samples are refused, see --retention\n`)
+    }
     return EXIT.done
   } finally {
     await database.close()
   }
+}
+
+/** Null when it is not given. */
+function retentionOf(given: Arguments): number | null {
+  const text = given.text('retention')
+  if (text === undefined) return null
+  const retentionMs = text === 'forever' ? Infinity : parseDurationSetting(text)
+  if (retentionMs === null || !(retentionMs > 0)) {
+    throw new CoordinatorError('INVALID_ARGUMENT', `--retention ${text}: wanted a duration such as 15d, or forever`)
+  }
+  return retentionMs
 }
 
 function source(given: Arguments, program: Program): AsyncIterable<Uint8Array> {
