@@ -35,6 +35,15 @@ export class RecordGroup {
     this.recordCount++
   }
 
+  /** Copies the records of another group behind its own; who waits for those goes on waiting there. */
+  absorb(other: RecordGroup): void {
+    const start = this.#sizeBytes
+    this.#grow(start + other.#sizeBytes)
+    this.#bytes.set(other.#bytes.subarray(0, other.#sizeBytes), start)
+    this.#sizeBytes = start + other.#sizeBytes
+    this.recordCount += other.recordCount
+  }
+
   /** Resolves or rejects with the group. */
   wait(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -305,7 +305,7 @@ export class CommitLog {
       return
     }
     group.resolve()
-    if (!this.#unsynced.includes(group)) this.#putAside(group)
+    this.#putAside(group)
     if (this.#open !== null && this.#open.sizeBytes >= this.#options.segmentSizeBytes) {
       await this.#closeSegment().catch(() => {
         // What could not be synced is kept; the next append meets the same disk, and its caller is told.
@@ -338,7 +338,7 @@ export class CommitLog {
     this.#sequenceNext += group.recordCount
     if (syncMode === 'always') this.#durableSequence = this.#sequenceNext
     else if (syncMode === 'interval') {
-      this.#unsynced.push(group)
+      this.#keep(group)
       this.#syncTimer ??= this.#options.env.clock.setTimer(this.#options.syncIntervalMs, () => {
         this.#syncTimer = null
         this.#tasks.push(() => this.#syncUnsynced())
@@ -454,6 +454,19 @@ export class CommitLog {
     await open.file.close().catch(() => {
       // Its failure was noticed already; a descriptor that cannot be closed changes nothing.
     })
+  }
+
+  /**
+   * Keeps a copy of what was written and is not synced. Many groups go into one, so that those that take records are few and
+   * warm: a group for each append of the last interval would be tens of megabytes.
+   */
+  #keep(group: RecordGroup): void {
+    let kept = this.#unsynced.at(-1)
+    if (kept === undefined || kept.sizeBytes + group.sizeBytes > SPARE_SIZE_BYTES_MAX) {
+      kept = this.#spare.pop() ?? new RecordGroup()
+      this.#unsynced.push(kept)
+    }
+    kept.absorb(group)
   }
 
   #putAside(group: RecordGroup): void {

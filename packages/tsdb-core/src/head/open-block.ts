@@ -17,7 +17,7 @@ import { ByteArena } from './byte-arena.js'
 import { ChunkLists } from './chunk-lists.js'
 import type { HistogramStore } from './histogram-store.js'
 import { hasAny, RowBatch } from './row-batch.js'
-import { encodeValues, rowValuesSizeMax } from './row-codec.js'
+import { encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
 import { ROW_SAMPLES, RowSlab, SLOTS_PER_PAGE, SLOTS_PER_PAGE_BITS } from './row-slab.js'
 import { KEYS_PER_PAGE, KEYS_PER_PAGE_BITS, SlotTable } from './slot-table.js'
 import { TimeColumns } from './time-columns.js'
@@ -37,6 +37,8 @@ const rowBytes = new Uint8Array(rowValuesSizeMax(ROW_SAMPLES) * 2)
 const rowValues = new Float64Array(ROW_SAMPLES)
 const rowStarts = new Float64Array(ROW_SAMPLES)
 const rowOffsets = new Uint32Array(ROW_SAMPLES)
+const rowRange = new Uint32Array(2)
+const rowEnd = new Uint32Array(1)
 const scratchTimes = new Float64Array(ROW_SAMPLES)
 const scratchValues = new Float64Array(ROW_SAMPLES)
 const scratchHalves = halvesOf(scratchValues)
@@ -457,9 +459,10 @@ export class OpenBlock {
     const rows = this.#rows
     const count = rows.copyOffsets(slot, rowOffsets)
     rows.copyValues(slot, 0, count, rowValues, 0)
-    const valuesEnd = encodeValues(rowValues, 0, count, rowBytes, 0)
+    rowRange[1] = count
+    const valuesEnd = encodeValuesBatch(rowValues, rowRange, rowBytes, 0, rowEnd)
     const hasStarts = rows.copyStarts(slot, rowStarts, 0) && hasAny(rowStarts, 0, count)
-    const startsEnd = hasStarts ? encodeValues(rowStarts, 0, count, rowBytes, valuesEnd) : valuesEnd
+    const startsEnd = hasStarts ? encodeValuesBatch(rowStarts, rowRange, rowBytes, valuesEnd, rowEnd) : valuesEnd
     this.#chunks.add(slot, this.#columns.intern(rowOffsets, count), rowBytes, 0, valuesEnd, startsEnd)
     rows.clear(slot)
   }

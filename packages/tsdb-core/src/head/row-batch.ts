@@ -1,9 +1,6 @@
 /** Full rows that are encoded by one call of the codec. One set of buffers for the process, empty between the calls. */
-import { encodeValues, encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
+import { encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
 import type { RowSlab } from './row-slab.js'
-
-/** Fewer are not worth the batch call. */
-const ROWS_MIN = 4
 
 export class RowBatch {
   readonly rowsMax: number
@@ -37,15 +34,8 @@ export class RowBatch {
   }
 
   encode(): void {
-    const { count, bytes, ends } = this
-    if (count >= ROWS_MIN) {
-      encodeValuesBatch(this.#values, this.#ranges.subarray(0, count * 2), bytes, 0, ends)
-      return
-    }
-    for (let i = 0, at = 0; i < count; i++) {
-      at = encodeValues(this.#values, i * this.#rowSamples, (i + 1) * this.#rowSamples, bytes, at)
-      ends[i] = at
-    }
+    if (this.count > 0)
+      encodeValuesBatch(this.#values, this.#ranges.subarray(0, this.count * 2), this.bytes, 0, this.ends)
   }
 }
 

@@ -3,7 +3,6 @@ export {
   decodeSealedTimestamps as decodeTimestamps,
   decodeSealedValues as decodeValues,
   encodeSealedTimestamps as encodeTimestamps,
-  encodeSealedValues as encodeValues,
   encodeSealedValuesBatch as encodeValuesBatch,
   sealedTimestampsSizeMax as rowTimestampsSizeMax,
   sealedValuesSizeMax as rowValuesSizeMax,
