@@ -94,11 +94,44 @@ export function madFloats(series: FloatSeries, windows: Windows, out: StepOutput
   const { first, end } = windows
   eachSortedWindow(series, windows, (s) => {
     const median = quantileOfSorted(0.5, window.sorted, window.count, window.nanCount)
-    const distances: number[] = []
-    for (let i = first[s]; i < end[s]; i++) distances.push(Math.abs(values[valueOffset + i] - median))
-    out.values[out.offset + s] = window.nanCount > 0 ? Number.NaN : quantileOf(0.5, distances)
+    let result = Number.NaN
+    if (window.nanCount > 0) result = Number.NaN
+    else if (Number.isFinite(median)) result = medianDistance(window.sorted, window.count, median)
+    else {
+      const held = values.subarray(valueOffset + first[s], valueOffset + end[s])
+      result = quantileOf(
+        0.5,
+        Array.from(held, (value) => Math.abs(value - median)),
+      )
+    }
+    out.values[out.offset + s] = result
     out.presence[out.offset + s] = FLOAT
   })
+}
+
+/** The distances of sorted values from their median rise to both sides of it, so their median is found by merging the two. */
+function medianDistance(sorted: Float64Array, count: number, median: number): number {
+  const rank = 0.5 * (count - 1)
+  const lower = Math.floor(rank)
+  let left = Math.floor(rank)
+  let right = left + 1
+  let previous = 0
+  let distance = 0
+  for (let taken = 0; taken <= Math.min(count - 1, lower + 1); taken++) {
+    previous = distance
+    const below = left >= 0 ? median - sorted[left] : Number.POSITIVE_INFINITY
+    const above = right < count ? sorted[right] - median : Number.POSITIVE_INFINITY
+    if (below <= above && left >= 0) {
+      distance = below
+      left--
+    } else {
+      distance = above
+      right++
+    }
+  }
+  if (count === 1) return distance
+  const weight = rank - lower
+  return previous * (1 - weight) + distance * weight
 }
 
 export function checkQuantile(quantile: number, call: RangeCallContext): void {
