@@ -124,7 +124,7 @@ describe('native histograms of an aggregated namespace', () => {
     const { rows, warnings } = await range('sum_over_time(h[10m])', '5m_30d')
     expect(rows).toEqual([])
     expect(warnings.join()).toContain(
-      'keeps last, count and increase of native histograms: sum_over_time leaves them out',
+      'keeps last, count and increase of native histograms, and sum_over_time leaves them out: max_resolution=0',
     )
     expect(world.problems.filter((text) => text.startsWith('max: '))).toEqual([
       expect.stringContaining('has native histograms: only the sum of their last or their increase is rolled up'),
