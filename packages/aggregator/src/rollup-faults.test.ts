@@ -91,7 +91,7 @@ describe('a planted bug is found', () => {
   it('the watermark is committed before the windows', async () => {
     const { evaluate } = Evaluator.prototype
     async function markFirst(this: Evaluator, request: EvaluateRequest): Promise<Evaluation> {
-      const { target, resolutionMs } = this.parts().options
+      const { target, resolutionMs } = this.options
       if (request.watermark !== null) {
         const timestampMs = request.firstEndMs + (request.windowCount - 1) * resolutionMs
         const nothing = {

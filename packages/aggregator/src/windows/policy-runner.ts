@@ -13,11 +13,11 @@ import type { Rule } from '../rules/rule.js'
 import type { RuleBook } from '../rules/rule-book.js'
 import { type StoragePolicy, windowEndOf } from '../rules/storage-policy.js'
 import { type DirtyRun, DirtyWindows, forgetEvicted } from './dirty-windows.js'
-import { type Evaluation, Evaluator, LOOKBACK_MS } from './evaluator.js'
+import { type Evaluation, Evaluator } from './evaluator.js'
 import { hideOutputs } from './hide-outputs.js'
 import { WindowPlan } from './plan.js'
 import { findSamplesAfter } from './sample-before.js'
-import { COUNTER_LOOKBACK_MS } from './series-scan.js'
+import { COUNTER_LOOKBACK_MS, LOOKBACK_MS } from './series-scan.js'
 
 /** Windows that are computed by one pass over the samples, when there are many to catch up with. */
 const WINDOWS_PER_RUN = 32

@@ -15,6 +15,9 @@ import { isStaleAt } from '@varve/tsdb-core/model'
  */
 export const COUNTER_LOOKBACK_MS = 86_400_000
 
+/** As PromQL's default lookback: a series without a sample for so long has ended. */
+export const LOOKBACK_MS = 300_000
+
 /** The last sample before some time. */
 export interface SeriesState {
   /** Time of the last value; `-Infinity` when there is none. */
