@@ -7,8 +7,8 @@ import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { BlockStore } from './block/block-store.js'
 import { CommitLog } from './commit-log/index.js'
-import { DataFolder, writeIdentity, writeWatermarks } from './data-folder.js'
-import { DatabaseLog, watermarkKey } from './database-log.js'
+import { DataFolder } from './data-folder.js'
+import { DatabaseLog, type LogTarget, watermarkKey } from './database-log.js'
 import { asStorageError, withStorageErrors } from './disk-error.js'
 import { DiskGuard } from './disk-guard.js'
 import type { Timer } from './env/clock.js'
@@ -26,6 +26,7 @@ import { NewSeriesLimit } from './new-series-limit.js'
 import {
   checkDatabaseOptions,
   checkNamespace,
+  checkNamespaceChange,
   checkNamespaceOptionNames,
   type DatabaseOptions,
   DEFAULT_NAMESPACE,
@@ -46,6 +47,7 @@ import { DROP_MARK, type DropPolicy, heldBack } from './raw-drop.js'
 import { Recovery } from './recovery.js'
 import { NO_SEALED_BLOCKS } from './sealed-blocks.js'
 import type { AppendResult, SampleBatch } from './shard.js'
+import { writeSnapshot } from './snapshot.js'
 import type { WindowBatch } from './window-batch.js'
 
 /** Samples between two counts of the head's memory. */
@@ -85,7 +87,6 @@ export class Database implements Queryable {
   #timer: Timer | undefined
   #round: Promise<void> = Promise.resolve()
   #samplesSinceCount = 0
-  /** Appends that the log refused so far: declarations in them may be missing. */
   #isClosed = false
 
   private constructor(options: DatabaseOptions, env: Env) {
@@ -158,14 +159,7 @@ export class Database implements Queryable {
     checkNamespaceOptionNames(name, options)
     const changed = { ...namespace.options, ...options }
     checkNamespace(name, changed)
-    for (const fixed of ['blockSizeMs', 'resolutionMs', 'shardCount'] as const) {
-      if (changed[fixed] !== namespace.options[fixed]) {
-        throw new StorageError(
-          'INVALID_ARGUMENT',
-          `namespace ${name}: ${fixed} is ${namespace.options[fixed]} and cannot become ${changed[fixed]}`,
-        )
-      }
-    }
+    checkNamespaceChange(name, namespace.options, changed)
     // Each start gives the options again: nothing is written when they are what they were.
     if (isDeepStrictEqual(changed, namespace.options)) return
     await this.#exclusively(async () => {
@@ -276,14 +270,9 @@ export class Database implements Queryable {
       // Before the flush: a watermark must not be ahead of the windows that are sealed by it.
       const watermarks = await this.#exclusively(async () => [...this.#watermarks.values()])
       await this.flush()
-      await this.#exclusively(async () => {
-        await files.makeDirectory(`${target}/namespaces`)
-        await files.makeDirectory(`${target}/state`)
-        for (const [namespace, store] of this.#stores) await store.linkTo(`${target}/namespaces/${namespace.name}`)
-        await files.syncDirectory(`${target}/namespaces`)
-        await writeWatermarks(files, target, watermarks)
-        // Last: a folder without it is no snapshot.
-        await writeIdentity(files, target)
+      await this.#exclusively(() => {
+        const stores = new Map([...this.#stores].map(([namespace, store]) => [namespace.name, store]))
+        return writeSnapshot(files, target, { stores, watermarks })
       })
     } finally {
       this.#snapshotCount--
@@ -412,13 +401,7 @@ export class Database implements Queryable {
     for (const mark of this.#watermarks.values()) recovery.late.addWatermark(mark)
     const report = await log.replay((record) => recovery.apply(record))
     for (const damage of report.damages) this.#notice('error', damage.message)
-    for (const message of recovery.unreadable) this.#notice('error', message)
-    if (recovery.undeclaredCount > 0) {
-      this.#notice(
-        'error',
-        `${recovery.undeclaredCount} samples of the commit log belong to series whose labels were lost`,
-      )
-    }
+    for (const message of recovery.losses()) this.#notice('error', message)
     this.#lateSamples = recovery.late.found()
     const databaseLog = new DatabaseLog(log)
     this.#log = databaseLog
@@ -502,26 +485,25 @@ export class Database implements Queryable {
   ): Promise<void> {
     this.#samplesSinceCount += batch.count
     if (this.#samplesSinceCount >= SAMPLES_PER_COUNT) this.#countMemory()
-    const log = this.#log
-    if (log !== undefined) {
-      const target = { namespaceId: this.#namespaceOf(shard).id, shard: shard.number, series: shard.head.series }
-      try {
-        await log.append(target, undeclared, batch, watermarks)
-      } catch (error) {
-        this.#disk?.note(error)
-        throw error
-      }
-    }
+    await this.#logged((log) => log.append(this.#targetOf(shard), undeclared, batch, watermarks))
     for (const mark of watermarks ?? []) this.#setWatermark(mark)
   }
 
   async #appendWindow(shard: LocalShard, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
     this.#samplesSinceCount += batch.count * batch.columns.length
     if (this.#samplesSinceCount >= SAMPLES_PER_COUNT) this.#countMemory()
+    await this.#logged((log) => log.appendWindow(this.#targetOf(shard), undeclared, batch))
+  }
+
+  #targetOf(shard: LocalShard): LogTarget {
+    return { namespaceId: this.#namespaceOf(shard).id, shard: shard.number, series: shard.head.series }
+  }
+
+  /** A disk that the log found full is full for everybody. In memory there is no log. */
+  async #logged(append: (log: DatabaseLog) => Promise<void>): Promise<void> {
     if (this.#log === undefined) return
-    const target = { namespaceId: this.#namespaceOf(shard).id, shard: shard.number, series: shard.head.series }
     try {
-      await this.#log.appendWindow(target, undeclared, batch)
+      await append(this.#log)
     } catch (error) {
       this.#disk?.note(error)
       throw error
@@ -536,7 +518,7 @@ export class Database implements Queryable {
     await this.#exclusively(async () => {
       for (const shard of namespace.shards) {
         const refs = shard.matchHead(matchers)
-        const logged = this.#logDeletion(namespace, shard, refs, startMs, endMs)
+        const logged = this.#logDeletion(shard, refs, startMs, endMs)
         shard.deleteFromHead(refs, startMs, endMs)
         await logged
       }
@@ -544,21 +526,10 @@ export class Database implements Queryable {
     })
   }
 
-  async #logDeletion(
-    namespace: LocalNamespace,
-    shard: LocalShard,
-    refs: Uint32Array,
-    startMs: number,
-    endMs: number,
-  ): Promise<void> {
+  async #logDeletion(shard: LocalShard, refs: Uint32Array, startMs: number, endMs: number): Promise<void> {
     if (this.#log === undefined || refs.length === 0) return
-    const target = { namespaceId: namespace.id, shard: shard.number, series: shard.head.series }
-    try {
-      await this.#log.appendTombstones(target, shard.undeclared(refs), { startMs, endMs, seriesRefs: refs })
-    } catch (error) {
-      this.#disk?.note(error)
-      throw error
-    }
+    const deleted = { startMs, endMs, seriesRefs: refs }
+    await this.#logged((log) => log.appendTombstones(this.#targetOf(shard), shard.undeclared(refs), deleted))
   }
 
   /** Runs one change to what is on disk after all others. */

@@ -169,6 +169,14 @@ export function checkNamespace(name: string, options: NamespaceOptions): void {
   }
 }
 
+/** @throws {StorageError} `INVALID_ARGUMENT` naming an option that stays what it was when the namespace was made. */
+export function checkNamespaceChange(name: string, before: NamespaceOptions, after: NamespaceOptions): void {
+  for (const fixed of ['blockSizeMs', 'resolutionMs', 'shardCount'] as const) {
+    if (after[fixed] === before[fixed]) continue
+    throw invalid(`namespace ${name}: ${fixed} is ${before[fixed]} and cannot become ${after[fixed]}`)
+  }
+}
+
 function isWhole(value: number, min: number, max: number): boolean {
   return Number.isInteger(value) && value >= min && value <= max
 }

@@ -35,12 +35,19 @@ export class Recovery {
   readonly late = new LateSampleFinder()
   sampleCount = 0
   /** Samples whose series' declaration was lost with a damaged record. */
-  undeclaredCount = 0
+  #undeclaredCount = 0
   /** Records that pass their checksum and cannot be read all the same. */
-  readonly unreadable: string[] = []
+  readonly #unreadable: string[] = []
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts
+  }
+
+  /** What of the log could not be used, for people. */
+  losses(): string[] {
+    const count = this.#undeclaredCount
+    if (count === 0) return this.#unreadable
+    return [...this.#unreadable, `${count} samples of the commit log belong to series whose labels were lost`]
   }
 
   /** A record that cannot be read costs its own samples, not all others. */
@@ -49,7 +56,7 @@ export class Recovery {
       this.#apply(record)
     } catch (error) {
       if (!(error instanceof StorageError && error.code === 'CORRUPT')) throw error
-      this.unreadable.push(`a record of segment ${record.segment} cannot be read: ${error.message}`)
+      this.#unreadable.push(`a record of segment ${record.segment} cannot be read: ${error.message}`)
     }
   }
 
@@ -107,7 +114,7 @@ export class Recovery {
     for (let k = 0; k < batch.count; k++) {
       const logRef = stride === 1 ? keys[k] : Math.floor(keys[k] / stride)
       const ref = logRef < refs.length ? refs[logRef] : 0
-      if (ref === 0) this.undeclaredCount++
+      if (ref === 0) this.#undeclaredCount++
       keys[k] = stride === 1 ? ref : ref * stride + (keys[k] % stride)
     }
     if (namespace.name === DEFAULT_NAMESPACE) {
@@ -131,7 +138,7 @@ export class Recovery {
     for (let i = 0; i < batch.count; i++) {
       const logRef = keys[i] / stride
       const ref = logRef < refs.length ? refs[logRef] : 0
-      if (ref === 0) this.undeclaredCount += bitCount(batch.masks[i])
+      if (ref === 0) this.#undeclaredCount += bitCount(batch.masks[i])
       keys[i] = ref * stride
     }
     const { blockSizeMs } = namespace.options
