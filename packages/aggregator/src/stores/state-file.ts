@@ -43,9 +43,12 @@ export function decodeStateFile(format: StateFormat, bytes: Uint8Array, where: s
   if (got !== wanted) {
     throw new AggregatorError('CORRUPT', `${where}: checksum is ${got.toString(16)}, expected ${wanted.toString(16)}`)
   }
+  let body: unknown
   try {
-    return packr.unpack(bytes.subarray(HEADER_SIZE, end)) as Map<string, unknown>
+    body = packr.unpack(bytes.subarray(HEADER_SIZE, end))
   } catch (cause) {
     throw new AggregatorError('CORRUPT', `${where}: ${messageOf(cause)}`, { cause })
   }
+  if (!(body instanceof Map)) throw new AggregatorError('CORRUPT', `${where}: the body is no map`)
+  return body
 }
