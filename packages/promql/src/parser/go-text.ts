@@ -3,6 +3,8 @@
  */
 
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u
+/** Nearly every name: printable ASCII without a quote or a backslash. */
+const PLAIN = /^[ !#-[\]-~]*$/
 const ESCAPES: Readonly<Record<string, string>> = {
   '\x07': '\\a',
   '\b': '\\b',
@@ -16,6 +18,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** `strconv.Quote`, and `%q` of a string. */
 export function quote(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`
   let out = '"'
   for (const c of text) out += c === '"' ? '\\"' : escaped(c)
   return `${out}"`
