@@ -35,6 +35,8 @@ const ANNOTATIONS_MAX = 10
 
 export class Annotations {
   readonly #annotations = new Map<string, Annotation>()
+  /** The one of the last repair: the steps of one histogram come one after the other. */
+  #repaired: { readonly metricName: string; readonly annotation: Annotation } | undefined
 
   warning(text: string, position: PositionRange): void {
     this.#add('warning', text, position)
@@ -164,7 +166,10 @@ export class Annotations {
     position: PositionRange,
     repair: { timeMs: number; bucketMin: number; bucketMax: number; differenceMax: number },
   ): void {
-    const annotation = this.#add('info', named(FORCED_MONOTONICITY, metricName), position)
+    if (this.#repaired?.metricName !== metricName) {
+      this.#repaired = { metricName, annotation: this.#add('info', named(FORCED_MONOTONICITY, metricName), position) }
+    }
+    const { annotation } = this.#repaired
     const repairs = annotation.repairs
     if (repairs === undefined) {
       const { timeMs, bucketMin, bucketMax, differenceMax } = repair
