@@ -97,7 +97,11 @@ fn exponent_of(text: &[u8]) -> i32 {
         None => (false, text),
     };
     let number = digits.iter().fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0'));
-    if negative { -number } else { number }
+    if negative {
+        -number
+    } else {
+        number
+    }
 }
 
 #[cfg(test)]

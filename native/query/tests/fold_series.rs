@@ -1,0 +1,87 @@
+//! A few series by hand, and calls that must be refused. Bit for bit the kernels are compared with TypeScript in
+//! packages/promql/src/operators/batch-kernels.test.ts.
+
+use varve_query::{fold_series, write_rows, BadCall, Cells, Fold, Function, Rows, Scratch};
+use varve_query::{SeriesColumns, WindowColumns, EMPTY, FOUND, LEFT};
+
+const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
+/// Two steps: samples 0 to 2, and samples 1 to 3, of one slot.
+const FIRST: [i32; 2] = [0, 1];
+const END: [i32; 2] = [3, 4];
+
+fn windows() -> WindowColumns<'static> {
+    WindowColumns { steps: 2, first: &FIRST, end: &END, presence: &[], seconds: &[], divisor: 1.0 }
+}
+
+/// A frame of samples 10 s apart, without extrapolation.
+fn frames() -> WindowColumns<'static> {
+    WindowColumns { presence: &[1, 1], seconds: &[20.0, 20.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0], ..windows() }
+}
+
+fn sums(function: Function, windows: &WindowColumns, values: &[f64], groups: &[u32]) -> (Vec<f64>, Vec<u8>) {
+    let offsets: Vec<u32> = (0..=groups.len() as u32).map(|i| i * 4).collect();
+    let slots = vec![0; groups.len()];
+    let series = SeriesColumns { values, offsets: &offsets, slots: &slots };
+    let (mut a, mut b, mut flags, mut found) = (vec![0.0; 4], vec![0.0; 4], vec![0; 4], vec![9; groups.len()]);
+    let mut cells = Cells { fold: Fold::Sum, a: &mut a, b: &mut b, c: &mut [], flags: &mut flags };
+    fold_series(function, &series, windows, groups, &mut cells, &mut found, &mut Scratch::default()).unwrap();
+    (a, found)
+}
+
+#[test]
+fn adds_series_to_their_groups() {
+    let values = [1.0, 2.0, 3.0, 4.0, 10.0, 20.0, 30.0, 40.0, 5.0, 5.0, 5.0, 5.0];
+    let (cells, found) = sums(Function::Max, &windows(), &values, &[0, 1, 0]);
+    assert_eq!((cells, found), (vec![8.0, 9.0, 30.0, 40.0], vec![FOUND; 3]));
+}
+
+#[test]
+fn makes_resets_good() {
+    let (cells, found) = sums(Function::Growth, &frames(), &[5.0, 9.0, 2.0, 6.0], &[0]);
+    assert_eq!((&cells[..2], found), (&[6.0, 6.0][..], vec![FOUND]));
+}
+
+#[test]
+fn leaves_series_with_nan_and_knows_the_marker_of_the_newest_sample() {
+    let values = [1.0, f64::NAN, 3.0, STALE];
+    assert_eq!(sums(Function::Growth, &frames(), &values, &[0]).1, [LEFT]);
+    assert_eq!(sums(Function::Sum, &windows(), &values, &[0]).1, [LEFT]);
+    let (cells, found) = sums(Function::Latest, &windows(), &values, &[0]);
+    assert_eq!((&cells[..2], found), (&[3.0, 0.0][..], vec![FOUND]));
+    assert_eq!(sums(Function::Latest, &windows(), &[STALE; 4], &[0]).1, [EMPTY]);
+}
+
+#[test]
+fn writes_rows_up_to_the_first_series_that_it_leaves() {
+    let values = [1.0, 2.0, 3.0, 4.0, 1.0, f64::NAN, 1.0, 1.0, 7.0, 7.0, 7.0, 7.0];
+    let series = SeriesColumns { values: &values, offsets: &[0, 4, 8, 12], slots: &[0, 0, 0] };
+    let (mut out, mut presence, mut found) = ([0.0; 6], [0; 6], [9; 3]);
+    let mut rows = Rows { start: 0, values: &mut out, presence: &mut presence };
+    let looked = write_rows(Function::Sum, &series, &windows(), &mut rows, &mut found, &mut Scratch::default());
+    assert_eq!((looked, found), (Ok(2), [FOUND, LEFT, 9]));
+    assert_eq!((out[..2].to_vec(), presence), (vec![6.0, 9.0], [1, 1, 0, 0, 0, 0]));
+}
+
+#[test]
+fn refuses_what_lies_outside_its_columns() {
+    let values = [1.0; 4];
+    let call = |offsets: &[u32], slots: &[u32], groups: &[u32]| {
+        let series = SeriesColumns { values: &values, offsets, slots };
+        let (mut a, mut b, mut flags, mut found) = ([0.0; 2], [0.0; 2], [0; 2], [0; 2]);
+        let mut cells = Cells { fold: Fold::Sum, a: &mut a, b: &mut b, c: &mut [], flags: &mut flags };
+        fold_series(Function::Max, &series, &windows(), groups, &mut cells, &mut found, &mut Scratch::default())
+    };
+    assert_eq!(call(&[0, 4], &[0], &[0]), Ok(()));
+    assert_eq!(call(&[0, 5], &[0], &[0]), Err(BadCall("offsets must rise and stay within values")));
+    assert_eq!(call(&[4, 0], &[0], &[0]), Err(BadCall("offsets must rise and stay within values")));
+    assert_eq!(call(&[0], &[0], &[0]), Err(BadCall("offsets must be one more than slots")));
+    assert_eq!(call(&[0, 4], &[7], &[0]), Err(BadCall("a slot has no windows")));
+    assert_eq!(call(&[0, 4], &[0], &[1]), Err(BadCall("a group has no cells")));
+    assert_eq!(call(&[0, 4], &[0], &[]), Err(BadCall("groups and found must be as long as series")));
+    let windows = WindowColumns { seconds: &[], ..frames() };
+    let series = SeriesColumns { values: &values, offsets: &[0, 4], slots: &[0] };
+    let mut rows = Rows { start: 0, values: &mut [0.0; 2], presence: &mut [0; 2] };
+    let looked = write_rows(Function::Delta, &series, &windows, &mut rows, &mut [0], &mut Scratch::default());
+    assert_eq!(looked, Err(BadCall("a slot has no frame")));
+}
