@@ -7,58 +7,58 @@
 import type { Histogram } from '@varve/tsdb-core/model'
 import { BucketRows } from '../histograms/bucket-rows.js'
 import { boundsEqual, indexOutsideZero } from '../histograms/buckets.js'
-import type { Windows } from '../operators/windows.js'
+import { isStartReset, startsOverlap } from './counter-resets.js'
+import type { HistogramSeries, HistogramsKernel } from './range-function.js'
 
-export interface HistogramSeries {
-  readonly histograms: readonly Histogram[]
-  readonly timesMs: Float64Array
-}
-
-export type HistogramsKernel = (
-  series: HistogramSeries,
-  windows: Windows,
-  put: (step: number, histogram: Histogram) => void,
-) => boolean
-
-/** False, with nothing done, if the histograms have not all the same bounds or are not all counters. */
+/** False, with nothing done, if the histograms have not all the same bounds, are not all counters, or overlap in time. */
 export function growthOfHistograms(perSecond: boolean): HistogramsKernel {
-  return ({ histograms, timesMs }, windows, put) => {
-    if (histograms.length === 0 || !areComparable(histograms)) return false
+  return (series, windows, put) => {
+    const { histograms, timesMs, startTimesMs } = series
+    if (histograms.length === 0 || !areComparable(histograms) || overlaps(series)) return false
     const indexMin = indexOutsideZero(histograms[0])
     const positive = BucketRows.of(histograms, 'positive', indexMin)
     const negative = BucketRows.of(histograms, 'negative', indexMin)
     if (positive === undefined || negative === undefined) return false
-    const resets = resetsOf(histograms, positive, negative)
-    const { first, end, endsMs, rangeMs } = windows
+    const resets = resetsOf(series, positive, negative)
+    const { first: firsts, end, endsMs, rangeMs } = windows
     let resetLow = 0
     for (let s = 0; s < windows.grid.count; s++) {
-      const from = first[s]
+      const from = firsts[s]
       const last = end[s] - 1
-      if (last <= from) continue
-      while (resetLow < resets.length && resets[resetLow] <= from) resetLow++
-      // What was lost at a reset is the histogram before it. With one right behind the first, the first does not count.
-      const firstCounts = resets[resetLow] !== from + 1
-      const lost: number[] = []
-      for (let r = firstCounts ? resetLow : resetLow + 1; r < resets.length && resets[r] <= last; r++) {
-        lost.push(resets[r] - 1)
-      }
-      const numbers = numberGrowth(histograms, firstCounts ? from : -1, last, lost)
+      if (last < from) continue
       const firstMs = timesMs[from]
       const lastMs = timesMs[last]
-      const sampled = (lastMs - firstMs) / 1000
-      const between = sampled / (last - from)
-      const threshold = between * 1.1
-      let toStart = (firstMs - (endsMs[s] - rangeMs)) / 1000
-      let toEnd = (endsMs[s] - lastMs) / 1000
-      if (toStart >= threshold) toStart = between / 2
-      if (toEnd >= threshold) toEnd = between / 2
-      if (numbers.count > 0 && histograms[from].count >= 0) {
-        toStart = Math.min(toStart, sampled * (histograms[from].count / numbers.count))
+      const startMs = endsMs[s] - rangeMs
+      // A first one that began to count inside the window has counted from zero.
+      const countStartMs = startTimesMs?.[from] ?? 0
+      const startsInside = countStartMs > startMs && countStartMs < firstMs && countStartMs !== 0
+      if (last === from && !startsInside) continue
+      while (resetLow < resets.length && resets[resetLow] <= from) resetLow++
+      // What was lost at a reset is the histogram before it. With one right behind the first, the first does not count.
+      const resetBehindFirst = resets[resetLow] === from + 1
+      const lost: number[] = []
+      for (let r = resetBehindFirst && !startsInside ? resetLow + 1 : resetLow; r < resets.length; r++) {
+        if (resets[r] > last) break
+        lost.push(resets[r] - 1)
       }
+      const first = startsInside || resetBehindFirst ? -1 : from
+      const numbers = numberGrowth(histograms, first, last, lost)
+      const between = last === from ? 0 : (lastMs - firstMs) / 1000 / (last - from)
+      const threshold = between * 1.1
+      const sampled = (lastMs - (startsInside ? countStartMs : firstMs)) / 1000
+      let toStart = startsInside ? 0 : (firstMs - startMs) / 1000
+      let toEnd = (endsMs[s] - lastMs) / 1000
+      if (!startsInside) {
+        if (toStart >= threshold) toStart = between / 2
+        if (numbers.count > 0 && histograms[from].count >= 0) {
+          toStart = Math.min(toStart, sampled * (histograms[from].count / numbers.count))
+        }
+      }
+      if (toEnd >= threshold) toEnd = between / 2
       let factor = (sampled + toStart + toEnd) / sampled
       if (perSecond) factor /= rangeMs / 1000
-      const positiveGrowth = positive.growth(firstCounts ? from : -1, last, lost, factor)
-      const negativeGrowth = negative.growth(firstCounts ? from : -1, last, lost, factor)
+      const positiveGrowth = positive.growth(first, last, lost, factor)
+      const negativeGrowth = negative.growth(first, last, lost, factor)
       const { schema, zeroThreshold, customValues } = histograms[last]
       put(s, {
         schema,
@@ -66,7 +66,8 @@ export function growthOfHistograms(perSecond: boolean): HistogramsKernel {
         zeroCount: numbers.zeroCount * factor,
         count: numbers.count * factor,
         sum: numbers.sum * factor,
-        counterResetHint: 'gauge',
+        // A single one is its own growth.
+        counterResetHint: last === from ? histograms[from].counterResetHint : 'gauge',
         positiveSpans: positiveGrowth.spans,
         negativeSpans: negativeGrowth.spans,
         positiveBuckets: positiveGrowth.counts,
@@ -118,13 +119,18 @@ function areComparable(histograms: readonly Histogram[]): boolean {
 }
 
 /** Indexes of histograms before which the counter began anew. */
-function resetsOf(histograms: readonly Histogram[], positive: BucketRows, negative: BucketRows): number[] {
+function resetsOf(
+  { histograms, timesMs, startTimesMs: starts }: HistogramSeries,
+  positive: BucketRows,
+  negative: BucketRows,
+): number[] {
   const resets: number[] = []
   for (let i = 1; i < histograms.length; i++) {
     const current = histograms[i]
     const previous = histograms[i - 1]
     const { counterResetHint: hint } = current
     const reset =
+      (starts !== undefined && isStartReset(starts[i - 1], timesMs[i - 1], starts[i], timesMs[i])) ||
       hint === 'reset' ||
       (hint !== 'notReset' &&
         (current.count < previous.count ||
@@ -134,4 +140,11 @@ function resetsOf(histograms: readonly Histogram[], positive: BucketRows, negati
     if (reset) resets.push(i)
   }
   return resets
+}
+
+/** Some began to count before the one before it was sampled: users are told, window by window. */
+function overlaps({ timesMs, startTimesMs: starts }: HistogramSeries): boolean {
+  if (starts === undefined) return false
+  for (let i = 1; i < starts.length; i++) if (startsOverlap(starts[i - 1], timesMs[i - 1], starts[i])) return true
+  return false
 }

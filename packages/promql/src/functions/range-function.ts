@@ -9,7 +9,6 @@ import type { PositionRange } from '../ast.js'
 import type { Annotations } from '../engine/annotations.js'
 import type { KernelFunction } from '../operators/batch-kernels.js'
 import type { Windows } from '../operators/windows.js'
-import type { HistogramsKernel } from './histogram-steps.js'
 
 /** The float samples of one series, without staleness markers. Sample i: `values[valueOffset + i]`, `timesMs[timeOffset + i]`. */
 export interface FloatSeries {
@@ -63,6 +62,21 @@ export interface SampleWindow {
   readonly anchored: boolean
   readonly smoothed: boolean
 }
+
+/** The histogram samples of one series, without staleness markers. */
+export interface HistogramSeries {
+  readonly histograms: readonly Histogram[]
+  readonly timesMs: Float64Array
+  /** Beside the histograms, 0 where there is none; absent where none has one. */
+  readonly startTimesMs: Float64Array | undefined
+}
+
+/** Puts the result of each step that has one; false, with nothing done, where the histograms do not allow it. */
+export type HistogramsKernel = (
+  series: HistogramSeries,
+  windows: Windows,
+  put: (step: number, histogram: Histogram) => void,
+) => boolean
 
 export type FloatsKernel = (series: FloatSeries, windows: Windows, out: StepOutput, call: RangeCallContext) => void
 /** The windows hold the samples before and behind them that may matter too. */

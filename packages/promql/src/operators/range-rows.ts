@@ -210,9 +210,8 @@ export class RangeRows implements SeriesRows, RangeCallContext {
       out.presence[offset + step] = HISTOGRAM
       ;(out.histograms ??= [])[offset + step] = histogram
     }
-    // Start timestamps may let a window begin before its first sample: they go window by window.
-    if (!this.#windowed && floats.count === 0 && histogramStartTimesMs === undefined) {
-      const series = { histograms, timesMs: histogramTimesMs }
+    if (!this.#windowed && floats.count === 0) {
+      const series = { histograms, timesMs: histogramTimesMs, startTimesMs: histogramStartTimesMs }
       if (this.#function.histograms?.(series, histogramWindows, put)) return found
     }
     for (let s = 0; s < grid.count; s++) {
