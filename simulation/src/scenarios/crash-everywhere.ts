@@ -122,7 +122,6 @@ export const crashEverywhere: Scenario = {
           addFigures(sum, { states: 1 })
         }
       }
-      addFigures(sum, { crashPoints: length - 2 })
     }
     return sum
   },
