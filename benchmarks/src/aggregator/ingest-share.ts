@@ -65,7 +65,7 @@ export async function measureIngestShare(
       return (await cpuSeconds(server.pid)) - before
     }
     // Series are made known, code is compiled.
-    await phase(3)
+    await phase(8)
     const first = await phase(windowsPerPhase)
     log(`without rules: ${first.toFixed(2)} s`)
     for (let i = 0; i < METRICS; i++) await putRules(store, i, `${resolutionMs / 1000}s:1h`)

@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { SeededRandom } from '../env/simulated/index.js'
+import { Labels } from '../model/labels.js'
+import { openTemporaryDatabase, readSamples, type TemporaryDatabase } from '../testing/index.js'
+
+const NOW = Date.UTC(2024, 0, 1, 1, 30)
+const START = NOW - 80 * 60_000
+const SERIES = 100
+const ALL = [{ name: 'id', operator: '!=', value: '' }] as const
+
+let temporary: TemporaryDatabase | undefined
+afterEach(async () => {
+  await temporary?.remove()
+  temporary = undefined
+})
+
+/** Scrapes every 15 s; some series miss some, some send late. The staleness marker is among the values. */
+async function filled(scrapeCount: number) {
+  temporary = await openTemporaryDatabase({ nowMs: NOW, syncMode: 'never' })
+  const namespace = temporary.database.namespace('default')
+  const random = new SeededRandom(7)
+  const labels = Array.from({ length: SERIES }, (_, i) => Labels.from({ __name__: 'm', id: String(i) }))
+  const refs = await namespace.resolveLabels(labels)
+  for (let scrape = 0; scrape < scrapeCount; scrape++) {
+    const series = [...refs.keys()].filter((i) => i < 50 || random.u32() % 10 > 0)
+    const bits = BigUint64Array.from(series, (i) => (random.u32() % 50 === 0 ? 0x7ff0000000000002n : BigInt(i) << 50n))
+    const isLate = (i: number) => i > 80 && random.u32() % 8 === 0
+    await namespace.append({
+      count: series.length,
+      seriesRefs: Uint32Array.from(series, (i) => refs[i]),
+      timestampsMs: Float64Array.from(series, (i) => START + scrape * 15_000 - (isLate(i) ? 100_001 : 0)),
+      values: new Float64Array(bits.buffer),
+    })
+  }
+  return { namespace, labels, refs }
+}
+
+describe('recent samples', () => {
+  it.each([20, 47, 48, 49, 50, 97, 130])('are those that select gives, after %d scrapes', async (scrapeCount) => {
+    const { namespace, labels, refs } = await filled(scrapeCount)
+    const newestMs = START + (scrapeCount - 1) * 15_000
+    let compared = 0
+    for (const lengthMs of [15_000, 60_000, 300_000]) {
+      const range = { startMs: newestMs - lengthMs + 1, endMs: newestMs + 1 }
+      const wanted = await readSamples(namespace, { matchers: ALL, ...range })
+      const recent = await namespace.readRecent(refs, range.startMs, range.endMs)
+      expect(recent).not.toBeNull()
+      const { sampleOffsets, timestampsMs, values, unread } = recent!
+      const bits = new BigUint64Array(values.buffer, values.byteOffset, values.length)
+      for (let i = 0; i < SERIES; i++) {
+        if (unread.includes(i)) continue
+        const got = []
+        for (let at = sampleOffsets[i]; at < sampleOffsets[i + 1]; at++) {
+          got.push({ timestampMs: timestampsMs[at], bits: bits[at] })
+        }
+        expect(got, `series ${i}`).toEqual(wanted.get(labels[i].key) ?? [])
+        compared++
+      }
+      // Those whose samples come in order are never left out.
+      expect(unread.every((i) => i > 80)).toBe(true)
+    }
+    expect(compared).toBeGreaterThan(200)
+  })
+
+  it('are not read where the range is in two blocks, or sealed', async () => {
+    const { namespace, refs } = await filled(40)
+    expect(await namespace.readRecent(refs, START - 7_200_000, START + 60_000)).toBeNull()
+    await namespace.flush(Infinity)
+    expect(await namespace.readRecent(refs, START, START + 600_000)).toBeNull()
+  })
+})
