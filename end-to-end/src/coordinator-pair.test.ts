@@ -14,7 +14,7 @@ import { Etcd, type EtcdTls } from './etcd.js'
 import { getJson, instantQuery } from './query-client.js'
 import { remoteWrite } from './remote-writer.js'
 
-const FAILOVER_SECONDS = 2
+const FAILOVER_SECONDS = 4
 
 let directory: string
 beforeAll(async () => {
