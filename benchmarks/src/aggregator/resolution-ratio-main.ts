@@ -1,7 +1,7 @@
 /**
  * How much cheaper a long query is through windows than through raw samples: CPU time, in one run, answers compared first.
  *
- *     node … SERIES DAYS SCRAPE_SECONDS [FOLDER]     in memory without a folder
+ *     node … SERIES DAYS SCRAPE_SECONDS [FOLDER [STEP_HOURS]]     in memory without a folder
  *
  * With a folder the data is built there if it is empty, and only queried if it is not: building may take long, on a machine
  * that does other things, and the measurement then wants a quiet one.
@@ -20,6 +20,7 @@ const DAY = 24 * HOUR
 const alive = setInterval(() => {}, 1000)
 const [seriesCount, days, scrapeSeconds] = [50, 4, 15].map((standard, i) => Number(process.argv[2 + i] ?? standard))
 const folder = process.argv[5]
+const stepHours = Number(process.argv[6] ?? 1)
 const scrapeMs = scrapeSeconds * 1000
 const startMs = Date.UTC(2026, 0, 1)
 const endMs = startMs + days * DAY
@@ -85,7 +86,8 @@ async function build(): Promise<void> {
 // All of it is read, by design: what is compared is its cost.
 const engine = new Engine({ limits: { samplesMax: 1e12, bytesMax: 1e13 } })
 async function measure(queryable: Queryable, query: string, times: number): Promise<{ ms: number; sum: number }> {
-  const run = () => engine.rangeQuery({ queryable, query, startMs: startMs + 2 * HOUR, endMs, stepMs: HOUR })
+  const run = () =>
+    engine.rangeQuery({ queryable, query, startMs: startMs + 2 * stepHours * HOUR, endMs, stepMs: stepHours * HOUR })
   let sum = 0
   const cpu = process.cpuUsage()
   for (let i = 0; i < times; i++) {
@@ -96,17 +98,17 @@ async function measure(queryable: Queryable, query: string, times: number): Prom
   const { user, system } = process.cpuUsage(cpu)
   return { ms: (user + system) / 1000 / times, sum }
 }
-const windowsQuery = 'avg by (job) (rate(x_total[1h]))'
+const windowsQuery = `avg by (job) (rate(x_total[${stepHours}h]))`
 await measure(aggregator.queryable(), windowsQuery, 1)
 const fromWindows = await measure(aggregator.queryable(), windowsQuery, 3)
 // A large one takes its time: one run of it counts.
 const rawTimes = seriesCount * days * (DAY / scrapeMs) > 1e8 ? 1 : 3
-const rawQuery = 'avg by (job) (rate(x_total[1h] anchored))'
+const rawQuery = `avg by (job) (rate(x_total[${stepHours}h] anchored))`
 if (rawTimes > 1) await measure(database, rawQuery, 1)
 const fromRaw = await measure(database, rawQuery, rawTimes)
 if (!(Math.abs(fromRaw.sum - fromWindows.sum) <= 1e-9 * fromRaw.sum))
   throw new Error(`${fromWindows.sum} is not ${fromRaw.sum}`)
-console.log(`${seriesCount} series, ${days} days of ${scrapeSeconds} s, avg by (job) (rate(x[1h])) by the hour`)
+console.log(`${seriesCount} series, ${days} days of ${scrapeSeconds} s, ${windowsQuery} every ${stepHours} h`)
 console.log(
   `raw ${fromRaw.ms.toFixed(1)} ms CPU, 1h ${fromWindows.ms.toFixed(1)} ms CPU: ${(fromRaw.ms / fromWindows.ms).toFixed(0)} times`,
 )
