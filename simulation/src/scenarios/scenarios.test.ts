@@ -80,6 +80,6 @@ describe('the scenarios find a store that', { timeout: 300_000 }, () => {
       ...files,
       syncDirectory: async (path) => (isInPlace(path) ? undefined : files.syncDirectory(path)),
     })
-    expect(await finds(mutate, { script, step: 1, states: 20, lastCalls: 26 })).toMatch(/was acknowledged, and is lost/)
+    expect(await finds(mutate, { script, step: 1, states: 80, lastCalls: 30 })).toMatch(/was acknowledged, and is lost/)
   })
 })
