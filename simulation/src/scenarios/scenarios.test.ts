@@ -37,10 +37,10 @@ describe('a database on one seed', { timeout: 300_000 }, () => {
 describe('the scenarios find a store that', { timeout: 300_000 }, () => {
   const finds = async (
     mutate: NonNullable<Parameters<typeof crashOnce>[1]['mutate']>,
-    { script = SCRIPT, step = 3, states = 3, lastCalls = Number.POSITIVE_INFINITY } = {},
+    { script = SCRIPT, from = 2, to = Number.POSITIVE_INFINITY, states = 3 } = {},
   ) => {
     const length = await lengthOfLife('mutant', SEED, script)
-    for (let crashIndex = Math.max(2, length - lastCalls); crashIndex < length; crashIndex += step) {
+    for (let crashIndex = from; crashIndex < Math.min(to, length); crashIndex += 3) {
       for (let state = 0; state < states; state++) {
         try {
           await crashOnce('mutant', { seed: SEED + state, script, crashIndex, end: 'power', mutate })
@@ -80,6 +80,17 @@ describe('the scenarios find a store that', { timeout: 300_000 }, () => {
       ...files,
       syncDirectory: async (path) => (isInPlace(path) ? undefined : files.syncDirectory(path)),
     })
-    expect(await finds(mutate, { script, step: 1, states: 80, lastCalls: 30 })).toMatch(/was acknowledged, and is lost/)
+    // Right behind the call that removes the copy.
+    const simulation = await newSimulation(SEED)
+    const life = new EngineLife(simulation, { mutate })
+    let from = 0
+    simulation.disk.onOperation = (operation, path) => {
+      if (operation === 'remove' && path === `${DIRECTORY}/restored`) from = simulation.disk.operationCount
+    }
+    await simulation.run(async (env) => {
+      await life.open(env)
+      for (const step of script) await life.step(step, env)
+    })
+    expect(await finds(mutate, { script, from, to: from + 1, states: 200 })).toMatch(/was acknowledged, and is lost/)
   })
 })
