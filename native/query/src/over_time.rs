@@ -84,6 +84,7 @@ pub struct Prefixes {
     low: Vec<f64>,
     magnitude: Vec<f64>,
     not_finite: Vec<u32>,
+    not_zero: Vec<u32>,
 }
 
 pub fn sums(
@@ -122,14 +123,16 @@ pub fn sums(
 
 impl Prefixes {
     fn fill(&mut self, samples: &[f64]) {
-        let Prefixes { high, low, magnitude, not_finite } = self;
+        let Prefixes { high, low, magnitude, not_finite, not_zero } = self;
         for column in [&mut *high, &mut *low, &mut *magnitude] {
             column.clear();
             column.push(0.0);
         }
-        not_finite.clear();
-        not_finite.push(0);
-        let (mut sum_high, mut sum_low, mut sum_magnitude, mut bad) = (0.0, 0.0, 0.0, 0);
+        for column in [&mut *not_finite, &mut *not_zero] {
+            column.clear();
+            column.push(0);
+        }
+        let (mut sum_high, mut sum_low, mut sum_magnitude, mut bad, mut some) = (0.0, 0.0, 0.0, 0, 0);
         for &value in samples {
             if value.is_finite() {
                 let total = sum_high + value;
@@ -141,10 +144,12 @@ impl Prefixes {
             } else {
                 bad += 1;
             }
+            some += u32::from(value != 0.0);
             high.push(sum_high);
             low.push(sum_low);
             magnitude.push(sum_magnitude);
             not_finite.push(bad);
+            not_zero.push(some);
         }
     }
 
@@ -158,7 +163,8 @@ impl Prefixes {
         let sum = difference + (error + (self.low[to] - self.low[from]));
         if sum.abs() > self.magnitude[to] * TRUSTED_PART {
             Some(sum)
-        } else if self.magnitude[to] == self.magnitude[from] {
+        } else if self.not_zero[to] == self.not_zero[from] {
+            // Counted, since a magnitude stays as it is when much smaller ones are added to it.
             Some(0.0)
         } else {
             None

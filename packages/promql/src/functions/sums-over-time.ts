@@ -19,6 +19,7 @@ let high = new Float64Array(0)
 let low = new Float64Array(0)
 let magnitude = new Float64Array(0)
 let notFinite = new Int32Array(0)
+let notZero = new Int32Array(0)
 
 export function sumFloats(series: FloatSeries, windows: Windows, out: StepOutput): void {
   eachWindow(series, windows, out, false)
@@ -58,12 +59,14 @@ function sumPrefixes(series: FloatSeries): void {
     low = new Float64Array(count * 2 + 1)
     magnitude = new Float64Array(count * 2 + 1)
     notFinite = new Int32Array(count * 2 + 1)
+    notZero = new Int32Array(count * 2 + 1)
   }
   let sumHigh = 0
   let sumLow = 0
   let sumMagnitude = 0
   let bad = 0
-  high[0] = low[0] = magnitude[0] = notFinite[0] = 0
+  let some = 0
+  high[0] = low[0] = magnitude[0] = notFinite[0] = notZero[0] = 0
   for (let i = 0; i < count; i++) {
     const value = values[valueOffset + i]
     if (value - value === 0) {
@@ -74,10 +77,12 @@ function sumPrefixes(series: FloatSeries): void {
       sumLow = total - sumHigh + sumLow
       sumMagnitude += Math.abs(value)
     } else bad++
+    if (value !== 0) some++
     high[i + 1] = sumHigh
     low[i + 1] = sumLow
     magnitude[i + 1] = sumMagnitude
     notFinite[i + 1] = bad
+    notZero[i + 1] = some
   }
 }
 
@@ -88,7 +93,8 @@ function prefixDifference(from: number, to: number): number {
   const error = twoSumError(high[to], -high[from], difference)
   const sum = difference + (error + (low[to] - low[from]))
   if (Math.abs(sum) > magnitude[to] * TRUSTED_PART) return sum
-  return magnitude[to] === magnitude[from] ? 0 : Number.NaN
+  // Counted, since a magnitude stays as it is when much smaller ones are added to it.
+  return notZero[to] === notZero[from] ? 0 : Number.NaN
 }
 
 /** Kahan's sum, as Prometheus adds up a window. */

@@ -38,16 +38,12 @@ function pushBetween(node: BinaryPlan): BinaryPlan {
   const [fromLeft, fromRight] = [node.left, node.right].map((side) =>
     guaranteed(side).filter(({ name }) => matches(matching, name)),
   )
-  // On a side that may have one series a group, two are an error, whether they meet another or not.
+  // Two series of a group on the side that may have one are an error as soon as the other side has any series at all.
   const isSet = operator === 'and' || operator === 'unless'
-  const mayHaveTwins = (side: PlanNode) => !isSet && !hasNoTwins(side, matching)
-  const intoLeft = operator !== 'unless' && !(matching.cardinality === 'one-to-many' && mayHaveTwins(node.left))
-  const intoRight = matching.cardinality === 'one-to-many' || !mayHaveTwins(node.right)
-  return {
-    ...node,
-    left: intoLeft ? narrowed(node.left, fromRight) : node.left,
-    right: intoRight ? narrowed(node.right, fromLeft) : node.right,
-  }
+  const one = matching.cardinality === 'one-to-many' ? node.left : node.right
+  if (!isSet && !hasNoTwins(one, matching)) return node
+  const left = operator === 'unless' ? node.left : narrowed(node.left, fromRight)
+  return { ...node, left, right: narrowed(node.right, fromLeft) }
 }
 
 function matches({ on, labels }: VectorMatching, name: string): boolean {
