@@ -100,4 +100,27 @@ describe('native histograms in a namespace with a resolution', () => {
     expect(await read(again, 'last')).toEqual(wanted)
     expect(await read(again, 'increase')).toEqual(['h10'])
   })
+
+  it('are replaced by many series of one window, which are stored together', async () => {
+    temporary = await openTemporaryDatabase({
+      namespaces: { default: { retentionMs: Infinity }, '1m': { resolutionMs: MINUTE, retentionMs: Infinity } },
+    })
+    const namespace = temporary.database.namespace('1m')
+    const all = [LABELS, ...Array.from({ length: 30 }, (_, i) => Labels.from({ __name__: 'other', i: String(i) }))]
+    const count = all.length
+    const window = async (written: number | 'absent') => {
+      const values = new Float64Array(count).fill(written === 'absent' ? 0 : written)
+      if (written === 'absent') writeAbsentAt(halvesOf(values), 0)
+      const seriesRefs = await namespace.resolveLabels(all, 'last')
+      await namespace.append({ count, seriesRefs, timestampsMs: new Float64Array(count).fill(HOUR), values })
+    }
+    await put(namespace, 'last', [histogramOf(1)])
+    await window(7)
+    expect(await read(namespace, 'last')).toEqual(['7'])
+    await put(namespace, 'last', [histogramOf(2)])
+    expect(await read(namespace, 'last')).toEqual(['h2'])
+    await window('absent')
+    expect(await read(namespace, 'last')).toEqual([])
+    expect(await read((await temporary.reopen()).namespace('1m'), 'last')).toEqual([])
+  })
 })

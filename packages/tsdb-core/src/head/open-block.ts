@@ -230,14 +230,18 @@ export class OpenBlock {
     this.#removedCount += 2 * count
   }
 
-  /** Whether rows or chunks may hold a sample of one of these columns at this time or later: bit c stands for `key + c`. */
+  /**
+   * Whether rows or chunks may hold a sample of one of these columns at this time or later, or a histogram stands at it: bit c
+   * stands for `key + c`.
+   */
   hasRowSince(key: number, columns: number, offset: number): boolean {
     const page = this.#slots.pages[key >>> KEYS_PER_PAGE_BITS]
     if (page === undefined) return false
     for (let column = 0; columns >>> column > 0; column++) {
       if (((columns >>> column) & 1) === 0) continue
       const slot = page[(key & (KEYS_PER_PAGE - 1)) + column] - 1
-      if (slot >= 0 && this.#newest[slot] > offset) return true
+      if (slot < 0) continue
+      if (this.#newest[slot] > offset || this.histograms?.has(slot, this.startMs + offset)) return true
     }
     return false
   }
