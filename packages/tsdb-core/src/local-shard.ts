@@ -6,7 +6,7 @@ import type { Clock } from './env/clock.js'
 import { appendWindow } from './head/append-window.js'
 import { Head } from './head/head.js'
 import type { OpenBlock } from './head/open-block.js'
-import { readRecent } from './head/recent-samples.js'
+import { RecentReader } from './head/recent-samples.js'
 import { SeriesTable } from './head/series-table.js'
 import { matchSeries } from './index/match-series.js'
 import type { MemoryBudget } from './memory-budget.js'
@@ -70,6 +70,8 @@ export class LocalShard implements Shard {
   #declared: Uint32Array = new Uint32Array(64)
   /** Series that only sealed blocks have, once somebody asked for their references: from `COLD` on. */
   #cold: SeriesTable | undefined
+  /** Made with the first `readRecent`. */
+  #recent: RecentReader | undefined
   appendedCount = 0
   rejectedCount = 0
   /** Series from this reference on are too young to be evicted. */
@@ -169,7 +171,9 @@ export class LocalShard implements Shard {
     const sealed = this.sealed.acquire(this.number, startMs, endMs)
     sealed.release()
     const block = head.blocks.get(blockStartMs)
-    return sealed.blockCount > 0 || block === undefined ? null : readRecent(block, keys, startMs, endMs)
+    if (sealed.blockCount > 0 || block === undefined) return null
+    this.#recent ??= new RecentReader()
+    return this.#recent.read(block, keys, startMs, endMs)
   }
 
   async select(request: NamespaceSelectRequest): Promise<SelectResult> {

@@ -89,6 +89,7 @@ export interface Namespace extends Queryable {
   /**
    * Reads samples of `[startMs, endMs)` of these series of raw samples from the head, without selectors and labels: for
    * whoever reads what has just come in again and again. Null: not all of the range lies in one open block, ask `select`.
+   * The columns are valid until the next call for this namespace.
    */
   readRecent(seriesRefs: Uint32Array, startMs: number, endMs: number): Promise<RecentSamples | null>
 

@@ -34,7 +34,7 @@ export interface SampleBatch {
 
 /**
  * Series i has samples `[sampleOffsets[i], sampleOffsets[i + 1])` of the columns, in the order of time. Columns may be longer
- * than that, and are valid until the next call.
+ * than that, and are valid until the next call for the same shard.
  */
 export interface RecentSamples {
   readonly sampleOffsets: Uint32Array

@@ -68,4 +68,16 @@ describe('recent samples', () => {
     await namespace.flush(Infinity)
     expect(await namespace.readRecent(refs, START, START + 600_000)).toBeNull()
   })
+
+  it('stay what they are while another namespace is asked', async () => {
+    temporary = await openTemporaryDatabase({ nowMs: NOW, syncMode: 'never', namespaces: { default: {}, other: {} } })
+    const [first, second] = ['default', 'other'].map((name) => temporary!.database.namespace(name))
+    const labels = { __name__: 'm' }
+    await first.appendSamples([{ labels, timestampMs: START, value: 1 }])
+    await second.appendSamples([{ labels, timestampMs: START, value: 2 }])
+    const refs = await first.resolveLabels([Labels.from(labels)])
+    expect(await second.resolveLabels([Labels.from(labels)])).toEqual(refs)
+    const found = await Promise.all([first, second].map((one) => one.readRecent(refs, START, START + 1)))
+    expect(found.map((recent) => recent?.values[0])).toEqual([1, 2])
+  })
 })

@@ -14,67 +14,82 @@ const NONE = 0xffffffff
 const chunkTimes = new Float64Array(ROW_SAMPLES)
 const chunkValues = new Float64Array(ROW_SAMPLES)
 const chunkHalves = halvesOf(chunkValues)
-/** What was read last: arrays made for each call would keep the collector busy, since they are many and large. */
-let offsetColumn: Uint32Array = new Uint32Array(1025)
-let times: Float64Array = new Float64Array(8192)
-let values: Float64Array = new Float64Array(8192)
-let halves = halvesOf(values)
 
-/** Samples of `[startMs, endMs)`, which must lie in the block, of the series with these keys. Valid until the next call. */
-export function readRecent(block: OpenBlock, keys: Uint32Array, startMs: number, endMs: number): RecentSamples {
-  const { rows } = block
-  const count = keys.length
-  offsetColumn = grownU32(offsetColumn, count + 1)
-  const sampleOffsets = offsetColumn
-  const unread: number[] = []
-  const startOffset = startMs - block.startMs
-  const endOffset = endMs - block.startMs
-  let at = 0
-  for (let i = 0; i < count; i++) {
-    sampleOffsets[i] = at
-    const slot = block.slotOf(keys[i])
-    if (slot < 0) continue
-    // Chunks of samples that came out of order may hold some of any time.
-    if (block.overlaps(slot) || block.histograms?.run(slot) !== undefined) {
-      unread.push(i)
-      continue
-    }
-    if (at + 2 * ROW_SAMPLES > values.length) {
-      times = grownF64(times, at + 2 * ROW_SAMPLES)
-      values = grownF64(values, at + 2 * ROW_SAMPLES)
-      halves = halvesOf(values)
-    }
-    const page = slot >>> SLOTS_PER_PAGE_BITS
-    const lane = slot & (SLOTS_PER_PAGE - 1)
-    const offsets = rows.offsets[page]
-    let last = rows.counts[slot]
-    while (last > 0 && offsets[(last - 1) * SLOTS_PER_PAGE + lane] >= endOffset) last--
-    let first = last
-    while (first > 0 && offsets[(first - 1) * SLOTS_PER_PAGE + lane] >= startOffset) first--
-    if (first === 0) {
-      const chunk = block.lastChunk(slot)
-      if (chunk !== NONE) {
-        const added = readChunk(block, chunk, startMs, endMs, at)
-        if (added < 0) {
-          unread.push(i)
-          continue
+/**
+ * What was read last stays in its arrays: ones made for each call would keep the collector busy, since they are many and large.
+ * One for each shard, as callers of different ones do not know of each other.
+ */
+export class RecentReader {
+  #sampleOffsets: Uint32Array = new Uint32Array(1025)
+  #times: Float64Array = new Float64Array(8192)
+  #values: Float64Array = new Float64Array(8192)
+
+  /** Samples of `[startMs, endMs)`, which must lie in the block, of the series with these keys. Valid until the next call. */
+  read(block: OpenBlock, keys: Uint32Array, startMs: number, endMs: number): RecentSamples {
+    const { rows } = block
+    const count = keys.length
+    const sampleOffsets = (this.#sampleOffsets = grownU32(this.#sampleOffsets, count + 1))
+    let times = this.#times
+    let values = this.#values
+    let halves = halvesOf(values)
+    const unread: number[] = []
+    const startOffset = startMs - block.startMs
+    const endOffset = endMs - block.startMs
+    let at = 0
+    for (let i = 0; i < count; i++) {
+      sampleOffsets[i] = at
+      const slot = block.slotOf(keys[i])
+      if (slot < 0) continue
+      // Chunks of samples that came out of order may hold some of any time.
+      if (block.overlaps(slot) || block.histograms?.run(slot) !== undefined) {
+        unread.push(i)
+        continue
+      }
+      if (at + 2 * ROW_SAMPLES > values.length) {
+        times = this.#times = grownF64(times, at + 2 * ROW_SAMPLES)
+        values = this.#values = grownF64(values, at + 2 * ROW_SAMPLES)
+        halves = halvesOf(values)
+      }
+      const page = slot >>> SLOTS_PER_PAGE_BITS
+      const lane = slot & (SLOTS_PER_PAGE - 1)
+      const offsets = rows.offsets[page]
+      let last = rows.counts[slot]
+      while (last > 0 && offsets[(last - 1) * SLOTS_PER_PAGE + lane] >= endOffset) last--
+      let first = last
+      while (first > 0 && offsets[(first - 1) * SLOTS_PER_PAGE + lane] >= startOffset) first--
+      if (first === 0) {
+        const chunk = block.lastChunk(slot)
+        if (chunk !== NONE) {
+          const added = readChunk(block, chunk, startMs, endMs, times, halves, at)
+          if (added < 0) {
+            unread.push(i)
+            continue
+          }
+          at += added
         }
-        at += added
+      }
+      const rowHalves = rows.halves[page]
+      for (let place = first * SLOTS_PER_PAGE + lane; first < last; first++, place += SLOTS_PER_PAGE, at++) {
+        times[at] = block.startMs + offsets[place]
+        halves[at * 2] = rowHalves[place * 2]
+        halves[at * 2 + 1] = rowHalves[place * 2 + 1]
       }
     }
-    const rowHalves = rows.halves[page]
-    for (let place = first * SLOTS_PER_PAGE + lane; first < last; first++, place += SLOTS_PER_PAGE, at++) {
-      times[at] = block.startMs + offsets[place]
-      halves[at * 2] = rowHalves[place * 2]
-      halves[at * 2 + 1] = rowHalves[place * 2 + 1]
-    }
+    sampleOffsets[count] = at
+    return { sampleOffsets, timestampsMs: times, values, unread }
   }
-  sampleOffsets[count] = at
-  return { sampleOffsets, timestampsMs: times, values, unread }
 }
 
 /** Adds what the last chunk has of the range and returns how many samples that is; -1 when they may lie elsewhere too. */
-function readChunk(block: OpenBlock, chunk: number, startMs: number, endMs: number, at: number): number {
+function readChunk(
+  block: OpenBlock,
+  chunk: number,
+  startMs: number,
+  endMs: number,
+  times: Float64Array,
+  halves: Uint32Array,
+  at: number,
+): number {
   const column = block.columnOf(chunk)
   if (block.columnLastMs(column) < startMs) return 0
   const previous = block.previousChunk(chunk)
