@@ -77,6 +77,11 @@ describe('the record of a window', () => {
     many.f64(0)
     many.varint(SERIES_PER_WINDOW_RECORD + 1)
     expect(() => decodeWindowBatch(many.view())).toThrow(/a count of 262145/)
+    for (const timestampMs of [Number.NaN, Number.POSITIVE_INFINITY, 0.5]) {
+      expect(() => decodeWindowBatch(encoded({ ...BATCH, timestampMs }))).toThrow(
+        expect.objectContaining({ code: 'CORRUPT' }),
+      )
+    }
     const bytes = encoded(BATCH)
     // Masks follow two varints, a time, a count and three references.
     const masksAt = bytes.indexOf(1, 11 + 4)

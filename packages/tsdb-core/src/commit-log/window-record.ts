@@ -68,6 +68,7 @@ export function decodeWindowBatch(payload: Uint8Array): ShardWindow {
   const namespaceId = from.varint()
   const shard = from.varint()
   const timestampMs = from.f64()
+  if (!Number.isSafeInteger(timestampMs)) throw from.error(`a window at ${timestampMs}, wanted whole milliseconds`)
   const count = from.varint()
   if (count > SERIES_PER_WINDOW_RECORD) {
     throw from.error(`a count of ${count}, at most ${SERIES_PER_WINDOW_RECORD} is allowed`)
