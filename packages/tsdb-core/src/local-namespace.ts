@@ -25,7 +25,7 @@ import type { NamespaceOptions } from './options.js'
 import { checkSelection, completeLabelRequest } from './query/check-request.js'
 import type { LabelRequest, LabelResult, Matchers, SelectResult, SeriesResult } from './query/queryable.js'
 import { readCardinality } from './read/cardinality.js'
-import { mergeSelectResults } from './read/merge-results.js'
+import { endResults, mergeSelectResults } from './read/merge-results.js'
 import { pauser } from './read/select-series.js'
 import type { SealedBlocks } from './sealed-blocks.js'
 import type { AppendResult, RecentSamples, Rejection, SampleBatch } from './shard.js'
@@ -148,7 +148,13 @@ export class LocalNamespace implements Namespace {
     this.#checkOpen()
     checkSelection(request)
     if (this.shards.length === 1) return this.shards[0].select(request)
-    const results = await Promise.all(this.shards.map((shard) => shard.select(request)))
+    const settled = await Promise.allSettled(this.shards.map((shard) => shard.select(request)))
+    const results = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    const failed = settled.find((each) => each.status === 'rejected')
+    if (failed !== undefined) {
+      await endResults(results)
+      throw failed.reason
+    }
     return mergeSelectResults(results, this.shards.length)
   }
 

@@ -14,16 +14,28 @@ export function mergeSelectResults(results: readonly SelectResult[], shardCount:
     return symbols.length - 1
   }
   async function* batches(): AsyncGenerator<SeriesBatch> {
-    for (let shard = 0; shard < results.length; shard++) {
-      const result = results[shard]
-      const mapped: number[] = []
-      for await (const batch of result.batches) {
-        const labelPairs = batch.labelPairs.map((symbol) => (mapped[symbol] ??= idOf(result.symbols[symbol])))
-        const seriesRefs = batch.seriesRefs?.map((ref) => (ref === 0 ? 0 : ref * shardCount + shard))
-        yield { ...batch, labelPairs, ...(seriesRefs !== undefined && { seriesRefs }) }
+    let begun = 0
+    try {
+      for (let shard = 0; shard < results.length; shard++) {
+        const result = results[shard]
+        const mapped: number[] = []
+        begun++
+        for await (const batch of result.batches) {
+          const labelPairs = batch.labelPairs.map((symbol) => (mapped[symbol] ??= idOf(result.symbols[symbol])))
+          const seriesRefs = batch.seriesRefs?.map((ref) => (ref === 0 ? 0 : ref * shardCount + shard))
+          yield { ...batch, labelPairs, ...(seriesRefs !== undefined && { seriesRefs }) }
+        }
+        warnings.push(...result.warnings)
       }
-      warnings.push(...result.warnings)
+    } finally {
+      // Given up: those that nobody has begun to read hold on to their blocks too.
+      await endResults(results.slice(begun))
     }
   }
   return { symbols, batches: batches(), warnings, infos: [] }
+}
+
+/** Lets go of what results hold whose batches are not read. */
+export async function endResults(results: readonly SelectResult[]): Promise<void> {
+  for (const { batches } of results) await batches[Symbol.asyncIterator]().return?.()
 }

@@ -51,7 +51,7 @@ export interface SelectParts {
   /** Asked before a batch of so many bytes is made; throws when the budget does not allow it. Gives back with `release`. */
   readonly reserve: (sizeBytes: number) => void
   readonly release: (sizeBytes: number) => void
-  /** Called once all batches were read, or reading was given up. */
+  /** Called once all batches were read, or reading was given up; maybe more than once. */
   readonly done: () => void
 }
 
@@ -75,11 +75,23 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
     const symbols = new SymbolCollector(sources, seriesCount)
     const groups = new SeriesGroups(sources, symbols)
     await groups.build(families, pause)
-    return { symbols: symbols.symbols, batches: readBatches(parts, groups, pause), warnings, infos: [] }
+    return {
+      symbols: symbols.symbols,
+      batches: endedBy(readBatches(parts, groups, pause), parts.done),
+      warnings,
+      infos: [],
+    }
   } catch (error) {
     parts.done()
     throw error
   }
+}
+
+/** The same generator, which calls `done` also when it is ended before it was begun: its own `finally` does not run then. */
+function endedBy(batches: AsyncGenerator<SeriesBatch>, done: () => void): AsyncGenerator<SeriesBatch> {
+  const end = batches.return.bind(batches)
+  batches.return = (value) => end(value).finally(done)
+  return batches
 }
 
 async function matchFamilies(parts: SelectParts, pause: () => Promise<void> | undefined): Promise<SourceFamily[]> {
