@@ -14,6 +14,8 @@ export interface CrashPlan extends LifeOptions {
   /** Calls of the recovery after which it is cut off as well. */
   readonly secondCrashAfter?: number
   readonly end: 'power' | 'kill'
+  /** The first crash loses this change of names and nothing else, instead of what the seed draws. */
+  readonly lostName?: number
   /** How the lives after the first one end. */
   readonly laterEnd?: 'power' | 'kill'
 }
@@ -35,7 +37,8 @@ export async function crashOnce(scenario: string, plan: CrashPlan): Promise<Scen
       await life.open(env)
       for (const step of plan.script) await life.step(step, env)
     })
-    end(plan.end)
+    if (plan.lostName === undefined) end(plan.end)
+    else simulation.crashWithoutName(plan.lostName)
     if (plan.secondCrashAfter !== undefined) {
       simulation.disk.crashAt(simulation.disk.operationCount + plan.secondCrashAfter)
       await simulation.run((env) => life.open(env))

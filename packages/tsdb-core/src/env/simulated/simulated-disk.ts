@@ -281,6 +281,17 @@ export class SimulatedDisk {
     content.unsynced = []
   }
 
+  /** Changes of names that a crash may undo. */
+  get unsyncedNameCount(): number {
+    return this.#unsyncedNames.length
+  }
+
+  /** A crash that keeps all that was written, but for one change of names: by its place among those that are not synced. */
+  crashWithoutName(random: SeededRandom, lostIndex: number): void {
+    this.#unsyncedNames.splice(lostIndex, 1)
+    this.crash(random, 1)
+  }
+
   /** Turns the disk into one of the states that it may be in after a crash. */
   crash(random: SeededRandom, keepProbability: number = random.pick(KEEP_PROBABILITIES)): void {
     // Half of the disks keep the order of name changes, as a journal does; the others do not.

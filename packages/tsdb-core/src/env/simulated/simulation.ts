@@ -146,6 +146,12 @@ export class Simulation implements EventSchedule {
     this.disk.crash(this.random, keepProbability)
   }
 
+  /** Power off; all that was written is there but for one change of names: see `SimulatedDisk.crashWithoutName`. */
+  crashWithoutName(lostIndex: number): void {
+    if (!this.#crashed) this.stop()
+    this.disk.crashWithoutName(this.random, lostIndex)
+  }
+
   /** The process is killed and the machine goes on: everything written stays. */
   kill(): void {
     if (!this.#crashed) this.stop()
