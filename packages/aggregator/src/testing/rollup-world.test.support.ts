@@ -4,6 +4,7 @@
  */
 import { Database } from '@varve/tsdb-core'
 import type { Clock, Env } from '@varve/tsdb-core/env'
+import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { SeededRandom, Simulation } from '@varve/tsdb-core/env/simulated'
 import { type AggregateColumn, halvesOf, isStaleAt, Labels, METRIC_NAME, writeStaleAt } from '@varve/tsdb-core/model'
 import { expect } from 'vitest'
@@ -41,6 +42,14 @@ export interface WorldSample {
   readonly value: number | typeof STALE
 }
 
+export interface RollupWorldOptions {
+  readonly startMs: number
+  readonly graceMs: number
+  /** Where blocks are sealed to, so that series leave the head; absent: all stays in memory. */
+  readonly directory?: string
+  readonly blockSizeMs?: number
+}
+
 export class RollupWorld {
   readonly clock: ManualClock
   readonly book = new RuleBook()
@@ -57,15 +66,18 @@ export class RollupWorld {
     this.graceMs = graceMs
   }
 
-  static async open(options: { startMs: number; graceMs: number }): Promise<RollupWorld> {
+  static async open(options: RollupWorldOptions): Promise<RollupWorld> {
     const world = new RollupWorld(options.startMs, options.graceMs)
-    const { files, network } = new Simulation({ seed: 1 }).env()
+    const { network, ...simulated } = new Simulation({ seed: 1 }).env()
+    const { directory, blockSizeMs } = options
+    const files = directory === undefined ? simulated.files : nodeEnv().files
     const env: Env = { clock: world.clock, random: new SeededRandom(1), files, network }
     world.database = await Database.open({
       env,
+      ...(directory !== undefined && { directory, syncMode: 'never' as const }),
       maintenanceIntervalMs: 0,
       newSeriesPerSecondMax: 1e9,
-      namespaces: { default: { retentionMs: Infinity } },
+      namespaces: { default: { retentionMs: Infinity, ...(blockSizeMs !== undefined && { blockSizeMs }) } },
     })
     world.database.namespace('default').observe({
       samplesStored: (refs, times, count) => {

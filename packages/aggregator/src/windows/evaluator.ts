@@ -10,10 +10,15 @@ import { type EvaluateRequest, type Evaluation, type EvaluatorOptions, WindowRun
 
 export type { EvaluateRequest, Evaluation, EvaluatorOptions } from './window-run.js'
 
+/** So many idle members are no burden. */
+const IDLE_MIN = 256
+
 export class Evaluator {
   readonly plan: WindowPlan
   readonly options: EvaluatorOptions
   readonly #memory: EvaluatorMemory
+  /** Idle members after the first evaluation: those that a new evaluator would begin with. */
+  #idleAtFirst = Number.NaN
 
   constructor(options: EvaluatorOptions) {
     this.options = options
@@ -22,7 +27,18 @@ export class Evaluator {
   }
 
   async evaluate(request: EvaluateRequest): Promise<Evaluation> {
-    return new WindowRun(this.options, this.#memory, request).go()
+    const evaluation = await new WindowRun(this.options, this.#memory, request).go()
+    if (Number.isNaN(this.#idleAtFirst)) this.#idleAtFirst = this.plan.idleCount
+    return evaluation
+  }
+
+  /**
+   * Most members are of series that are gone: another evaluator, with a plan that does not know them, would do the same with
+   * less. It begins with a pass over what is stored, so that this is not to be said before as many series again are gone.
+   */
+  get isWorn(): boolean {
+    const { idleCount, memberCount } = this.plan
+    return idleCount > IDLE_MIN && idleCount * 2 > memberCount && idleCount > this.#idleAtFirst * 2
   }
 
   /** Forgets what it remembers: the next window is computed from what is stored alone. */

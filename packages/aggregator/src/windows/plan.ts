@@ -104,6 +104,8 @@ export class WindowPlan {
   #memberHashes: Uint32Array = new Uint32Array(64)
   /** Members whose series may come back under another reference, by that hash: those that were evicted or never in the head. */
   readonly #restless = new Map<number, number>()
+  /** Members with references of series that are not in the head. */
+  #coldCount = 0
 
   constructor(options: PlanOptions) {
     this.#options = options
@@ -125,6 +127,11 @@ export class WindowPlan {
   /** Selectors of the series that the plan reads. */
   selectors(): readonly (readonly Matcher[])[] {
     return [...this.mappings, ...this.#rootStages.map((stage) => stage.rule)].map((rule) => rule.match)
+  }
+
+  /** Members that no series of the head needs: it was evicted, or never in the head. They go with the plan. */
+  get idleCount(): number {
+    return this.memberCount - this.#members.size + this.#coldCount
   }
 
   /** The member of a raw series, or -1 when it was not seen yet. */
@@ -254,8 +261,13 @@ export class WindowPlan {
       this.memberColumns[before] = 0
       this.#contributionCounts[before] = 0
       this.#restless.delete(hash)
+      // Should the series be read under its former reference again, that is another member.
+      if (this.#members.delete(this.memberRefs[before])) this.#coldCount--
     }
-    if (isCold) this.#restless.set(hash, member)
+    if (isCold) {
+      this.#restless.set(hash, member)
+      this.#coldCount++
+    }
     this.memberRefs[member] = seriesRef
     this.#contributionStarts[member] = this.contributions.length
     const matches = this.#matcher.match(labels)

@@ -163,6 +163,15 @@ export class PolicyRunner {
     return this.#evaluators[0]?.evaluator.plan.matchedCounts ?? new Map()
   }
 
+  /** How many series and groups the plans know, those that are gone included until their plan is made anew. */
+  planSize(): { readonly memberCount: number; readonly groupCount: number } {
+    const plans = this.#evaluators.map(({ evaluator }) => evaluator.plan)
+    return {
+      memberCount: plans.reduce((sum, { memberCount }) => sum + memberCount, 0),
+      groupCount: plans.reduce((sum, { groups }) => sum + groups.length, 0),
+    }
+  }
+
   /** Computes the windows that are due, at most one run of them. False: none is. */
   async computeDue(): Promise<boolean> {
     const { policy, clock, graceMs, signal } = this.#options
@@ -172,6 +181,8 @@ export class PolicyRunner {
     const oldestMs = Math.floor(this.#oldestComputableMs() / resolutionMs) * resolutionMs
     const firstEndMs = Math.max(this.#watermarkMs, oldestMs) + resolutionMs
     if (firstEndMs > lastDueMs) return false
+    // Series that are gone leave with the plan that knew them; what windows still need of them is stored.
+    this.#evaluators = this.#evaluators.filter(({ evaluator }) => !evaluator.isWorn)
     const { lastEndMs, evaluator } = this.#runFrom(firstEndMs, lastDueMs)
     const windowCount = (lastEndMs - firstEndMs) / resolutionMs + 1
     this.#closingMs = Math.max(this.#closingMs, lastEndMs)

@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Labels } from '@varve/tsdb-core/model'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { RollupWorld, type WorldSample } from '../testing/rollup-world.test.support.js'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const start = Date.UTC(2026, 0, 1)
+const sampleAt = (labels: Labels, timestampMs: number, value: number): WorldSample => ({ labels, timestampMs, value })
+/** So long that a series that is not written in one is gone. */
+const ROUND_MS = 25 * MINUTE
+const blockSizeMs = 10 * MINUTE
+
+async function open(): Promise<RollupWorld> {
+  const directory = await mkdtemp(join(tmpdir(), 'varve-come-and-go-'))
+  const world = await RollupWorld.open({ startMs: start, graceMs: 5000, directory, blockSizeMs })
+  onTestFinished(async () => {
+    await world.database.close()
+    await rm(directory, { recursive: true })
+  })
+  return world
+}
+
+const policies = ['1m:90d']
+
+describe('series that come and go', { timeout: 60_000 }, () => {
+  it('leave the plan, groups with them, and count again when they come back', async () => {
+    const world = await open()
+    await world.putRule('mapping', 'all', { match: '{__name__!=""}', aggregations: ['last', 'increase'], policies })
+    const byPod = { match: 'c_total', name: 'pod:c', by: ['pod'], aggregate: 'sum', policies }
+    await world.putRule('rollup', 'pods', byPod)
+    await world.putRule('rollup', 'jobs', { input: 'pods', name: 'job:c', by: [], aggregate: 'sum', policies })
+    const podsPerRound = 60
+    const rounds = 12
+    const podOf = (round: number, index: number) =>
+      Labels.from({ __name__: 'c_total', pod: `${round}-${index}`, job: 'x' })
+    const stays = Labels.from({ __name__: 'c_total', pod: 'stays', job: 'x' })
+    const memberCounts: number[] = []
+    const groupCounts: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const roundMs = start + round * ROUND_MS
+      const pods = Array.from({ length: podsPerRound }, (_, index) => podOf(round, index))
+      // Some of those that went two rounds or more ago.
+      if (round % 4 === 3) for (let index = 0; index < 50; index++) pods.push(podOf(round - 3, index))
+      for (let minute = 0; minute < 4; minute++) {
+        const timeMs = roundMs + (minute + 0.5) * MINUTE
+        world.clock.nowMs = timeMs
+        await world.append(
+          [...pods, stays].map((labels, i) => sampleAt(labels, timeMs, (minute + 1) * (i + round + 1))),
+        )
+        await world.advanceTo(roundMs + (minute + 1.2) * MINUTE)
+        const [runner] = world.runners.values()
+        memberCounts.push(runner.planSize().memberCount)
+        groupCounts.push(runner.planSize().groupCount)
+      }
+      // Late, of a pod that went long ago: its window and its groups are computed of series that the plan may not know.
+      if (round > 4) await world.append([sampleAt(podOf(round - 4, 1), roundMs - 4 * ROUND_MS + 1.6 * MINUTE, 1e6)])
+      await world.advanceTo(roundMs + 0.9 * ROUND_MS)
+      await world.database.flush()
+    }
+    expect(await world.expectExact()).toBeGreaterThan(rounds * podsPerRound)
+    // Two rounds are in the head, and some 256 series that are gone are kept until it is worth making a plan anew.
+    expect(Math.max(...memberCounts)).toBeLessThan((rounds * podsPerRound * 2) / 3)
+    expect(Math.max(...groupCounts)).toBeLessThan(rounds * podsPerRound)
+  })
+
+  it('are found under the reference that they had when they were gone before', async () => {
+    const world = await open()
+    await world.putRule('rollup', 'sum', { match: 'g', name: 'out', by: [], aggregate: 'sum', policies })
+    const [goes, stays] = ['goes', 'stays'].map((pod) => Labels.from({ __name__: 'g', pod }))
+    const both = async (hour: number) => {
+      world.clock.nowMs = start + hour * HOUR + MINUTE / 2
+      await world.append([goes, stays].map((labels) => sampleAt(labels, world.clock.nowMs, 1)))
+      await world.advanceTo(start + hour * HOUR + 1.2 * MINUTE)
+    }
+    const isGoneAfter = async (hour: number) => {
+      for (const later of [hour + 3, hour + 6]) {
+        world.clock.nowMs = start + later * HOUR
+        await world.append([sampleAt(stays, world.clock.nowMs, 1)])
+        await world.advanceTo(start + later * HOUR + 1.2 * MINUTE)
+        await world.database.flush()
+      }
+    }
+    await both(0)
+    await isGoneAfter(0)
+    // The window is computed again, of the series that is gone too.
+    await world.append([sampleAt(stays, start + 0.6 * MINUTE, 10)])
+    await world.advanceTo(start + 7 * HOUR)
+    await world.expectExact()
+    await both(8)
+    await isGoneAfter(8)
+    await world.append([sampleAt(stays, start + 0.7 * MINUTE, 100)])
+    await world.advanceTo(start + 15 * HOUR)
+    await world.expectExact()
+  })
+})
