@@ -78,6 +78,8 @@ export class Database implements Queryable {
   #lateSamples: LateSamples = { seriesRefs: [], timestampsMs: [] }
   #isLogHeld: () => boolean = () => false
   #dropPolicy: DropPolicy | null = null
+  /** The drop mark as it is known to be durable. */
+  #droppedUntilMs = Number.NEGATIVE_INFINITY
   /** Snapshots that are being made. */
   #snapshotCount = 0
   #folder: DataFolder | undefined
@@ -570,9 +572,12 @@ export class Database implements Queryable {
   }
 
   async #markDropped(untilMs: number): Promise<void> {
-    if (untilMs <= (this.watermark(DROP_MARK, 0) ?? Number.NEGATIVE_INFINITY)) return
-    this.#setWatermark({ policy: DROP_MARK, shard: 0, timestampMs: untilMs })
+    const timestampMs = Math.max(untilMs, this.watermark(DROP_MARK, 0) ?? Number.NEGATIVE_INFINITY)
+    // In this turn, so that nobody who begins later takes the samples for complete; a write that failed is done again.
+    this.#setWatermark({ policy: DROP_MARK, shard: 0, timestampMs })
+    if (untilMs <= this.#droppedUntilMs) return
     await this.#folder?.writeWatermarks([...this.#watermarks.values()])
+    this.#droppedUntilMs = timestampMs
   }
 
   #setWatermark(mark: Watermark): void {
