@@ -26,6 +26,9 @@ it('a select over several shards lets go of the blocks of all of them when it is
     break
   }
   expect(users()).toEqual([0, 0, 0, 0])
+  const unread = await namespace.select({ matchers, startMs: 0, endMs: 2_000 })
+  await unread.batches[Symbol.asyncIterator]().return?.()
+  expect(users()).toEqual([0, 0, 0, 0])
   // Three shards answer, the fourth fails.
   const [failing] = namespace.shards
   failing.select = () => Promise.reject(new Error('no answer'))

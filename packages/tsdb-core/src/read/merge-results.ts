@@ -1,6 +1,7 @@
 /** Puts the answers of several shards together: one symbol table, batches one shard after the other. */
 import type { SelectResult } from '../query/queryable.js'
 import type { SeriesBatch } from '../query/series-batch.js'
+import { endedBy } from './ended-by.js'
 
 export function mergeSelectResults(results: readonly SelectResult[], shardCount: number): SelectResult {
   const symbols: string[] = []
@@ -32,7 +33,7 @@ export function mergeSelectResults(results: readonly SelectResult[], shardCount:
       await endResults(results.slice(begun))
     }
   }
-  return { symbols, batches: batches(), warnings, infos: [] }
+  return { symbols, batches: endedBy(batches(), () => endResults(results)), warnings, infos: [] }
 }
 
 /** Lets go of what results hold whose batches are not read. */

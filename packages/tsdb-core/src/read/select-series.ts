@@ -12,6 +12,7 @@ import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { SelectResult } from '../query/queryable.js'
 import type { SeriesBatch } from '../query/series-batch.js'
 import { BatchBuilder, BatchMemory } from './batch-builder.js'
+import { endedBy } from './ended-by.js'
 import type { SampleSource } from './sample-source.js'
 import { SeriesGroups, type SourceFamily } from './series-groups.js'
 import { SymbolCollector } from './symbol-collector.js'
@@ -85,13 +86,6 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
     parts.done()
     throw error
   }
-}
-
-/** The same generator, which calls `done` also when it is ended before it was begun: its own `finally` does not run then. */
-function endedBy(batches: AsyncGenerator<SeriesBatch>, done: () => void): AsyncGenerator<SeriesBatch> {
-  const end = batches.return.bind(batches)
-  batches.return = (value) => end(value).finally(done)
-  return batches
 }
 
 async function matchFamilies(parts: SelectParts, pause: () => Promise<void> | undefined): Promise<SourceFamily[]> {
