@@ -44,6 +44,9 @@ export interface FleetBatch {
   values: Float64Array
 }
 
+/** Raised when the same options make other samples: what is kept of them in files is made anew. */
+export const FLEET_VERSION = 2
+
 const STALE_HALVES = Uint32Array.of(0x00000002, 0x7ff00000)
 
 export class Fleet {
@@ -80,7 +83,8 @@ export class Fleet {
   timestampsMs(host: number): Float64Array {
     const { seed, startMs, stepMs, steps, hosts, jitterShare } = this.options
     const random = new FleetRandom(seedOf(seed, host, 3))
-    const offset = random.below(stepMs)
+    // Never on a whole step: a sample on the far edge of a range is in it for Prometheus before 3, and not for others.
+    const offset = Math.max(1, random.below(stepMs))
     const every = Math.max(1, Math.round(1 / jitterShare))
     const jittered = jitterShare > 0 && host % every === Math.min(7, hosts - 1, every - 1)
     const timestamps = new Float64Array(steps)

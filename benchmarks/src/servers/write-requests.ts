@@ -11,7 +11,7 @@ import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compressSync } from 'snappy'
-import type { Fleet } from '../fleet/fleet.js'
+import { type Fleet, FLEET_VERSION } from '../fleet/fleet.js'
 
 /** As Prometheus' queue manager sends them. */
 export const SAMPLES_PER_REQUEST = 2_000
@@ -22,7 +22,7 @@ const TEXT = new TextEncoder()
 export async function writeRequestsFile(fleet: Fleet): Promise<string> {
   const { hosts, steps, seed, startMs, stepMs } = fleet.options
   const folder = join(tmpdir(), 'varve-benchmarks')
-  const path = join(folder, `fleet-${hosts}x${steps}-${stepMs}-${startMs}-${seed}.requests`)
+  const path = join(folder, `fleet-v${FLEET_VERSION}-${hosts}x${steps}-${stepMs}-${startMs}-${seed}.requests`)
   if (await stat(path).catch(() => null)) return path
   await mkdir(folder, { recursive: true })
   const file = await open(`${path}.partial`, 'w')
