@@ -11,7 +11,7 @@ import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compressSync } from 'snappy'
-import { type Fleet, FLEET_VERSION } from '../fleet/fleet.js'
+import { FLEET_VERSION, type Fleet } from '../fleet/fleet.js'
 
 /** As Prometheus' queue manager sends them. */
 export const SAMPLES_PER_REQUEST = 2_000
