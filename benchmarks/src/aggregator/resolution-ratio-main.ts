@@ -1,10 +1,11 @@
 /**
  * How much cheaper a long query is through windows than through raw samples: CPU time, in one run, answers compared first.
  *
- *     node … SERIES DAYS SCRAPE_SECONDS [FOLDER [STEP_HOURS]]     in memory without a folder
+ *     node … SERIES DAYS SCRAPE_SECONDS [FOLDER [STEP_HOURS [BUILD_SECONDS]]]     in memory without a folder
  *
  * With a folder the data is built there if it is empty, and only queried if it is not: building may take long, on a machine
- * that does other things, and the measurement then wants a quiet one.
+ * that does other things, and the measurement then wants a quiet one. With BUILD_SECONDS building ends after about so long, at
+ * the end of a block, and the next run goes on there.
  */
 import { Aggregator, FileRuleStore } from '@varve/aggregator'
 import { Engine } from '@varve/promql'
@@ -16,11 +17,13 @@ import type { Queryable } from '@varve/tsdb-core/query'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
+const BLOCK_DAYS = 5
 /** The store's timers do not keep a process alive. */
 const alive = setInterval(() => {}, 1000)
 const [seriesCount, days, scrapeSeconds] = [50, 4, 15].map((standard, i) => Number(process.argv[2 + i] ?? standard))
 const folder = process.argv[5]
 const stepHours = Number(process.argv[6] ?? 1)
+const buildSeconds = Number(process.argv[7] ?? Infinity)
 const scrapeMs = scrapeSeconds * 1000
 const startMs = Date.UTC(2026, 0, 1)
 const endMs = startMs + days * DAY
@@ -40,9 +43,11 @@ const database = await Database.open({
   ...(folder !== undefined && {
     directory: folder,
     syncMode: 'never' as const,
-    namespaces: { default: { blockSizeMs: 5 * DAY, retentionMs: Infinity } },
+    namespaces: { default: { blockSizeMs: BLOCK_DAYS * DAY, retentionMs: Infinity } },
   }),
 })
+// What was built before was built up to here.
+if (!isBuilt) nowMs = database.namespace('default').stats().lastMs ?? startMs
 const store = new FileRuleStore({ files: env.files, path: rulesFolder })
 if (!isBuilt) {
   await store.put(
@@ -53,17 +58,20 @@ if (!isBuilt) {
 const stateDirectory = folder === undefined ? undefined : `${folder}/rules-state`
 const aggregator = new Aggregator({ database, env, store, ...(stateDirectory && { stateDirectory }) })
 await aggregator.start()
-if (!isBuilt) await build()
+const isComplete = isBuilt || (await build())
 
-async function build(): Promise<void> {
+/** Goes on where the last run ended; false when it ended before all was there. */
+async function build(): Promise<boolean> {
   const raw = database.namespace('default')
   const labels = Array.from({ length: seriesCount }, (_, i) =>
     Labels.from({ __name__: 'x_total', job: `j${i % 5}`, instance: `i${i}` }),
   )
   let refs = await raw.resolveLabels(labels)
-  const values = new Float64Array(seriesCount)
+  const doneMs = (raw.stats().lastMs ?? startMs) - startMs
+  const values = Float64Array.from({ length: seriesCount }, (_, i) => valueAt(i, doneMs / scrapeMs))
   const timestampsMs = new Float64Array(seriesCount)
-  for (let atMs = scrapeMs; atMs <= days * DAY; atMs += scrapeMs) {
+  const begunMs = performance.now()
+  for (let atMs = doneMs + scrapeMs; atMs <= days * DAY; atMs += scrapeMs) {
     nowMs = startMs + atMs
     for (let i = 0; i < seriesCount; i++) values[i] += (i + atMs / scrapeMs) % 13
     await raw.append({ count: seriesCount, seriesRefs: refs, timestampsMs: timestampsMs.fill(nowMs), values })
@@ -71,16 +79,25 @@ async function build(): Promise<void> {
       nowMs += 20_000
       await aggregator.settle()
     }
-    if (folder !== undefined && atMs % (5 * DAY) === 0) {
+    if (folder !== undefined && atMs % (BLOCK_DAYS * DAY) === 0) {
       await database.flush()
       refs = await raw.resolveLabels(labels)
       console.log(`${atMs / DAY} days`)
+      if (performance.now() - begunMs > buildSeconds * 1000) return false
     }
   }
-  if (folder === undefined) return
+  if (folder === undefined) return true
   await database.flush()
   const mark = await real.files.open(`${folder}/built`, 'create')
   await mark.close()
+  return true
+}
+
+/** The value of a series after so many samples, each of which adds `(series + its number) % 13`. */
+function valueAt(series: number, count: number): number {
+  let value = Math.floor(count / 13) * 78
+  for (let k = 0; k < count % 13; k++) value += (series + k + 1) % 13
+  return value
 }
 
 // All of it is read, by design: what is compared is its cost.
@@ -98,21 +115,25 @@ async function measure(queryable: Queryable, query: string, times: number): Prom
   const { user, system } = process.cpuUsage(cpu)
   return { ms: (user + system) / 1000 / times, sum }
 }
-const windowsQuery = `avg by (job) (rate(x_total[${stepHours}h]))`
-await measure(aggregator.queryable(), windowsQuery, 1)
-const fromWindows = await measure(aggregator.queryable(), windowsQuery, 3)
-// A large one takes its time: one run of it counts.
-const rawTimes = seriesCount * days * (DAY / scrapeMs) > 1e8 ? 1 : 3
-const rawQuery = `avg by (job) (rate(x_total[${stepHours}h] anchored))`
-if (rawTimes > 1) await measure(database, rawQuery, 1)
-const fromRaw = await measure(database, rawQuery, rawTimes)
-if (!(Math.abs(fromRaw.sum - fromWindows.sum) <= 1e-9 * fromRaw.sum))
-  throw new Error(`${fromWindows.sum} is not ${fromRaw.sum}`)
-console.log(`${seriesCount} series, ${days} days of ${scrapeSeconds} s, ${windowsQuery} every ${stepHours} h`)
-console.log(
-  `raw ${fromRaw.ms.toFixed(1)} ms CPU, 1h ${fromWindows.ms.toFixed(1)} ms CPU: ${(fromRaw.ms / fromWindows.ms).toFixed(0)} times`,
-)
+if (isComplete) await compare()
 await aggregator.stop()
 await database.close()
 if (folder === undefined) await env.files.removeTree(rulesFolder)
 clearInterval(alive)
+
+async function compare(): Promise<void> {
+  const windowsQuery = `avg by (job) (rate(x_total[${stepHours}h]))`
+  await measure(aggregator.queryable(), windowsQuery, 1)
+  const fromWindows = await measure(aggregator.queryable(), windowsQuery, 3)
+  // A large one takes its time: one run of it counts.
+  const rawTimes = seriesCount * days * (DAY / scrapeMs) > 1e8 ? 1 : 3
+  const rawQuery = `avg by (job) (rate(x_total[${stepHours}h] anchored))`
+  if (rawTimes > 1) await measure(database, rawQuery, 1)
+  const fromRaw = await measure(database, rawQuery, rawTimes)
+  if (!(Math.abs(fromRaw.sum - fromWindows.sum) <= 1e-9 * fromRaw.sum))
+    throw new Error(`${fromWindows.sum} is not ${fromRaw.sum}`)
+  console.log(`${seriesCount} series, ${days} days of ${scrapeSeconds} s, ${windowsQuery} every ${stepHours} h`)
+  console.log(
+    `raw ${fromRaw.ms.toFixed(1)} ms CPU, 1h ${fromWindows.ms.toFixed(1)} ms CPU: ${(fromRaw.ms / fromWindows.ms).toFixed(0)} times`,
+  )
+}

@@ -99,8 +99,8 @@ pub fn sums(
         return false;
     }
     let steps = values.len();
-    let held = |step| windows.range(step, samples.len()).map_or(0, |(from, to)| to - from);
-    let prefixed = (0..steps).map(held).sum::<usize>() > samples.len() * OVERLAP_MIN;
+    let held = windows.end.iter().zip(windows.first).map(|(&to, &from)| i64::from(to) - i64::from(from));
+    let prefixed = held.map(|count| count.max(0)).sum::<i64>() > (samples.len() * OVERLAP_MIN) as i64;
     if prefixed {
         prefixes.fill(samples);
     }
@@ -111,12 +111,15 @@ pub fn sums(
         };
         presence[step] = 1;
         let difference = if prefixed { prefixes.difference(from, to) } else { None };
-        values[step] = match difference {
+        let result = match difference {
             Some(sum) if mean => sum / (to - from) as f64,
             Some(sum) => sum,
+            // Downsampled columns have one sample a window, mostly. A sum begins at 0, which is not -0.
+            None if to - from == 1 => 0.0 + samples[from],
             None if mean => mean_of(&samples[from..to]),
             None => sum_of(&samples[from..to]),
         };
+        values[step] = result / windows.divisor;
     }
     true
 }

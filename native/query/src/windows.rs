@@ -33,7 +33,7 @@ pub struct WindowColumns<'a> {
     /// Of growths only, see packages/promql/src/functions/growth-frame.ts.
     pub presence: &'a [u8],
     pub seconds: &'a [f64],
-    /// What a growth is divided by, in seconds; 1 if it is not per second.
+    /// What a growth or a sum is divided by, in seconds; 1 if it is not per second.
     pub divisor: f64,
 }
 
@@ -66,7 +66,7 @@ impl<'a> WindowColumns<'a> {
                 to_start: floats,
                 to_end: floats,
                 factor: floats,
-                divisor: 1.0,
+                divisor: self.divisor,
             });
         }
         let (Some(presence), Some(seconds)) =

@@ -37,6 +37,15 @@ fn adds_series_to_their_groups() {
 }
 
 #[test]
+fn divides_sums_by_the_range_and_begins_them_at_zero() {
+    let one_each = WindowColumns { first: &[0, 1], end: &[1, 2], divisor: 8.0, ..windows() };
+    let (cells, found) = sums(Function::Sum, &one_each, &[4.0, -0.0, 1.0, 1.0], &[0]);
+    assert_eq!((cells[0], cells[1].to_bits(), found), (0.5, 0.0f64.to_bits(), vec![FOUND]));
+    let (cells, _) = sums(Function::Sum, &WindowColumns { divisor: 2.0, ..windows() }, &[1.0, 2.0, 3.0, 4.0], &[0]);
+    assert_eq!(cells[..2], [3.0, 4.5]);
+}
+
+#[test]
 fn makes_resets_good() {
     let (cells, found) = sums(Function::Growth, &frames(), &[5.0, 9.0, 2.0, 6.0], &[0]);
     assert_eq!((&cells[..2], found), (&[6.0, 6.0][..], vec![FOUND]));

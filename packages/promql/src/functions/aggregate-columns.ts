@@ -21,9 +21,11 @@ export function aggregateColumnFunction(name: string, column: AggregateColumn): 
   return undefined
 }
 
-const ADDED: RangeFunction = { floats: sumFloats, window: added }
+const ADDED: RangeFunction = { floats: sumFloats, kernel: 'sum', window: added }
 
 const ADDED_PER_SECOND: RangeFunction = {
+  kernel: 'sum',
+  perSecond: true,
   floats(series, windows, out) {
     sumFloats(series, windows, out)
     const { rangeMs, rangesMs } = windows

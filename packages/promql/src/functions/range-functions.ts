@@ -70,6 +70,7 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
       floats: rateFloats,
       frames: 'growthPerSecond',
       kernel: 'growth',
+      perSecond: true,
       extended: extendedGrowth(RATE),
       window: rateOf(rateFloats, RATE),
       histograms: growthOfHistograms(true),

@@ -1,5 +1,7 @@
 /** Rust beside TypeScript, bit by bit: each function and each fold that has a kernel. */
 import { nativeKernels } from '@varve/native'
+import type { AggregateColumn } from '@varve/tsdb-core/model'
+import type { Queryable } from '@varve/tsdb-core/query'
 import { MemoryQueryable, STALE } from '@varve/tsdb-core/testing'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../engine/engine.js'
@@ -14,7 +16,7 @@ const typescript = new Engine({ native: false })
 const native = new Engine()
 
 /** Label sets and bits of all samples, or the message of the error. */
-async function bitsOf(engine: Engine, queryable: MemoryQueryable, query: string, stepMs: number): Promise<unknown[]> {
+async function bitsOf(engine: Engine, queryable: Queryable, query: string, stepMs: number): Promise<unknown[]> {
   const { series } = await engine.rangeQuery({ queryable, query, startMs: 600_000, endMs: 3_600_000, stepMs })
   const lines: unknown[] = []
   for (let i = 0; i < series.count; i++) {
@@ -25,6 +27,16 @@ async function bitsOf(engine: Engine, queryable: MemoryQueryable, query: string,
     lines.push(`${series.labels(i)} ${cells.join(' ')}`)
   }
   return lines.sort()
+}
+
+/** The same samples, as if each were the column of a window of so long. */
+function downsampled(store: MemoryQueryable, column: AggregateColumn, resolutionMs: number): Queryable {
+  return Object.assign(Object.create(store) as Queryable, {
+    async select(request: Parameters<Queryable['select']>[0]) {
+      const { startMs, endMs } = request
+      return { ...(await store.select(request)), slices: [{ startMs, endMs, namespace: 'w', resolutionMs, column }] }
+    },
+  })
 }
 
 describe.skipIf(nativeKernels() === undefined)(`the kernels for batches (SEED=${SEED})`, () => {
@@ -65,6 +77,29 @@ describe.skipIf(nativeKernels() === undefined)(`the kernels for batches (SEED=${
           const query = `${fold} by (${dice.pick(['job', 'zone', 'instance, zone'])}) (${inner})`
           const want = await bitsOf(typescript, store, query, stepMs)
           expect(await bitsOf(native, store, query, stepMs), `SEED=${SEED} round ${round}: ${query}`).toEqual(want)
+        }
+      }
+    }
+  })
+
+  it('add up what windows hold as TypeScript does', async () => {
+    const dice = new Dice(SEED + 3)
+    for (let round = 0; round < 40; round++) {
+      const store = storeOf(dice, dice.pick([true, false]))
+      const stepMs = dice.pick([15_000, 60_000, 61_001])
+      // The second is wider than the range at each step.
+      for (const resolutionMs of [15_000, 600_000]) {
+        for (const [name, column] of [
+          ['rate', 'increase'],
+          ['increase', 'increase'],
+          ['count_over_time', 'count'],
+        ] as const) {
+          const windows = downsampled(store, column, resolutionMs)
+          const range = dice.pick(['30s', '5m'])
+          const query = `label_replace(${name}({instance!=""}[${range}]), "name", "$1", "__name__", "(.*)")`
+          const want = await bitsOf(typescript, windows, query, stepMs)
+          expect(want.length).toBeGreaterThan(0)
+          expect(await bitsOf(native, windows, query, stepMs), `SEED=${SEED} round ${round}: ${query}`).toEqual(want)
         }
       }
     }

@@ -155,10 +155,12 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     return this.#windowed || frames === undefined ? 'none' : frames
   }
 
-  #kernelsOf({ kernel, frames }: RangeFunction): BatchKernels | undefined {
+  #kernelsOf({ kernel, perSecond }: RangeFunction): BatchKernels | undefined {
     const { kernels } = this.#evaluator.context.options
     if (kernels === undefined || kernel === undefined) return undefined
-    return new BatchKernels(kernels, kernel, this.#cache, frames === 'growthPerSecond' ? this.shape.rangeMs / 1000 : 1)
+    // Of windows that are widened here and there, each has a divisor of its own.
+    if (perSecond && this.shape.rangesMs !== undefined) return undefined
+    return new BatchKernels(kernels, kernel, this.#cache, perSecond ? this.shape.rangeMs / 1000 : 1)
   }
 
   #labelSetOfSeries(): number {
@@ -175,15 +177,13 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   /** Downsampled samples may need another function than the call's, see `ResolutionSlice`. */
   #useColumn(result: SelectResult): void {
     const column = result.slices?.[0]?.column ?? 'value'
-    const shape = widenedShape(this.#asked, result.slices)
+    this.shape = widenedShape(this.#asked, result.slices)
     const found = aggregateColumnFunction(this.name, column) ?? rangeFunctionOf(this.name)
-    if (found !== this.#function) {
-      this.#function = found
-      this.#cache.release()
-      this.#cache = new WindowCache(shape, this.#framesOf(found))
-      this.#kernels = this.#kernelsOf(found)
-    }
-    this.shape = shape
+    if (found === this.#function) return
+    this.#function = found
+    this.#cache.release()
+    this.#cache = new WindowCache(this.shape, this.#framesOf(found))
+    this.#kernels = this.#kernelsOf(found)
   }
 
   /** Computes `series` into the next row; true if the row got a sample. */
