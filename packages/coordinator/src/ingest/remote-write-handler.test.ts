@@ -392,6 +392,30 @@ describe('a request with more samples than columns ordinarily hold', () => {
   })
 })
 
+describe('requests of many new series at a time', () => {
+  it('do not take each other for their own while they wait', async () => {
+    const own = new WriteMemory({ ...WRITE_LIMITS, seriesCountMax: 5_000 })
+    const many = new WritePipeline({
+      sink,
+      scanner: typescriptScanner,
+      memory: own,
+      cache: new LabelCache({ seed: 1 }),
+      exemplars,
+      metadata,
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    })
+    const names = Array.from({ length: 3 }, (_, r) => Array.from({ length: 4_500 - r }, (_, i) => `r${r}_${i}`))
+    const bodies = names.map((of, r) => encodeSnappy(bodyV1(of.map((name, i) => series(name, i, NOW + r)))))
+    const outcomes = await Promise.all(bodies.map((body) => many.write(1, body)))
+    expect(outcomes.map(({ samplesWritten }) => samplesWritten)).toEqual([4_500, 4_499, 4_498])
+    const stored = new Map(sink.samples.map((sample) => [sample.labels, sample]))
+    expect(stored.size).toBe(13_497)
+    for (const [r, of] of names.entries()) {
+      for (const name of of) expect(stored.get(name)?.timestampMs).toBe(NOW + r)
+    }
+  })
+})
+
 describe('the door', () => {
   it('drops and renames series, once for all', async () => {
     let asked = 0

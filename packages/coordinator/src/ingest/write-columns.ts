@@ -6,8 +6,7 @@
  *     extra x    extras[6x..]   kind | bytes (offset, length) | row | label bytes    histograms, exemplars, metadata
  *
  * Offsets are into the scratch memory, which holds the decoded body and behind it label bytes that were put together.
- * A histogram has a row too, whose timestamp its decoder fills in. Made once and used again for request after request; memory
- * that no request ever touches is never backed by pages.
+ * A histogram has a row too, whose timestamp its decoder fills in. Made once and used again for request after request.
  */
 import { halvesOf } from '@varve/tsdb-core/model'
 
@@ -69,8 +68,23 @@ export const STATUS = {
   BODY_SIZE: 12,
 } as const
 
-/** Rows that columns have room for; a request with more, which no sender's defaults make, gets longer ones for itself. */
-export const ROW_COUNT_ORDINARY = 200_000
+/** Rows that columns have room for at first: twice what any sender's defaults put into a request. They grow with larger ones. */
+const ROW_COUNT_ORDINARY = 20_000
+const ROW_GROWTH = 10
+const ROW_BYTES = 28
+
+/** What a scan lists besides rows. It is read before the next request is scanned, or copied: one pair of lists serves all columns. */
+export interface ScanLists {
+  readonly unknowns: Uint32Array
+  readonly extras: Uint32Array
+}
+
+export function makeScanLists(limits: WriteLimits): ScanLists {
+  return {
+    unknowns: new Uint32Array(limits.seriesCountMax * UNKNOWN_STRIDE),
+    extras: new Uint32Array(limits.extraCountMax * EXTRA_STRIDE),
+  }
+}
 
 export class WriteColumns {
   readonly status = new Uint32Array(16)
@@ -86,18 +100,23 @@ export class WriteColumns {
   symbols = new Uint32Array(0)
   readonly #limits: WriteLimits
 
-  constructor(limits: WriteLimits) {
+  constructor(limits: WriteLimits, lists: ScanLists = makeScanLists(limits)) {
     this.#limits = limits
-    this.unknowns = new Uint32Array(limits.seriesCountMax * UNKNOWN_STRIDE)
-    this.extras = new Uint32Array(limits.extraCountMax * EXTRA_STRIDE)
+    this.unknowns = lists.unknowns
+    this.extras = lists.extras
     this.#makeRows(Math.min(limits.sampleCountMax, ROW_COUNT_ORDINARY))
   }
 
-  /** Makes room for as many rows as the limits allow. Returns whether that is more than before. */
+  /** Of what belongs to it alone. */
+  get sizeBytes(): number {
+    return this.seriesRefs.length * ROW_BYTES + this.symbols.byteLength
+  }
+
+  /** Makes room for more rows, and returns whether the limits allow that. */
   growRows(): boolean {
     const { sampleCountMax } = this.#limits
     if (this.seriesRefs.length >= sampleCountMax) return false
-    this.#makeRows(sampleCountMax)
+    this.#makeRows(Math.min(sampleCountMax, this.seriesRefs.length * ROW_GROWTH))
     return true
   }
 

@@ -29,7 +29,8 @@ import {
   EXTRA_EXEMPLAR,
   EXTRA_HISTOGRAM,
   EXTRA_STRIDE,
-  ROW_COUNT_ORDINARY,
+  makeScanLists,
+  type ScanLists,
   STATUS,
   UNKNOWN_STRIDE,
   WriteColumns,
@@ -71,30 +72,43 @@ export interface WriteOutcome {
 export class WriteMemory {
   readonly limits: WriteLimits
   readonly scratch: Scratch
+  readonly #lists: ScanLists
   readonly #free: WriteColumns[] = []
+  #freeBytes = 0
 
   constructor(limits: WriteLimits) {
     this.limits = limits
     this.scratch = new Scratch(limits)
+    this.#lists = makeScanLists(limits)
   }
 
   take(): WriteColumns {
-    return this.#free.pop() ?? new WriteColumns(this.limits)
+    const columns = this.#free.pop()
+    if (columns === undefined) return new WriteColumns(this.limits, this.#lists)
+    this.#freeBytes -= columns.sizeBytes
+    return columns
   }
 
   giveBack(columns: WriteColumns): void {
-    // Those that were made longer for one request are not kept.
-    const ordinary = columns.seriesRefs.length <= ROW_COUNT_ORDINARY
-    if (ordinary && this.#free.length < COLUMNS_KEPT_MAX) this.#free.push(columns)
+    const { sizeBytes } = columns
+    if (this.#freeBytes + sizeBytes > COLUMNS_KEPT_BYTES_MAX) return
+    this.#freeBytes += sizeBytes
+    this.#free.push(columns)
   }
 }
 
-const COLUMNS_KEPT_MAX = 8
+/**
+ * Columns for some sixty ordinary requests at a time. To make new ones is dear: the memory is filled with zeros, and all of it
+ * has pages from then on.
+ */
+const COLUMNS_KEPT_BYTES_MAX = 32 << 20
 
 type ReceivedCounts = Pick<WriteOutcome, 'samplesReceived' | 'histogramsReceived' | 'exemplarsReceived'>
 
 /** A request between its scan and its answer. */
 interface Staged extends ReceivedCounts {
+  /** False when another replica of its cluster is the elected one: nothing is to be stored. */
+  elected: boolean
   /** Rows to be stored; fewer once `compact` has taken out those that are not. */
   count: number
   exemplarsWritten: number
@@ -105,6 +119,14 @@ interface Staged extends ReceivedCounts {
   /** Left out on purpose: for the sender they are written. */
   droppedSamples: number
   droppedHistograms: number
+}
+
+/** What the scan found, in memory that stays this request's for as long as it is read. */
+interface Scanned {
+  readonly bytes: Uint8Array
+  readonly unknowns: Uint32Array
+  readonly extras: Uint32Array
+  readonly columns: WriteColumns
 }
 
 /** Unknown series of one turn that are to be stored, as they outlive the scratch. */
@@ -172,13 +194,13 @@ export class WritePipeline {
     const columns = this.#memory.take()
     try {
       let staged = await this.#stage(version, body, columns)
-      if (staged === null) return deduplicated(received(columns))
+      if (!staged.elected) return deduplicated(staged)
       let result = await this.#append(staged, columns)
       if (result.rejections.some(({ reason }) => reason === 'UNKNOWN_SERIES')) {
         // Series have left the store since the cache learnt them. What was stored meanwhile is an identical repetition.
         this.#forgetUnknown(result, columns)
         staged = await this.#stage(version, body, columns)
-        if (staged === null) return deduplicated(received(columns))
+        if (!staged.elected) return deduplicated(staged)
         result = await this.#append(staged, columns)
       }
       return this.#outcome(staged, result, columns)
@@ -187,26 +209,21 @@ export class WritePipeline {
     }
   }
 
-  /** Scans the request and finds a reference for each row; null when its replica is not the elected one. */
-  async #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged | null> {
+  /** Scans the request and finds a reference for each row. */
+  async #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged> {
     const { scratch } = this.#memory
     const { status } = columns
     const request = { version, body, scratch, cache: this.#cache, columns, limits: this.#limits }
     this.#scanner.scan(request)
-    if (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.growRows()) this.#scanner.scan(request)
+    while (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.growRows()) this.#scanner.scan(request)
     throwFault(columns, this.#limits)
     this.#cache.lastEntry = status[STATUS.LAST_ENTRY]
     const accepted = this.#accepts(columns)
     const unknownCount = status[STATUS.UNKNOWN_COUNT]
     const extraCount = status[STATUS.EXTRA_COUNT]
-    // The scratch is the next request's as soon as we wait: what takes more than this turn is copied.
-    let extrasEnd = endOfPart(columns.extras, EXTRA_STRIDE, EXTRA_SIZES, 0, extraCount)
-    let unknownEnd = endOfPart(columns.unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, 0, unknownCount)
-    const waits = typeof accepted !== 'boolean' || extrasEnd < extraCount || unknownEnd < unknownCount
-    const bytes = waits ? scratch.bytes.slice(0, status[STATUS.SCRATCH_END]) : scratch.bytes
-    if (!(typeof accepted === 'boolean' ? accepted : await accepted)) return null
     const staged: Staged = {
       ...received(columns),
+      elected: true,
       count: status[STATUS.SAMPLE_COUNT],
       exemplarsWritten: 0,
       problems: new ProblemList(),
@@ -217,15 +234,28 @@ export class WritePipeline {
       droppedHistograms: 0,
     }
     clearUnknownRows(columns)
+    let { unknowns, extras } = columns
+    let extrasEnd = endOfPart(extras, EXTRA_STRIDE, EXTRA_SIZES, 0, extraCount)
+    let unknownEnd = endOfPart(unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, 0, unknownCount)
+    let { bytes } = scratch
+    if (typeof accepted !== 'boolean' || extrasEnd < extraCount || unknownEnd < unknownCount) {
+      // Scratch and lists are the next request's as soon as we wait: what takes more than this turn is copied.
+      bytes = bytes.slice(0, status[STATUS.SCRATCH_END])
+      unknowns = unknowns.slice(0, unknownCount * UNKNOWN_STRIDE)
+      extras = extras.slice(0, extraCount * EXTRA_STRIDE)
+    }
+    staged.elected = typeof accepted === 'boolean' ? accepted : await accepted
+    if (!staged.elected) return staged
+    const scanned: Scanned = { bytes, unknowns, extras, columns }
     for (let from = 0; from < extraCount; from = extrasEnd) {
       if (from > 0) await this.#pause()
-      extrasEnd = endOfPart(columns.extras, EXTRA_STRIDE, EXTRA_SIZES, from, extraCount)
-      this.#stageExtras(version, bytes, columns, staged, from, extrasEnd)
+      extrasEnd = endOfPart(extras, EXTRA_STRIDE, EXTRA_SIZES, from, extraCount)
+      this.#stageExtras(version, scanned, staged, from, extrasEnd)
     }
     for (let from = 0; from < unknownCount; from = unknownEnd) {
       if (from > 0) await this.#pause()
-      unknownEnd = endOfPart(columns.unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, from, unknownCount)
-      const part = this.#stageUnknown(bytes, columns, staged, from, unknownEnd)
+      unknownEnd = endOfPart(unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, from, unknownCount)
+      const part = this.#stageUnknown(scanned, staged, from, unknownEnd)
       if (part.count > 0) await this.#resolve(part, staged, columns)
     }
     return staged
@@ -241,9 +271,10 @@ export class WritePipeline {
   }
 
   /** Parses and checks the unknown series `[from, to)` of the scan. */
-  #stageUnknown(bytes: Uint8Array, columns: WriteColumns, staged: Staged, from: number, to: number): UnknownPart {
+  #stageUnknown(scanned: Scanned, staged: Staged, from: number, to: number): UnknownPart {
     const limits = this.#limits
-    const { unknowns, seriesRefs } = columns
+    const { bytes, unknowns } = scanned
+    const { seriesRefs } = scanned.columns
     const count = to - from
     let keysSize = 0
     for (let u = from; u < to; u++) keysSize += Math.min(unknowns[u * UNKNOWN_STRIDE + 1], limits.labelSizeBytesMax)
@@ -303,16 +334,9 @@ export class WritePipeline {
   }
 
   /** Decodes the extras `[from, to)` of the scan. */
-  #stageExtras(
-    version: WriteVersion,
-    bytes: Uint8Array,
-    columns: WriteColumns,
-    staged: Staged,
-    from: number,
-    to: number,
-  ): void {
-    const { extras, status } = columns
-    const symbols = new Symbols(bytes, columns, status[STATUS.SYMBOL_COUNT])
+  #stageExtras(version: WriteVersion, scanned: Scanned, staged: Staged, from: number, to: number): void {
+    const { bytes, extras, columns } = scanned
+    const symbols = new Symbols(bytes, columns, columns.status[STATUS.SYMBOL_COUNT])
     for (let x = from * EXTRA_STRIDE; x < to * EXTRA_STRIDE; x += EXTRA_STRIDE) {
       const at = extras[x + 1]
       const end = at + extras[x + 2]
