@@ -431,6 +431,7 @@ export class Coordinator {
           files: env.files,
           directory: `${dataDirectory}/forward/${config.name}`,
           sizeBytesMax: config.queue_size,
+          onDamage: (message) => logger.error({ target: config.name, detail: message }, 'forward queue is damaged'),
         }),
         http,
         clock: env.clock,

@@ -120,6 +120,7 @@ export class RemoteSource {
       method,
       url,
       timeoutMs,
+      totalMs: timeoutMs,
       headers: { 'User-Agent': 'varve', ...headers(), ...extra.headers },
       ...(extra.body === undefined ? {} : { body: extra.body }),
       ...(signal === undefined ? {} : { signal }),

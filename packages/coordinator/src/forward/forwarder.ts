@@ -3,9 +3,10 @@
  *
  *     store → what was stored (noted) → requests → queue on disk → sender, one request at a time, in order
  *
- * Delivery is at least once: after a restart the samples of the last minutes are sent again, since some of them may have
+ * Delivery is at least once: after a crash the samples of the last minutes are sent again, since some of them may have
  * been stored but not queued. A target that says 4xx loses that request, which is counted and logged; 5xx, 429 and silence
- * are repeated for ever, with pauses that the target may name.
+ * are repeated for ever, with pauses that the target may name. What cannot be queued, because the disk is full, is kept in
+ * memory up to a bound and tried again.
  */
 import type { Namespace } from '@varve/tsdb-core'
 import { type Clock, sleep, type Timer } from '@varve/tsdb-core/env'
@@ -41,6 +42,11 @@ const COLLECT_INTERVAL_MS = 1_000
 const REPEATED_MS = 5 * 60_000
 const BACKOFF_MS_MIN = 30
 const BACKOFF_MS_MAX = 5_000
+const RETRY_AFTER_MS_MAX = 60_000
+/** A request is cut when its bytes reach this, however few samples it holds: histograms are large. */
+const REQUEST_SIZE_BYTES = 4 << 20
+/** Of an answer, what is logged. */
+const ANSWER_CHARACTERS_MAX = 1024
 
 export class Forwarder {
   readonly #options: ForwarderOptions
@@ -51,9 +57,13 @@ export class Forwarder {
   #collecting: Promise<void> = Promise.resolve()
   #sending: Promise<void> = Promise.resolve()
   #wake: (() => void) | undefined
+  #queueFails = false
+  /** Sources whose samples of this age may never have been queued. */
+  readonly #behind = new Map<StoredSamples, number>()
   sentSampleCount = 0
   refusedSampleCount = 0
   retryCount = 0
+  queueFailureCount = 0
 
   constructor(options: ForwarderOptions) {
     this.#options = options
@@ -75,10 +85,8 @@ export class Forwarder {
   }
 
   start(): void {
-    this.#follow()
-    this.#collecting = this.#collect((source) =>
-      source.recent(this.#options.selectors, this.#options.clock.wallMs(), REPEATED_MS),
-    ).then(() => this.#schedule())
+    for (const source of this.#follow()) if (!this.#options.queue.wasComplete) this.#behind.set(source, REPEATED_MS)
+    this.#collecting = this.#collect().then(() => this.#schedule())
     this.#sending = this.#send()
   }
 
@@ -88,17 +96,22 @@ export class Forwarder {
     this.#timer?.cancel()
     for (const source of this.#sources.values()) source.close()
     await this.#collecting
-    await this.#collect()
+    const complete = await this.#collect()
     this.#wake?.()
     await this.#sending
-    await this.#options.queue.close()
+    await this.#options.queue.close({ complete })
   }
 
-  #follow(): void {
-    if (this.#stop.signal.aborted) return
+  /** Namespaces that were not there at the last look. */
+  #follow(): StoredSamples[] {
+    const found: StoredSamples[] = []
     for (const namespace of this.#options.namespaces()) {
-      if (!this.#sources.has(namespace.name)) this.#sources.set(namespace.name, new StoredSamples(namespace))
+      if (this.#sources.has(namespace.name)) continue
+      const source = new StoredSamples(namespace)
+      this.#sources.set(namespace.name, source)
+      found.push(source)
     }
+    return found
   }
 
   #schedule(): void {
@@ -108,52 +121,87 @@ export class Forwarder {
     })
   }
 
-  async #collect(
-    samplesOf: (source: StoredSamples) => AsyncIterable<BatchSeries> = (source) => source.take(this.#options.selectors),
-  ): Promise<void> {
-    const { logger, name, samplesPerRequest } = this.#options
-    this.#follow()
+  /** False when some of it could not be queued. */
+  async #collect(): Promise<boolean> {
+    const { logger, name, selectors, clock } = this.#options
+    // A namespace that a rule has just made may have been filled before we heard of it: all of it is new.
+    if (!this.#stop.signal.aborted) for (const source of this.#follow()) this.#behind.set(source, Infinity)
     try {
-      let part: BatchSeries[] = []
-      let count = 0
-      for (const source of this.#sources.values()) {
-        for await (const series of samplesOf(source)) {
-          part.push(series)
-          count += series.values.length
-          if (count < samplesPerRequest) continue
-          await this.#enqueue(part, count)
-          part = []
-          count = 0
-        }
+      for (const [source, ageMs] of this.#behind) {
+        await this.#queue(source.recent(selectors, clock.wallMs(), ageMs))
+        this.#behind.delete(source)
       }
-      if (count > 0) await this.#enqueue(part, count)
+      for (const source of this.#sources.values()) {
+        await this.#queue(source.take(selectors))
+        source.confirm()
+      }
+      if (this.#queueFails) logger.info({ target: name }, 'samples are queued for forwarding again')
+      this.#queueFails = false
+      return true
     } catch (error) {
-      logger.error({ target: name, error }, 'samples could not be queued for forwarding')
+      if (!this.#queueFails)
+        logger.error({ target: name, error }, 'samples could not be queued for forwarding: repeated')
+      this.#queueFails = true
+      this.queueFailureCount++
+      return false
     }
   }
 
-  async #enqueue(part: readonly BatchSeries[], sampleCount: number): Promise<void> {
-    const external = Object.entries(this.#options.externalLabels())
-    const writer = this.#writer
-    writer.reset()
-    for (const series of part) {
-      let labels = series.labels
-      for (const [name, value] of external) if (labels.get(name) === '') labels = labels.with(name, value)
-      writer.bytes(1, encodeTimeSeries(series, labels).bytes)
+  async #queue(samples: AsyncIterable<BatchSeries>): Promise<void> {
+    const { samplesPerRequest } = this.#options
+    this.#writer.reset()
+    let count = 0
+    for await (const series of samples) {
+      // One series may have more than a request holds.
+      for (let from = 0; from < series.values.length; ) {
+        const to = Math.min(series.values.length, from + samplesPerRequest - count)
+        this.#encode(partOf(series, from, to))
+        count += to - from
+        from = to
+        if (count < samplesPerRequest && this.#writer.size < REQUEST_SIZE_BYTES) continue
+        await this.#enqueue(count)
+        count = 0
+      }
     }
-    await this.#options.queue.append({ payload: encodeSnappy(writer.finish()), sampleCount })
+    if (count > 0) await this.#enqueue(count)
+  }
+
+  #encode(series: BatchSeries): void {
+    let { labels } = series
+    for (const [name, value] of Object.entries(this.#options.externalLabels())) {
+      if (labels.get(name) === '') labels = labels.with(name, value)
+    }
+    this.#writer.bytes(1, encodeTimeSeries(series, labels).bytes)
+  }
+
+  /** Queues what was encoded. */
+  async #enqueue(sampleCount: number): Promise<void> {
+    const payload = encodeSnappy(this.#writer.view())
+    this.#writer.reset()
+    await this.#options.queue.append({ payload, sampleCount })
     this.#wake?.()
   }
 
   async #send(): Promise<void> {
+    const { clock, logger, name, queue } = this.#options
     const { signal } = this.#stop
     while (!signal.aborted) {
-      const record = await this.#options.queue.first()
-      if (record === null) {
-        await new Promise<void>((resolve) => (this.#wake = resolve))
-        this.#wake = undefined
-      } else if (await this.#deliver(record)) await this.#options.queue.remove()
+      try {
+        const record = await queue.first()
+        if (record === null) await this.#woken()
+        else if (await this.#deliver(record)) await queue.remove()
+      } catch (error) {
+        logger.error({ target: name, error }, 'the forward queue could not be read: tried again')
+        await sleep(clock, BACKOFF_MS_MAX, signal).catch(() => {}) // Stopped: the loop ends.
+      }
     }
+  }
+
+  /** Until something is queued, or it is stopped: which it may have been while the queue was looked at. */
+  async #woken(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    await new Promise<void>((resolve) => (this.#wake = resolve))
+    this.#wake = undefined
   }
 
   /** False when it was stopped before the target took it or refused it for good. */
@@ -183,12 +231,13 @@ export class Forwarder {
     { payload, sampleCount }: QueueRecord,
     attempt: number,
   ): Promise<'taken' | 'refused' | { why: string; waitMs: number }> {
-    const { http, url, headers, timeoutMs, logger, name } = this.#options
+    const { http, url, headers, timeoutMs, logger, name, clock } = this.#options
     try {
       const response = await http.request({
         method: 'POST',
         url,
         timeoutMs,
+        totalMs: timeoutMs,
         signal: this.#stop.signal,
         body: payload,
         headers: {
@@ -200,10 +249,20 @@ export class Forwarder {
           ...headers(),
         },
       })
-      const text = (await response.text(64 << 10)).slice(0, 1024).trim()
-      if (response.status >= 200 && response.status < 300) return 'taken'
+      if (response.status >= 200 && response.status < 300) {
+        // Taken, whatever else it says and however that ends.
+        await response.discard().catch(() => {})
+        return 'taken'
+      }
+      const text = await response.text(64 << 10).then(
+        (all) => all.slice(0, ANSWER_CHARACTERS_MAX).trim(),
+        () => '',
+      )
       if (response.status >= 500 || response.status === 429) {
-        return { why: `${response.status} ${text}`, waitMs: retryAfterMs(response.header('retry-after')) }
+        return {
+          why: `${response.status} ${text}`,
+          waitMs: retryAfterMs(response.header('retry-after'), clock.wallMs()),
+        }
       }
       logger.error({ target: name, status: response.status, sampleCount, answer: text }, 'the target refused samples')
       return 'refused'
@@ -213,8 +272,19 @@ export class Forwarder {
   }
 }
 
-/** Seconds; a date is rare and the usual pause does as well. */
-function retryAfterMs(header: string | undefined): number {
-  const seconds = Number(header ?? 0)
-  return Number.isFinite(seconds) ? Math.min(60, Math.max(0, seconds)) * 1000 : 0
+/** Seconds, or a date. */
+export function retryAfterMs(header: string | undefined, nowMs: number): number {
+  const text = header?.trim() ?? ''
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs
+  return Number.isNaN(waitMs) ? 0 : Math.min(RETRY_AFTER_MS_MAX, Math.max(0, waitMs))
+}
+
+function partOf(series: BatchSeries, from: number, to: number): BatchSeries {
+  if (from === 0 && to === series.values.length) return series
+  return {
+    labels: series.labels,
+    timestampsMs: series.timestampsMs.subarray(from, to),
+    values: series.values.subarray(from, to),
+    histogramAt: (index) => series.histogramAt(from + index),
+  }
 }

@@ -1,6 +1,9 @@
 /**
  * Which samples were stored since the last look, as (series, time) in columns: the store tells these, and their values are
  * read from it afterwards, so that a write never waits for forwarding.
+ *
+ *     note … note → take → (queued) confirm
+ *                        → (could not be queued) the next take begins with the same ones
  */
 import type { Namespace } from '@varve/tsdb-core'
 import type { Matchers } from '@varve/tsdb-core/query'
@@ -10,11 +13,12 @@ import { type BatchSeries, seriesOf } from '../remote-read/batch-series.js'
 const NOTED_MAX = 4_000_000
 /** Samples that are further apart are read separately, so that one old sample does not mean reading all since. */
 const STRETCH_MS = 3_600_000
+const MAX_MS = Number.MAX_SAFE_INTEGER
 
 export class StoredSamples {
-  #refs = new Uint32Array(4096)
-  #timestampsMs = new Float64Array(4096)
-  #count = 0
+  #noted: Noted = emptyNoted()
+  /** What `take` gave and nobody has confirmed. */
+  #taken: Noted = emptyNoted()
   #stop: () => void
   missedCount = 0
   readonly #namespace: Namespace
@@ -28,100 +32,187 @@ export class StoredSamples {
     this.#stop()
   }
 
-  /** Reads what was noted, series by series, and forgets it. Only series that match one of `selectors`; empty: all. */
+  /** Reads what was noted, series by series. Only series that match one of `selectors`; empty: all. */
   async *take(selectors: readonly Matchers[]): AsyncGenerator<BatchSeries> {
-    const count = this.#count
-    const refs = this.#refs.slice(0, count)
-    const times = this.#timestampsMs.slice(0, count)
-    this.#count = 0
+    // What was not confirmed comes first, since it is older.
+    if (this.#taken.count === 0) this.#taken = this.#noted
+    else appendNoted(this.#taken, this.#noted.refs, this.#noted.timestampsMs, this.#noted.count)
+    this.#noted = emptyNoted()
     const wanted = selectors.length === 0 ? [ALL] : selectors
     // There the references told are of columns, and those read of series: windows are known by their ends alone.
     const isAggregated = this.#namespace.options.resolutionMs > 0
-    for (const stretch of stretchesOf(refs, times)) {
+    for (const stretch of stretchesOf(this.#taken)) {
+      const { startMs, endMs } = stretch
+      const timesOf = isAggregated ? allTimes(stretch) : timesBySeries(stretch)
       const seen = new Set<string>()
       for (const matchers of wanted) {
-        const result = await this.#namespace.select({ matchers, startMs: stretch.startMs, endMs: stretch.endMs + 1 })
+        const result = await this.#namespace.select({ matchers, startMs, endMs: endMs + 1 })
         for await (const batch of result.batches) {
           for (let i = 0; i < batch.seriesCount; i++) {
-            const noted = isAggregated ? stretch.times : stretch.timesOf.get(batch.seriesRefs?.[i] ?? 0)
-            if (noted === undefined) continue
-            const series = only(seriesOf(batch, result.symbols, i), noted)
-            if (wanted.length > 1 && seen.has(series.labels.key)) continue
-            seen.add(series.labels.key)
-            if (series.values.length > 0) yield series
+            const times = timesOf(batch.seriesRefs?.[i] ?? 0)
+            if (times.length === 0) continue
+            const series = only(seriesOf(batch, result.symbols, i), times)
+            if (series.values.length === 0) continue
+            if (wanted.length > 1) {
+              if (seen.has(series.labels.key)) continue
+              seen.add(series.labels.key)
+            }
+            yield series
           }
         }
       }
     }
   }
 
-  /** What was stored for the last `ageMs` before now: after a restart it may have been stored and not forwarded. */
+  /** All that `take` gave is queued: it is forgotten. */
+  confirm(): void {
+    this.#taken = emptyNoted()
+  }
+
+  /** What was stored with times up to `ageMs` from now: it may have been stored and not forwarded. */
   async *recent(selectors: readonly Matchers[], nowMs: number, ageMs: number): AsyncGenerator<BatchSeries> {
+    const seen = new Set<string>()
     for (const matchers of selectors.length === 0 ? [ALL] : selectors) {
-      const result = await this.#namespace.select({ matchers, startMs: nowMs - ageMs, endMs: nowMs + ageMs })
+      const result = await this.#namespace.select({
+        matchers,
+        startMs: Math.max(0, nowMs - ageMs),
+        endMs: Math.min(MAX_MS, nowMs + ageMs),
+      })
       for await (const batch of result.batches) {
-        for (let i = 0; i < batch.seriesCount; i++) yield seriesOf(batch, result.symbols, i)
+        for (let i = 0; i < batch.seriesCount; i++) {
+          const series = seriesOf(batch, result.symbols, i)
+          if (selectors.length > 1) {
+            if (seen.has(series.labels.key)) continue
+            seen.add(series.labels.key)
+          }
+          yield series
+        }
       }
     }
   }
 
   #note(refs: Uint32Array, times: Float64Array, count: number): void {
-    if (this.#count + count > NOTED_MAX) {
-      this.missedCount += count
-      return
-    }
-    if (this.#count + count > this.#refs.length) {
-      const capacity = Math.max(this.#refs.length * 2, this.#count + count)
-      this.#refs = copied(this.#refs, new Uint32Array(capacity))
-      this.#timestampsMs = copied(this.#timestampsMs, new Float64Array(capacity))
-    }
-    this.#refs.set(refs.subarray(0, count), this.#count)
-    this.#timestampsMs.set(times.subarray(0, count), this.#count)
-    this.#count += count
+    if (this.#taken.count + this.#noted.count + count > NOTED_MAX) this.missedCount += count
+    else appendNoted(this.#noted, refs, times, count)
   }
 }
 
 const ALL: Matchers = [{ name: '__name__', operator: '!=', value: '' }]
 
-interface Stretch {
-  readonly startMs: number
-  readonly endMs: number
-  readonly timesOf: Map<number, Set<number>>
-  readonly times: ReadonlySet<number>
+/** (series, time) of samples, in the order in which they were stored. */
+interface Noted {
+  refs: Uint32Array
+  timestampsMs: Float64Array
+  count: number
 }
 
-function* stretchesOf(refs: Uint32Array, times: Float64Array): Generator<Stretch> {
-  const order = Uint32Array.from(refs, (_, i) => i).sort((a, b) => times[a] - times[b])
-  let from = 0
-  while (from < order.length) {
-    const startMs = times[order[from]]
-    const timesOf = new Map<number, Set<number>>()
-    const all = new Set<number>()
-    let to = from
-    for (; to < order.length && times[order[to]] - startMs <= STRETCH_MS; to++) {
-      const ref = refs[order[to]]
-      all.add(times[order[to]])
-      const noted = timesOf.get(ref)
-      if (noted === undefined) timesOf.set(ref, new Set([times[order[to]]]))
-      else noted.add(times[order[to]])
+interface Stretch {
+  readonly startMs: number
+  /** Of its last sample. */
+  readonly endMs: number
+  readonly refs: Uint32Array
+  readonly timestampsMs: Float64Array
+}
+
+function emptyNoted(): Noted {
+  return { refs: new Uint32Array(1024), timestampsMs: new Float64Array(1024), count: 0 }
+}
+
+function appendNoted(noted: Noted, refs: Uint32Array, times: Float64Array, count: number): void {
+  if (noted.count + count > noted.refs.length) {
+    const capacity = Math.max(noted.refs.length * 2, noted.count + count)
+    noted.refs = copied(noted.refs, new Uint32Array(capacity))
+    noted.timestampsMs = copied(noted.timestampsMs, new Float64Array(capacity))
+  }
+  noted.refs.set(refs.subarray(0, count), noted.count)
+  noted.timestampsMs.set(times.subarray(0, count), noted.count)
+  noted.count += count
+}
+
+/** Samples by hours of the clock, the earliest first. */
+function* stretchesOf({ refs, timestampsMs, count }: Noted): Generator<Stretch> {
+  const hours = new Map<number, { hour: number; size: number; end: number }>()
+  const places: { hour: number; size: number; end: number }[] = []
+  let place = { hour: NaN, size: 0, end: 0 }
+  const placeOf = (hour: number) => {
+    if (hour === place.hour) return place
+    place = hours.get(hour) ?? { hour, size: 0, end: 0 }
+    if (place.size === 0) {
+      hours.set(hour, place)
+      places.push(place)
     }
-    yield { startMs, endMs: times[order[to - 1]], timesOf, times: all }
-    from = to
+    return place
+  }
+  for (let i = 0; i < count; i++) placeOf(Math.floor(timestampsMs[i] / STRETCH_MS)).size++
+  places.sort((a, b) => a.hour - b.hour)
+  places.reduce((start, each) => {
+    each.end = start
+    return start + each.size
+  }, 0)
+  const sortedRefs = new Uint32Array(count)
+  const sortedMs = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    const at = placeOf(Math.floor(timestampsMs[i] / STRETCH_MS)).end++
+    sortedRefs[at] = refs[i]
+    sortedMs[at] = timestampsMs[i]
+  }
+  for (const { size, end } of places) {
+    const own = { refs: sortedRefs.subarray(end - size, end), timestampsMs: sortedMs.subarray(end - size, end) }
+    let startMs = Infinity
+    let endMs = -Infinity
+    for (const timeMs of own.timestampsMs) {
+      if (timeMs < startMs) startMs = timeMs
+      if (timeMs > endMs) endMs = timeMs
+    }
+    yield { startMs, endMs, ...own }
   }
 }
 
-/** The series with the noted samples alone. */
-function only(series: BatchSeries, times: ReadonlySet<number>): BatchSeries {
+/** The noted times of a series, rising: by one counting sort, since references are small numbers without wide gaps. */
+function timesBySeries({ refs, timestampsMs }: Stretch): (ref: number) => Float64Array {
+  let refMax = 0
+  for (let i = 0; i < refs.length; i++) if (refs[i] > refMax) refMax = refs[i]
+  const ends = new Uint32Array(refMax + 2)
+  for (let i = 0; i < refs.length; i++) ends[refs[i] + 1]++
+  for (let ref = 0; ref <= refMax; ref++) ends[ref + 1] += ends[ref]
+  // From here on `ends[ref]` moves from the start of the run to its end.
+  const sorted = new Float64Array(refs.length)
+  for (let i = 0; i < refs.length; i++) sorted[ends[refs[i]]++] = timestampsMs[i]
+  return (ref) => {
+    if (ref > refMax) return NONE
+    return inOrder(sorted.subarray(ref === 0 ? 0 : ends[ref - 1], ends[ref]))
+  }
+}
+
+function allTimes({ timestampsMs }: Stretch): () => Float64Array {
+  const all = Float64Array.from(new Set(timestampsMs)).sort()
+  return () => all
+}
+
+const NONE = new Float64Array(0)
+
+/** Samples of a series are mostly stored in their order. */
+function inOrder(times: Float64Array): Float64Array {
+  for (let i = 1; i < times.length; i++) if (times[i] < times[i - 1]) return times.sort()
+  return times
+}
+
+/** The series with the noted samples alone. Both have their times rising. */
+function only(series: BatchSeries, times: Float64Array): BatchSeries {
+  const { timestampsMs } = series
   const kept: number[] = []
-  for (let i = 0; i < series.timestampsMs.length; i++) if (times.has(series.timestampsMs[i])) kept.push(i)
+  for (let i = 0, t = 0; i < timestampsMs.length; i++) {
+    while (t < times.length && times[t] < timestampsMs[i]) t++
+    if (t < times.length && times[t] === timestampsMs[i]) kept.push(i)
+  }
+  if (kept.length === timestampsMs.length) return series
   const values = new Float64Array(kept.length)
-  if (kept.length === series.timestampsMs.length) return series
   kept.forEach((from, to) => {
     values.set(series.values.subarray(from, from + 1), to)
   })
   return {
     labels: series.labels,
-    timestampsMs: Float64Array.from(kept, (i) => series.timestampsMs[i]),
+    timestampsMs: Float64Array.from(kept, (i) => timestampsMs[i]),
     values,
     histogramAt: (index) => series.histogramAt(kept[index]),
   }

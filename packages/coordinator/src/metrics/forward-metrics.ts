@@ -15,8 +15,14 @@ export function registerForwardMetrics(metrics: Metrics, forwarders: readonly Fo
     [
       'counter',
       'varve_forward_dropped_samples_total',
-      'Samples dropped since the queue was full.',
+      'Samples that will not arrive: the queue was full or damaged, or they came too fast to be noted.',
       (one) => one.droppedSampleCount,
+    ],
+    [
+      'counter',
+      'varve_forward_queue_failures_total',
+      'Times that samples could not be queued, and were kept in memory.',
+      (one) => one.queueFailureCount,
     ],
     ['counter', 'varve_forward_retries_total', 'Requests that were sent again.', (one) => one.retryCount],
     ['gauge', 'varve_forward_queue_bytes', 'Bytes of the queue on disk.', (one) => one.queueSizeBytes],

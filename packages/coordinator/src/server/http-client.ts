@@ -16,6 +16,8 @@ export interface ClientRequest {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>
   /** Until the head of the answer, and again for each pause in its body. */
   readonly timeoutMs: number
+  /** For all of it, so that a byte now and then does not hold it for ever; absent: an answer may take as long as it flows. */
+  readonly totalMs?: number
   readonly signal?: AbortSignal
 }
 

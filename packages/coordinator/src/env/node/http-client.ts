@@ -9,6 +9,7 @@ import {
 } from '../../server/http-client.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
+const TIMED_OUT = 'TOTAL_TIMEOUT'
 
 export interface NodeHttpClientOptions {
   /** PEM certificates to trust besides the system's. */
@@ -19,6 +20,7 @@ export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient 
   let loaded: Promise<Loaded> | undefined
   return {
     async request(request) {
+      const deadline = deadlineOf(request)
       try {
         // Loaded when it is needed: a coordinator that asks nobody starts sooner.
         const { agent, undici } = await (loaded ??= load(options))
@@ -29,15 +31,36 @@ export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient 
           body: (request.body ?? null) as never,
           headersTimeout: request.timeoutMs,
           bodyTimeout: request.timeoutMs,
-          ...(request.signal === undefined ? {} : { signal: request.signal }),
+          signal: deadline.signal,
         })
+        response.body.once('close', deadline.cancel)
         return answer(request, response)
       } catch (error) {
+        deadline.cancel()
         throw clientError(request, error)
       }
     },
     close: async () => {
       await (await loaded)?.agent.destroy()
+    },
+  }
+}
+
+/** Not `AbortSignal.any`: what it makes is kept by a signal that lives as long as the process. */
+function deadlineOf({ signal, totalMs }: ClientRequest): { readonly signal: AbortSignal; cancel(): void } {
+  const controller = new AbortController()
+  const abort = () => controller.abort(signal?.reason)
+  const timer =
+    totalMs === undefined
+      ? undefined
+      : setTimeout(() => controller.abort(Object.assign(new Error(TIMED_OUT), { code: TIMED_OUT })), totalMs)
+  if (signal?.aborted) abort()
+  else signal?.addEventListener('abort', abort, { once: true })
+  return {
+    signal: controller.signal,
+    cancel: () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
     },
   }
 }
@@ -100,7 +123,8 @@ function clientError(request: ClientRequest, error: unknown): HttpClientError {
   const cause = error as { code?: string; name?: string; message?: string }
   const aborted = request.signal?.aborted === true || cause.name === 'AbortError'
   const code: HttpClientErrorCode = aborted ? 'ABORTED' : /TIMEOUT/.test(cause.code ?? '') ? 'TIMEOUT' : 'UNREACHABLE'
-  const said = cause.code ?? cause.message ?? String(error)
+  const waitedMs = cause.code === TIMED_OUT ? request.totalMs : request.timeoutMs
+  const said = code === 'TIMEOUT' ? `no answer in ${waitedMs} ms` : (cause.code ?? cause.message ?? String(error))
   return new HttpClientError(code, `${request.method} ${withoutCredentials(request.url)}: ${said}`, { cause: error })
 }
 
