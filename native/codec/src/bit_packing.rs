@@ -53,7 +53,37 @@ const fn group_reach(width: usize) -> usize {
     7 * width / 8 + if width > 57 { 9 } else { 8 }
 }
 
+/// How many numbers come out of one loaded word: the processor then shifts them side by side.
+const fn numbers_per_word(width: usize) -> usize {
+    // The first of them begins at most 7 bits into the word, or 4 where there are four: they are 4 · width bits apart.
+    if width <= 8 {
+        8
+    } else if width <= 15 {
+        4
+    } else if width <= 28 {
+        2
+    } else {
+        1
+    }
+}
+
 fn unpack_groups<const W: usize>(bytes: &[u8], at: usize, out: &mut [u64]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn avx2<const W: usize>(bytes: &[u8], at: usize, out: &mut [u64]) {
+            unpack_groups_anywhere::<W>(bytes, at, out)
+        }
+        if W <= 57 && std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has been asked for what the function is compiled for.
+            return unsafe { avx2::<W>(bytes, at, out) };
+        }
+    }
+    unpack_groups_anywhere::<W>(bytes, at, out)
+}
+
+#[inline(always)]
+fn unpack_groups_anywhere<const W: usize>(bytes: &[u8], at: usize, out: &mut [u64]) {
     let mask = u64::MAX >> (64 - W);
     let reach = group_reach(W);
     let mut start = at;
@@ -61,16 +91,17 @@ fn unpack_groups<const W: usize>(bytes: &[u8], at: usize, out: &mut [u64]) {
     let (groups, _) = out.as_chunks_mut::<8>();
     for group in groups {
         let Some(run) = bytes.get(start..start + reach) else { break };
-        for (index, slot) in group.iter_mut().enumerate() {
-            let bit = index * W;
-            let byte = bit / 8;
-            let shift = bit % 8;
+        for first in (0..8).step_by(numbers_per_word(W)) {
+            let byte = first * W / 8;
             let word = u64::from_le_bytes(run[byte..byte + 8].try_into().expect("eight bytes"));
-            let mut number = word >> shift;
-            if W > 57 && shift + W > 64 {
-                number |= u64::from(run[byte + 8]) << (64 - shift);
+            for (index, slot) in group.iter_mut().enumerate().skip(first).take(numbers_per_word(W)) {
+                let shift = index * W - byte * 8;
+                let mut number = word >> shift;
+                if W > 57 && shift + W > 64 {
+                    number |= u64::from(run[byte + 8]) << (64 - shift);
+                }
+                *slot = number & mask;
             }
-            *slot = number & mask;
         }
         start += W;
         done += 8;

@@ -1,5 +1,7 @@
 //! A run of integers, as sealed columns store them: the twin of gorilla-codec/src/packed-integers.ts, which draws it.
 
+use varve_lanes::wide;
+
 use crate::bit_packing::{pack, packed_size, unpack};
 use crate::byte_reader::ByteReader;
 use crate::byte_writer::{write_signed_varint, write_varint};
@@ -155,23 +157,25 @@ pub fn unpack_integers(
     }
 
     let run = Run { first, divisor, scaled_base: base.wrapping_mul(divisor), first_delta: divisor * first_delta };
-    let outside = match transform {
-        TRANSFORM_DELTA => run.deltas(out),
-        TRANSFORM_DELTA2 => run.deltas2(out),
-        _ => run.plain(out),
+    match transform {
+        TRANSFORM_DELTA => run.deltas(as_words(out)),
+        TRANSFORM_DELTA2 => run.deltas2(as_words(out)),
+        _ => run.plain(as_words(out)),
     };
-    if outside >> 52 != 0 {
+    if outside(as_words(out)) >> 52 != 0 {
         return Err(corrupt(start));
     }
-    if power != 1.0 {
-        divide(out, power);
+    if power == 1.0 {
+        to_floats(out);
+    } else {
+        to_quotients(out, power);
     }
     Ok(())
 }
 
-/// What turns lows into numbers; they stand in the output as bits and become floats in place.
+/// What turns lows into numbers, in place.
 ///
-/// Until the first number out of range no sum wraps, and from then on the check has seen it: see checkRange in TypeScript.
+/// Until the first number out of range no sum wraps, and from then on the check sees it: see checkRange in TypeScript.
 struct Run {
     first: i64,
     divisor: i64,
@@ -181,57 +185,72 @@ struct Run {
 
 impl Run {
     #[inline(always)]
-    fn difference(&self, low: f64) -> i64 {
-        self.scaled_base.wrapping_add((low.to_bits() as i64).wrapping_mul(self.divisor))
+    fn difference(&self, low: u64) -> i64 {
+        self.scaled_base.wrapping_add((low as i64).wrapping_mul(self.divisor))
     }
 
-    fn plain(&self, out: &mut [f64]) -> u64 {
-        let mut outside = out_of_range(self.first);
-        out[0] = self.first as f64;
-        for slot in &mut out[1..] {
-            let number = self.first.wrapping_add(self.difference(*slot));
-            outside |= out_of_range(number);
-            *slot = number as f64;
+    fn plain(&self, words: &mut [u64]) {
+        words[0] = self.first as u64;
+        for slot in &mut words[1..] {
+            *slot = self.first.wrapping_add(self.difference(*slot)) as u64;
         }
-        outside
     }
 
-    fn deltas(&self, out: &mut [f64]) -> u64 {
+    fn deltas(&self, words: &mut [u64]) {
         let mut number = self.first;
-        let mut outside = out_of_range(number);
-        out[0] = number as f64;
-        for slot in &mut out[1..] {
+        words[0] = number as u64;
+        for slot in &mut words[1..] {
             number = number.wrapping_add(self.difference(*slot));
-            outside |= out_of_range(number);
-            *slot = number as f64;
+            *slot = number as u64;
         }
-        outside
     }
 
-    fn deltas2(&self, out: &mut [f64]) -> u64 {
+    fn deltas2(&self, words: &mut [u64]) {
         let mut delta = self.first_delta;
         let mut number = self.first.wrapping_add(delta);
-        let mut outside = out_of_range(self.first) | out_of_range(number);
-        out[0] = self.first as f64;
-        out[1] = number as f64;
-        for slot in &mut out[2..] {
+        words[0] = self.first as u64;
+        words[1] = number as u64;
+        for slot in &mut words[2..] {
             delta = delta.wrapping_add(self.difference(*slot));
             number = number.wrapping_add(delta);
-            outside |= out_of_range(number);
-            *slot = number as f64;
+            *slot = number as u64;
         }
-        outside
     }
 }
 
-/// Divides a column; a loop of its own, since processors divide several floats at once.
-fn divide(out: &mut [f64], power: f64) {
-    for slot in out {
-        *slot /= power;
+wide! {
+    /// Has bits above the 52nd if any number does not lie within ±2^50.
+    fn outside(words: &[u64]) -> u64 {
+        words.iter().fold(0, |found, &word| found | out_of_range(word as i64))
     }
 }
 
-/// Has bits above the 52nd if the number is outside ±2^50; collected by `|` over a run.
+wide! {
+    /// Numbers, which stand in the column as integers, become floats.
+    fn to_floats(out: &mut [f64]) {
+        for slot in out {
+            *slot = float_of(slot.to_bits());
+        }
+    }
+}
+
+wide! {
+    fn to_quotients(out: &mut [f64], power: f64) {
+        for slot in out {
+            *slot = float_of(slot.to_bits()) / power;
+        }
+    }
+}
+
+/// An integer within ±2^51 as a float, by its place among the floats around 1.5 · 2^52, which are one apart: processors
+/// convert only one integer at a time, but add several.
+#[inline(always)]
+fn float_of(word: u64) -> f64 {
+    const MIDDLE: f64 = 6_755_399_441_055_744.0;
+    f64::from_bits(word.wrapping_add(MIDDLE.to_bits())) - MIDDLE
+}
+
+/// Has bits above the 52nd if the number is outside ±2^50; collected by `|` over a column.
 #[inline(always)]
 fn out_of_range(number: i64) -> u64 {
     // [0, 2^51] is inside. Beyond it the number itself has high bits, or the sum carries into bit 52.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use varve_lanes::wide;
+
 use crate::over_time::two_sum_error;
 use crate::BadCall;
 
@@ -47,8 +49,8 @@ impl Cells<'_> {
         match fold {
             Fold::Count => count(a, presence),
             Fold::Sum => sum(a, cells_of(b, &range)?, cells_of(flags, &range)?, values, presence),
-            Fold::Min => extreme(a, cells_of(flags, &range)?, values, presence, |x, y| x < y),
-            Fold::Max => extreme(a, cells_of(flags, &range)?, values, presence, |x, y| x > y),
+            Fold::Min => least(a, cells_of(flags, &range)?, values, presence),
+            Fold::Max => greatest(a, cells_of(flags, &range)?, values, presence),
             Fold::Avg => avg(a, cells_of(b, &range)?, cells_of(c, &range)?, cells_of(flags, &range)?, values, presence),
             Fold::Variance => variance(a, cells_of(b, &range)?, cells_of(c, &range)?, values, presence),
         }
@@ -60,42 +62,82 @@ fn cells_of<'a, T>(column: &'a mut [T], range: &Range<usize>) -> Result<&'a mut 
     column.get_mut(range.clone()).ok_or(BadCall("a group has no cells"))
 }
 
-fn count(counts: &mut [f64], presence: &[u8]) {
-    for (count, &present) in counts.iter_mut().zip(presence) {
-        *count += present as f64;
+wide! {
+    fn count(counts: &mut [f64], presence: &[u8]) {
+        for (count, &present) in counts.iter_mut().zip(presence) {
+            *count += present as f64;
+        }
     }
 }
 
 /// Kahan's sum.
 fn sum(sums: &mut [f64], compensations: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8]) {
-    let steps = sums.len();
-    let (compensations, seen) = (&mut compensations[..steps], &mut seen[..steps]);
-    let (values, presence) = (&values[..steps], &presence[..steps]);
-    let mut add = |s: usize| {
-        let total = sums[s] + values[s];
-        let error = two_sum_error(sums[s], values[s], total);
-        compensations[s] = if error.is_nan() { 0.0 } else { compensations[s] + error };
-        sums[s] = total;
-    };
-    if presence.iter().all(|&present| present == 1) {
-        (0..steps).for_each(&mut add);
+    if all_present(presence) {
+        add_compensated(sums, compensations, values);
         seen.fill(1);
-        return;
+    } else {
+        add_present(sums, compensations, seen, values, presence);
     }
-    for s in 0..steps {
-        if presence[s] == 1 {
-            add(s);
-            seen[s] = 1;
+}
+
+wide! {
+    /// Without a branch on what is found: it is mostly all of them.
+    fn all_present(presence: &[u8]) -> bool {
+        presence.iter().fold(1, |all, &present| all & present) == 1
+    }
+}
+
+wide! {
+    fn add_compensated(sums: &mut [f64], compensations: &mut [f64], values: &[f64]) {
+        let steps = sums.len();
+        let (compensations, values) = (&mut compensations[..steps], &values[..steps]);
+        for s in 0..steps {
+            let total = sums[s] + values[s];
+            let error = two_sum_error(sums[s], values[s], total);
+            let compensation = compensations[s] + error;
+            compensations[s] = if error.is_nan() { 0.0 } else { compensation };
+            sums[s] = total;
         }
     }
 }
 
-fn extreme(best: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8], better: impl Fn(f64, f64) -> bool) {
-    for s in 0..best.len() {
-        // NaN yields to any value.
-        if presence[s] == 1 && (seen[s] == 0 || better(values[s], best[s]) || best[s].is_nan()) {
-            best[s] = values[s];
+wide! {
+    fn add_present(sums: &mut [f64], compensations: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8]) {
+        let steps = sums.len();
+        let (compensations, seen) = (&mut compensations[..steps], &mut seen[..steps]);
+        let (values, presence) = (&values[..steps], &presence[..steps]);
+        for s in 0..steps {
+            let present = presence[s] == 1;
+            let total = sums[s] + values[s];
+            let error = two_sum_error(sums[s], values[s], total);
+            let compensation = if error.is_nan() { 0.0 } else { compensations[s] + error };
+            compensations[s] = if present { compensation } else { compensations[s] };
+            sums[s] = if present { total } else { sums[s] };
+            seen[s] |= presence[s];
         }
+    }
+}
+
+wide! {
+    fn least(best: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8]) {
+        extreme(best, seen, values, presence, |x, y| x < y);
+    }
+}
+
+wide! {
+    fn greatest(best: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8]) {
+        extreme(best, seen, values, presence, |x, y| x > y);
+    }
+}
+
+#[inline(always)]
+fn extreme(best: &mut [f64], seen: &mut [u8], values: &[f64], presence: &[u8], better: impl Fn(f64, f64) -> bool) {
+    let steps = best.len();
+    let (seen, values, presence) = (&mut seen[..steps], &values[..steps], &presence[..steps]);
+    for s in 0..steps {
+        // NaN yields to any value.
+        let yields = (seen[s] == 0) | better(values[s], best[s]) | best[s].is_nan();
+        best[s] = if (presence[s] == 1) & yields { values[s] } else { best[s] };
         seen[s] |= presence[s];
     }
 }

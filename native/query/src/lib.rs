@@ -55,7 +55,14 @@ pub const FOUND: u8 = 2;
 pub struct Scratch {
     values: Vec<f64>,
     presence: Vec<u8>,
+    working: Working,
+}
+
+/// What the functions work with.
+#[derive(Default)]
+struct Working {
     prefixes: over_time::Prefixes,
+    ends: growth::Ends,
     indexes: Vec<u32>,
 }
 
@@ -80,10 +87,10 @@ pub fn fold_series(
     let steps = windows.steps;
     scratch.values.resize(steps, 0.0);
     scratch.presence.resize(steps, 0);
-    let Scratch { values, presence, prefixes, indexes } = scratch;
+    let Scratch { values, presence, working } = scratch;
     for i in 0..count {
         let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
-        found[i] = row(function, samples, &window, values, presence, prefixes, indexes);
+        found[i] = row(function, samples, &window, values, presence, working);
         if found[i] == FOUND {
             cells.add_row(groups[i] as usize, values, presence)?;
         }
@@ -113,7 +120,6 @@ pub fn write_rows(
         return Err(BadCall("found must be as long as series"));
     }
     let steps = windows.steps;
-    let Scratch { prefixes, indexes, .. } = scratch;
     let mut next = rows.start;
     for i in 0..count {
         let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
@@ -122,7 +128,7 @@ pub fn write_rows(
         else {
             return Err(BadCall("there is no room for the rows"));
         };
-        found[i] = row(function, samples, &window, out_values, out_presence, prefixes, indexes);
+        found[i] = row(function, samples, &window, out_values, out_presence, &mut scratch.working);
         if found[i] == FOUND {
             next += 1;
             continue;
@@ -142,16 +148,16 @@ fn row(
     windows: &Windows,
     values: &mut [f64],
     presence: &mut [u8],
-    prefixes: &mut over_time::Prefixes,
-    indexes: &mut Vec<u32>,
+    working: &mut Working,
 ) -> u8 {
     if samples.is_empty() {
         return EMPTY;
     }
+    let Working { prefixes, ends, indexes } = working;
     let computed = match function {
         Function::Latest => over_time::latest(samples, windows, values, presence),
-        Function::Growth => growth::growth(samples, windows, values, presence, indexes),
-        Function::Delta => growth::delta(samples, windows, values, presence),
+        Function::Growth => growth::growth(samples, windows, values, presence, ends, indexes),
+        Function::Delta => growth::delta(samples, windows, values, presence, ends),
         Function::Sum => over_time::sums(samples, windows, values, presence, prefixes, false),
         Function::Avg => over_time::sums(samples, windows, values, presence, prefixes, true),
         Function::Min => over_time::extremes(samples, windows, values, presence, indexes, 1.0),
@@ -168,7 +174,9 @@ fn row(
     }
 }
 
-/// True where a value is NaN. Without a branch: every sample of every query comes by.
-fn has_nan(samples: &[f64]) -> bool {
-    samples.iter().fold(false, |found, value| found | value.is_nan())
+varve_lanes::wide! {
+    /// True where a value is NaN. Without a branch: every sample of every query comes by.
+    fn has_nan(samples: &[f64]) -> bool {
+        samples.iter().fold(false, |found, value| found | value.is_nan())
+    }
 }

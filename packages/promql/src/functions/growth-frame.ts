@@ -66,6 +66,9 @@ export function fillGrowthFrame(
     const last = end[s] - 1
     if (last <= from) {
       frame.presence[s] = 0
+      // Nothing reaches anywhere, so that the Rust twin need not look at presence where it looks for counters near zero.
+      frame.sampled[s] = 0
+      frame.toStart[s] = 0
       continue
     }
     const firstMs = timesMs[timeOffset + from]
