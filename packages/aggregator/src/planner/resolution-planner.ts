@@ -21,6 +21,7 @@ import type { DropFacts } from '../drops/raw-drops.js'
 import { formatDuration } from '../rules/duration.js'
 import { chooseSlices, type SliceRequest, type Tier, type TierSlice } from './choose-slices.js'
 import { type ColumnKind, columnKindOf } from './column-kind.js'
+import { columnStream } from './column-stream.js'
 import { DroppedSeries } from './dropped-series.js'
 import type { RuleKnowledge } from './rule-knowledge.js'
 import { chunksOf, SAMPLES_PER_PART, type SeriesChunk } from './series-chunks.js'
@@ -127,6 +128,8 @@ export class ResolutionPlanner implements Queryable {
 
   async #stitch(stitching: Stitching): Promise<SelectResult> {
     const { request, dropped, kind, symbols, warnings } = stitching
+    const streamed = dropped === null ? await this.#stream(stitching) : null
+    if (streamed !== null) return streamed
     const parts = await this.#partsOf(stitching)
     // One part: what it was made of is known before the first batch, from its samples and not from labels alone.
     const [only] = parts.chunks.length === 1 ? [await this.#read(stitching, parts.chunks[0])] : []
@@ -139,6 +142,27 @@ export class ResolutionPlanner implements Queryable {
       infos: [...infosOf(served, request), ...(dropped?.infos() ?? [])],
       slices: served,
     }
+  }
+
+  /** The answer as one namespace streams it; null where it is not that simple. */
+  async #stream({ request, slices, tiers, kind, warnings }: Stitching): Promise<SelectResult | null> {
+    if (slices.some((slice) => this.#candidates(slice, tiers, request).length > 1)) return null
+    const { database } = this.#options
+    const { matchers } = request
+    const main = longestAggregated(slices)
+    if (main < 0) return null
+    const reads = slices.map(({ tier: { namespace, resolutionMs }, afterMs, untilMs }) => {
+      return { database, namespace, resolutionMs, kind, matchers, afterMs, untilMs, request, warnings }
+    })
+    const stream = await columnStream({
+      reads,
+      main,
+      sideSamplesPerSeries: samplesPerSeries(slices) - samplesPerSeries([slices[main]]),
+      reusesBatches: request.reusesBatches === true,
+    })
+    if (stream === null) return null
+    const served = slices.map((slice) => resolutionSlice(slice.tier, slice, kind))
+    return { ...stream, warnings: warnings.texts, infos: infosOf(served, request), slices: served }
   }
 
   async *#partAfterPart(stitching: Stitching, chunks: readonly SeriesChunk[]) {
@@ -154,13 +178,10 @@ export class ResolutionPlanner implements Queryable {
     served: ResolutionSlice[]
   }> {
     const { database, samplesPerPart = SAMPLES_PER_PART } = this.#options
-    let samplesPerSeries = 1
-    for (const { tier, afterMs, untilMs } of slices) {
-      samplesPerSeries += (untilMs - afterMs) / (tier.resolutionMs || RAW_STEP_MS)
-    }
+    const perSeries = samplesPerSeries(slices) + 1
     const headCounts = this.#namespaces().map((namespace) => namespace.stats().headSeriesCount)
     const everything = { chunks: [{ matchers: [], seriesCount: 0 }], served: [] }
-    if (samplesPerSeries * Math.max(SERIES_MIN, ...headCounts) <= samplesPerPart) return everything
+    if (perSeries * Math.max(SERIES_MIN, ...headCounts) <= samplesPerPart) return everything
     const all = new Map<string, Labels>()
     const served: ResolutionSlice[] = []
     for (const slice of slices) {
@@ -175,7 +196,7 @@ export class ResolutionPlanner implements Queryable {
         if (tier === slice.tier || inSlice.size > before) served.push(resolutionSlice(tier, slice, kind))
       }
     }
-    const seriesPerPart = Math.max(1, Math.floor(samplesPerPart / samplesPerSeries))
+    const seriesPerPart = Math.max(1, Math.floor(samplesPerPart / perSeries))
     return { chunks: chunksOf(all.values(), seriesPerPart), served }
   }
 
@@ -195,7 +216,7 @@ export class ResolutionPlanner implements Queryable {
         const { namespace, resolutionMs } = tier
         if (tier !== slice.tier && !(await this.#hasMore(tier, slice, request, parts))) continue
         const mayLack = resolutionMs === 0 && dropped?.concerns(slice) === true
-        const count = await readTier(
+        const { seriesCount } = await readTier(
           {
             database,
             namespace,
@@ -211,7 +232,7 @@ export class ResolutionPlanner implements Queryable {
           },
           parts,
         )
-        if (count > 0 || tier === slice.tier) served.push(resolutionSlice(tier, slice, kind))
+        if (seriesCount > 0 || tier === slice.tier) served.push(resolutionSlice(tier, slice, kind))
       }
     }
     return { parts, served }
@@ -336,6 +357,23 @@ function sliceRequest(request: SelectRequest): SliceRequest {
 function forcedSlice(tiers: readonly Tier[], namespace: string, request: SelectRequest): TierSlice[] {
   const tier = tiers.find((candidate) => candidate.namespace === namespace)
   return tier ? [{ tier, afterMs: request.startMs - 1, untilMs: request.endMs - 1 }] : []
+}
+
+/** Its place among the slices; -1 when all are raw. */
+function longestAggregated(slices: readonly TierSlice[]): number {
+  let longest = -1
+  slices.forEach((slice, i) => {
+    if (slice.tier.resolutionMs === 0) return
+    if (longest < 0 || samplesPerSeries([slice]) > samplesPerSeries([slices[longest]])) longest = i
+  })
+  return longest
+}
+
+/** About. */
+function samplesPerSeries(slices: readonly TierSlice[]): number {
+  let count = 0
+  for (const { tier, afterMs, untilMs } of slices) count += (untilMs - afterMs) / (tier.resolutionMs || RAW_STEP_MS)
+  return count
 }
 
 /** A range or lookback below the resolution reads one whole window back. */

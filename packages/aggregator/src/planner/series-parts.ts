@@ -28,10 +28,11 @@ interface Entry {
   slice: number
 }
 
-/** Texts of labels, each once, for all parts of an answer. */
+/** Texts of labels, each once, and numbers of timestamp columns, for all parts of an answer. */
 export class PartSymbols {
   readonly texts: string[] = []
   readonly #ids = new Map<string, number>()
+  #nextTimesId = 0
 
   idOf(text: string): number {
     let id = this.#ids.get(text)
@@ -42,11 +43,16 @@ export class PartSymbols {
     }
     return id
   }
+
+  newTimesIds(count: number): number {
+    const first = this.#nextTimesId
+    this.#nextTimesId += count
+    return first
+  }
 }
 
 export class SeriesParts {
   readonly #symbols: PartSymbols
-  #nextTimesId = 0
   readonly #entries = new Map<string, Entry>()
   #slice = -1
 
@@ -87,9 +93,7 @@ export class SeriesParts {
 
   /** The first of so many new ids for `SamplePart.timesId`. */
   newTimesIds(count: number): number {
-    const first = this.#nextTimesId
-    this.#nextTimesId += count
-    return first
+    return this.#symbols.newTimesIds(count)
   }
 
   /** Whether the series has samples of the present slice already. */
@@ -104,6 +108,18 @@ export class SeriesParts {
       entry.slice = this.#slice
     } else
       this.#entries.set(key, { pairs: key === '' ? [] : key.split(',').map(Number), parts: [part], slice: this.#slice })
+  }
+
+  /** Gives what it has of a series to `to`, behind what is there already. */
+  moveSeries(key: string, to: SeriesParts): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    for (const part of entry.parts) to.add(key, part)
+  }
+
+  moveAll(to: SeriesParts): void {
+    for (const key of [...this.#entries.keys()]) this.moveSeries(key, to)
   }
 
   /** The last value of a series before the present slice, for a running sum that goes on; null when it has none. */

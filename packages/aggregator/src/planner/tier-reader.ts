@@ -4,7 +4,7 @@
  * An aggregated namespace holds three sorts of series: mapped ones with their columns, outputs of gauge rollups (`value`
  * alone), and outputs of counter rollups (`increase` alone, whose cumulative value is made here).
  */
-import type { Database, Namespace } from '@varve/tsdb-core'
+import type { Database } from '@varve/tsdb-core'
 import type { Histogram, Matcher } from '@varve/tsdb-core/model'
 import type { SelectRequest, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
 import { histogramsByIndex } from '../windows/histogram-samples.js'
@@ -31,9 +31,24 @@ export interface TierRead {
   readonly lacks?: (key: string) => boolean
 }
 
-/** Adds the namespace's samples to `parts`, of series that have none in this slice yet. Returns how many series came. */
-export async function readTier(read: TierRead, parts: SeriesParts): Promise<number> {
-  return read.resolutionMs === 0 ? readRaw(read, parts) : readAggregated(read, parts)
+export interface TierOutcome {
+  /** So many series came. */
+  readonly seriesCount: number
+  /** Some series of the namespace have windows without the column. */
+  readonly lacksColumn: boolean
+}
+
+/**
+ * Adds the namespace's samples to `parts`, of series that have none in this slice yet. With `onlyColumn`, what lacks the
+ * column is not looked for in others.
+ */
+export async function readTier(
+  read: TierRead,
+  parts: SeriesParts,
+  { onlyColumn = false }: { onlyColumn?: boolean } = {},
+): Promise<TierOutcome> {
+  if (read.resolutionMs === 0) return { seriesCount: await readRaw(read, parts), lacksColumn: false }
+  return readAggregated(read, parts, onlyColumn)
 }
 
 async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
@@ -57,27 +72,37 @@ async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
   return added
 }
 
-async function readAggregated(read: TierRead, parts: SeriesParts): Promise<number> {
-  const { kind, afterMs } = read
-  const stored = storedColumnOf(kind)
-  let added = 0
-  await forEachSeries(read, { startMs: afterMs + 1, ...stored }, parts, (key, part) => {
+async function readAggregated(read: TierRead, parts: SeriesParts, onlyColumn: boolean): Promise<TierOutcome> {
+  let seriesCount = 0
+  const visit = columnVisitor(read, parts)
+  const { seriesWithoutColumn } = await forEachSeries(read, columnRequest(read), parts, (key, part) => {
+    if (visit(key, part)) seriesCount++
+  })
+  const lacksColumn = seriesWithoutColumn !== 0
+  if (lacksColumn && !onlyColumn) {
+    seriesCount += read.kind === 'increase' ? await readGrowthOfGauges(read, parts) : await readCumulative(read, parts)
+  }
+  return { seriesCount, lacksColumn }
+}
+
+/** What the slice asks an aggregated namespace for. */
+export function columnRequest({ kind, afterMs }: TierRead) {
+  return { startMs: afterMs + 1, ...storedColumnOf(kind) }
+}
+
+/** Adds a series of an aggregated namespace that has the column; false if it is left out. */
+export function columnVisitor({ kind, namespace, request, warnings }: TierRead, parts: SeriesParts) {
+  return (key: string, part: SamplePart): boolean => {
     if (part.histograms && NOT_OF_HISTOGRAMS.has(kind)) {
-      const { function: name = '' } = read.request.hints ?? {}
-      read.warnings.add(
-        `PromQL warning: namespace ${read.namespace} keeps last, count and increase of native histograms, and ${name} leaves them out: max_resolution=0 asks the raw samples, as long as they are kept`,
+      const { function: name = '' } = request.hints ?? {}
+      warnings.add(
+        `PromQL warning: namespace ${namespace} keeps last, count and increase of native histograms, and ${name} leaves them out: max_resolution=0 asks the raw samples, as long as they are kept`,
       )
-      return
+      return false
     }
     parts.add(key, kind === 'count' ? counted(part.histograms ? withoutHistograms(part) : part) : withCounts(part))
-    added++
-  })
-  // What has no such column is looked for only if there is something left: most selectors find all at once.
-  const namespace = read.database.namespace(read.namespace)
-  if ((await countSeries(read, namespace)) > added) {
-    added += kind === 'increase' ? await readGrowthOfGauges(read, parts) : await readCumulative(read, parts)
+    return true
   }
-  return added
 }
 
 /** `rate` of what is no counter: the growth of its last values, as it would be of raw samples. */
@@ -126,37 +151,44 @@ async function readCumulative(read: TierRead, parts: SeriesParts): Promise<numbe
   return added
 }
 
-async function countSeries(read: TierRead, namespace: Namespace): Promise<number> {
-  const { matchers, afterMs, untilMs } = read
-  const { series } = await namespace.series({ matchers, startMs: afterMs + 1, endMs: untilMs + 1 })
-  return series.length
-}
-
 /** Visits each series that is new to the slice, with columns of its own that may be changed. */
 async function forEachSeries(
   read: TierRead,
   options: { readonly startMs: number } & Partial<ReturnType<typeof storedColumnOf>>,
   parts: SeriesParts,
   visit: (key: string, part: SamplePart) => void,
-): Promise<void> {
-  const { database, matchers, untilMs, request, warnings } = read
-  const result: SelectResult = await database.namespace(read.namespace).select({
+): Promise<SelectResult> {
+  const result = await selectTier(read, options)
+  const keyOf = parts.keys(result)
+  for await (const batch of result.batches) {
+    const partAt = partReader(batch, parts)
+    for (let series = 0; series < batch.seriesCount; series++) {
+      const key = keyOf(batch, series)
+      if (!parts.has(key)) visit(key, partAt(series))
+    }
+  }
+  for (const warning of result.warnings) read.warnings.add(warning)
+  return result
+}
+
+export function selectTier(
+  { database, namespace, matchers, untilMs, request }: TierRead,
+  options: { readonly startMs: number; readonly reusesBatches?: boolean },
+): Promise<SelectResult> {
+  return database.namespace(namespace).select({
     ...options,
     matchers,
     endMs: untilMs + 1,
     ...(request.hints && { hints: request.hints }),
     ...(request.signal && { signal: request.signal }),
   })
-  const keyOf = parts.keys(result)
-  for await (const batch of result.batches) {
-    const byIndex = histogramsByIndex(batch)
-    const timesIds = parts.newTimesIds(batch.timestampOffsets.length)
-    for (let series = 0; series < batch.seriesCount; series++) {
-      const key = keyOf(batch, series)
-      if (!parts.has(key)) visit(key, partOf(batch, series, byIndex, timesIds))
-    }
-  }
-  for (const warning of result.warnings) warnings.add(warning)
+}
+
+/** A reader of a batch's series, each as a view of its columns. */
+export function partReader(batch: SeriesBatch, parts: SeriesParts): (series: number) => SamplePart {
+  const byIndex = histogramsByIndex(batch)
+  const timesIds = parts.newTimesIds(batch.timestampOffsets.length)
+  return (series) => partOf(batch, series, byIndex, timesIds)
 }
 
 function partOf(

@@ -70,6 +70,13 @@ export interface SelectResult {
   readonly infos: readonly string[]
   /** Which resolution served which slice, oldest first; absent when all samples are raw. Known before the first batch. */
   readonly slices?: readonly ResolutionSlice[]
+  /**
+   * Of a namespace with a resolution: how many of the series may have windows in the range, but none of the column
+   * that was asked for. Known before the first batch; absent where nobody asked for a column.
+   */
+  readonly seriesWithoutColumn?: number
+  /** No more series than this. Known before the first batch; absent where it is not. */
+  readonly seriesCountMax?: number
 }
 
 /**

@@ -33,7 +33,21 @@ export function mergeSelectResults(results: readonly SelectResult[], shardCount:
       await endResults(results.slice(begun))
     }
   }
-  return { symbols, batches: endedBy(batches(), () => endResults(results)), warnings, infos: [] }
+  const seriesCountMax = totalOf(results.map((result) => result.seriesCountMax))
+  const seriesWithoutColumn = totalOf(results.map((result) => result.seriesWithoutColumn))
+  return {
+    symbols,
+    batches: endedBy(batches(), () => endResults(results)),
+    warnings,
+    infos: [],
+    ...(seriesCountMax !== undefined && { seriesCountMax }),
+    ...(seriesWithoutColumn !== undefined && { seriesWithoutColumn }),
+  }
+}
+
+/** Absent where any is. */
+function totalOf(counts: readonly (number | undefined)[]): number | undefined {
+  return counts.reduce((sum, count) => (sum === undefined || count === undefined ? undefined : sum + count), 0)
 }
 
 /** Lets go of what results hold whose batches are not read. */

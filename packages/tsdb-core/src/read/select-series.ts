@@ -15,6 +15,7 @@ import { BatchBuilder, BatchMemory } from './batch-builder.js'
 import { endedBy } from './ended-by.js'
 import type { SampleSource } from './sample-source.js'
 import { SeriesGroups, type SourceFamily } from './series-groups.js'
+import { countWithoutColumn } from './series-without-column.js'
 import { SymbolCollector } from './symbol-collector.js'
 
 const SERIES_PER_BATCH = 1000
@@ -76,11 +77,15 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
     const symbols = new SymbolCollector(sources, seriesCount)
     const groups = new SeriesGroups(sources, symbols)
     await groups.build(families, pause)
+    const isOfColumn = parts.replaces && parts.column !== undefined
+    const seriesWithoutColumn = isOfColumn ? await countWithoutColumn(parts, groups, pause) : undefined
     return {
       symbols: symbols.symbols,
       batches: endedBy(readBatches(parts, groups, pause), parts.done),
       warnings,
       infos: [],
+      seriesCountMax: groups.count,
+      ...(seriesWithoutColumn !== undefined && { seriesWithoutColumn }),
     }
   } catch (error) {
     parts.done()

@@ -1,0 +1,52 @@
+import { afterEach, expect, it } from 'vitest'
+import type { AggregateColumn } from '../model/aggregate.js'
+import { Labels } from '../model/labels.js'
+import { openTemporaryDatabase, type TemporaryDatabase } from '../testing/index.js'
+
+const MINUTE = 60_000
+
+let temporary: TemporaryDatabase | undefined
+afterEach(async () => {
+  await temporary?.remove()
+  temporary = undefined
+})
+
+it('a select says how many series have windows in the range, but not of the column', async () => {
+  temporary = await openTemporaryDatabase()
+  const { database } = temporary
+  await database.createNamespace('1m', { resolutionMs: MINUTE, retentionMs: Infinity, columns: ['last'] })
+  const namespace = database.namespace('1m')
+  const put = async (name: string, column: AggregateColumn, ...minutes: number[]) => {
+    const [ref] = await namespace.resolveLabels([Labels.from({ __name__: name })], column)
+    await namespace.append({
+      count: minutes.length,
+      seriesRefs: new Uint32Array(minutes.length).fill(ref),
+      timestampsMs: Float64Array.from(minutes, (minute) => minute * MINUTE),
+      values: Float64Array.from(minutes),
+    })
+  }
+  await put('mapped', 'last', 1, 2, 3, 4)
+  await put('mapped', 'increase', 1, 2, 3, 4)
+  await put('gauge', 'last', 1, 2)
+  await put('counter', 'increase', 3, 4)
+  await put('output', 'value', 1, 2, 3, 4)
+  const count = async (column: AggregateColumn, from: number, to: number, exactColumn = false) => {
+    const result = await namespace.select({
+      matchers: [{ name: '__name__', operator: '!=', value: '' }],
+      startMs: from * MINUTE,
+      endMs: to * MINUTE + 1,
+      column,
+      exactColumn,
+    })
+    await result.batches[Symbol.asyncIterator]().return?.()
+    expect(result.seriesCountMax).toBeGreaterThanOrEqual(4)
+    return result.seriesWithoutColumn
+  }
+  for (const seal of [false, true]) {
+    if (seal) await database.flush()
+    expect(await count('last', 1, 4)).toBe(1)
+    expect(await count('increase', 1, 4, true)).toBe(2)
+    expect(await count('increase', 3, 4, true)).toBe(1)
+    expect(await count('max', 1, 2)).toBe(0)
+  }
+})
