@@ -1,6 +1,6 @@
 /**
- * Random native histograms over HTTP: remote write 1.0 and 2.0 in, remote read of both response types out, every bit the
- * same. `VARVE_HISTOGRAMS=1000000 npm test -- random-histograms` is the long run.
+ * Random native histograms over HTTP: remote write 1.0 and 2.0 in, remote read of both response types out, and lines of
+ * JSON out and in again, every bit the same. `VARVE_HISTOGRAMS=1000000 npm test -- random-histograms` is the long run.
  */
 import { type Histogram, halvesOf, isStaleAt } from '@varve/tsdb-core/model'
 import { RandomHistogramSeries } from '@varve/tsdb-core/testing'
@@ -32,6 +32,7 @@ it(`${COUNT} histograms go in by both versions and come out in both forms bit fo
   const random = seeded(SEED)
   for (let done = 0; done < COUNT; done += PER_ROUND) {
     const store = await startCoordinator({ yaml: 'self_scrape: off' })
+    const copy = await startCoordinator({ yaml: 'self_scrape: off' })
     try {
       for (let first = done; first < Math.min(COUNT, done + PER_ROUND); first += PER_SERIES) {
         const source = new RandomHistogramSeries(random.u32, ['unknown', 'gauge'])
@@ -44,8 +45,10 @@ it(`${COUNT} histograms go in by both versions and come out in both forms bit fo
         await write(store, (first / PER_SERIES) % 2 === 0 ? 1 : 2, series)
         await expectSamples(store, series)
         await expectChunks(store, series)
+        await expectSamples(await copyOf(store, copy, series), series)
       }
     } finally {
+      await copy.stop()
       await store.stop()
     }
   }
@@ -83,6 +86,14 @@ async function write(store: TestCoordinator, version: 1 | 2, series: Series): Pr
     body: encodeSnappy(out.finish()) as Uint8Array<ArrayBuffer>,
   })
   expect(response.status, await response.text()).toBeLessThan(300)
+}
+
+/** What the store exports as lines, in the other one. */
+async function copyOf(store: TestCoordinator, copy: TestCoordinator, series: Series): Promise<TestCoordinator> {
+  const lines = await fetch(`${store.url}/api/v1/export?match[]=h{n="${series.number}"}`)
+  const imported = await fetch(`${copy.url}/api/v1/import`, { method: 'POST', body: await lines.text() })
+  expect(imported.status, await imported.text()).toBe(204)
+  return copy
 }
 
 function writeHistograms(out: ProtobufWriter, field: number, series: Series, withStart: boolean): void {

@@ -121,6 +121,36 @@ describe('bodies', () => {
     await expect.poll(() => pipeline.budget.usedBytes).toBe(0)
   })
 
+  test.each(['declared', 'chunked'])(
+    'the answer to too large a body (%s) reaches a client that sends all of it first',
+    async (how) => {
+      const { server, statistics } = await serve([echo])
+      const socket = connect(server.port, '127.0.0.1')
+      const errors: Error[] = []
+      socket.on('error', (error) => errors.push(error))
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      const part = Buffer.alloc(100_000, 'x')
+      const head = how === 'declared' ? `Content-Length: ${part.length * 100}` : 'Transfer-Encoding: chunked'
+      const { path } = echo
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n`)
+      for (let i = 0; i < 100; i++) {
+        if (how === 'chunked') socket.write(`${part.length.toString(16)}\r\n`)
+        socket.write(part)
+        if (how === 'chunked') socket.write('\r\n')
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await new Promise((resolve) => socket.write(how === 'chunked' ? '0\r\n\r\n' : '', resolve))
+      let answer = ''
+      socket.on('data', (data) => {
+        answer += data
+      })
+      await closed
+      expect(errors).toEqual([])
+      expect(answer).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most 100000 are accepted/)
+      await expect.poll(() => statistics.connectionCount).toBe(0)
+    },
+  )
+
   test('a client that leaves before its body is whole leaves nothing behind', async () => {
     const { url, pipeline, statistics } = await serve([echo])
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
@@ -196,6 +226,41 @@ describe('answers', () => {
       },
     ])
     await expect(fetch(`${url}/large`).then((response) => response.text())).rejects.toThrow()
+  })
+
+  test('an answer that nobody takes is ended, whether a part of it was taken or none', async () => {
+    let ended = 0
+    const body = (): AsyncIterable<string> => {
+      const iterator = {
+        next: async () => ({ value: 'x', done: false }),
+        return: async () => ({ value: ++ended, done: true }),
+      }
+      return { [Symbol.asyncIterator]: () => iterator as AsyncIterator<string> }
+    }
+    let hold: Promise<void> | undefined
+    const { url, statistics } = await serve([
+      {
+        ...large,
+        methods: ['GET', 'HEAD'],
+        handle: async () => {
+          await hold
+          return { status: 200, body: body() }
+        },
+      },
+    ])
+    expect((await fetch(`${url}/large`, { method: 'HEAD' })).status).toBe(200)
+    await expect.poll(() => ended).toBeGreaterThan(0)
+    ended = 0
+    let release = () => {}
+    hold = new Promise((resolve) => (release = resolve))
+    const controller = new AbortController()
+    const gone = fetch(`${url}/large`, { signal: controller.signal })
+    await expect.poll(() => statistics.requestsInFlight).toBe(1)
+    controller.abort()
+    await expect(gone).rejects.toThrow()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    release()
+    await expect.poll(() => ended).toBeGreaterThan(0)
   })
 
   test('a client that hangs up aborts its handler', async () => {

@@ -34,8 +34,10 @@ const COMPRESS_BYTES_MIN = 1_400
 const POOL_KEEP_BYTES_MAX = 64 << 20
 /** What a body of unknown length reserves before the first byte, and again each time it has outgrown that. */
 const CHUNKED_RESERVE_BYTES = 256 << 10
-/** A refused body is read away up to this size, so that the client can read the answer; above it the connection is cut. */
+/** A refused body is read away up to this size and its connection stays; above it the connection ends with the answer. */
 const DRAIN_BYTES_MAX = 256 << 10
+/** How long a connection that ends with a refusal is still read from, so that the client gets to the answer. */
+const LINGER_MS = 5_000
 
 const gzipAsync = promisify(gzip)
 const gunzipAsync = promisify(gunzip)
@@ -200,7 +202,7 @@ export class HttpServer implements Listener {
       let length = 0
       const refused = await readBody(request, (chunk) => {
         if (length + chunk.length > options.sizeBytesMax) {
-          response.shouldKeepAlive = false
+          linger(request, response)
           return tooLarge(length + chunk.length, options.sizeBytesMax)
         }
         if (length + chunk.length > buffer.length) {
@@ -217,9 +219,7 @@ export class HttpServer implements Listener {
         return null
       })
       if (refused !== null) {
-        const status = await use(refused, EMPTY)
-        request.destroy()
-        return status
+        return await use(refused, EMPTY)
       }
       this.#pipeline.statistics.receivedBytes += length
       const body = buffer.subarray(0, length)
@@ -238,7 +238,7 @@ export class HttpServer implements Listener {
   /** An answer before the body was read: take a short rest of it in, or let the connection go. */
   #discardBody(request: IncomingMessage, response: ServerResponse): void {
     const declared = Number(request.headers['content-length'] ?? (request.headers['transfer-encoding'] ? Infinity : 0))
-    if (declared > DRAIN_BYTES_MAX) response.shouldKeepAlive = false
+    if (declared > DRAIN_BYTES_MAX) linger(request, response)
     else if (!request.readableEnded && !request.destroyed) request.resume()
   }
 
@@ -249,7 +249,10 @@ export class HttpServer implements Listener {
     answer: HttpResponse,
     controller: AbortController,
   ): Promise<number> {
-    if (response.destroyed && controller.signal.aborted) return 499
+    if (response.destroyed && controller.signal.aborted) {
+      giveUp(answer.body)
+      return 499
+    }
     if (this.#stopping) response.shouldKeepAlive = false
     const { body } = answer
     if (body === undefined && answer.status === 204) {
@@ -275,25 +278,27 @@ export class HttpServer implements Listener {
       return answer.status
     }
     if (withoutBody) {
+      giveUp(body)
       response.writeHead(answer.status, headers)
       await this.#end(response, EMPTY)
       return answer.status
     }
     if (acceptsGzip) headers['Content-Encoding'] = 'gzip'
     response.writeHead(answer.status, headers)
-    await this.#stream(response, this.#watched(body, raw, controller.signal), acceptsGzip, controller)
+    await this.#stream(response, body, this.#watched(body, raw, controller.signal), acceptsGzip, controller)
     return answer.status
   }
 
   async #stream(
     response: ServerResponse,
     body: AsyncIterable<string | Uint8Array>,
+    watched: AsyncIterable<string | Uint8Array>,
     compressed: boolean,
     controller: AbortController,
   ): Promise<void> {
     const guard = this.#drainGuard(response)
     try {
-      const source = Readable.from(counted(body, this.#pipeline.statistics), {
+      const source = Readable.from(counted(watched, this.#pipeline.statistics), {
         objectMode: false,
         highWaterMark: 64 << 10,
       })
@@ -306,7 +311,10 @@ export class HttpServer implements Listener {
     } finally {
       guard.stop()
       // An end that is not an end must not look like one: cut the connection instead.
-      if (!response.writableFinished) response.destroy()
+      if (!response.writableFinished) {
+        response.destroy()
+        giveUp(body)
+      }
     }
   }
 
@@ -352,6 +360,31 @@ export class HttpServer implements Listener {
     timer.unref()
     return { stop: () => clearInterval(timer) }
   }
+}
+
+/**
+ * Ends the connection behind the answer, but not before the client has had time to read it: closed with bytes of the body
+ * still unread, the system would send a reset, which overtakes the answer. What comes meanwhile is thrown away.
+ */
+function linger(request: IncomingMessage, response: ServerResponse): void {
+  response.shouldKeepAlive = false
+  const { socket } = request
+  // Node calls it once the last answer is written.
+  socket.destroySoon = () => {
+    socket.end()
+    request.resume()
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('close', () => clearTimeout(timer))
+    // All of the body was read: a client that keeps its side open has nothing to say any more.
+    if (request.readableEnded) socket.destroy()
+    else request.once('end', () => socket.destroy())
+  }
+}
+
+/** Ends a body of which nobody will take a part: a generator that was not begun would keep what its maker holds for it. */
+function giveUp(body: HttpResponse['body']): void {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return
+  Promise.resolve(body[Symbol.asyncIterator]().return?.()).catch(() => {})
 }
 
 /**

@@ -21,9 +21,11 @@ class TestEtcd {
   readonly keys = new Map<string, { value: Uint8Array; modRevision: number }>()
   away = false
   reads = 0
+  asked = 0
   #revision = 0
 
   async get(key: string) {
+    this.asked++
     if (this.away) throw new Error('etcd is away')
     this.reads++
     const found = this.keys.get(key)
@@ -131,6 +133,27 @@ describe('HaTracker with etcd', () => {
     expect(await ha.accepts(of('a'))).toBe(true)
     clock.advance(60_000)
     expect(await ha.accepts(of('b'))).toBe(true)
+  })
+
+  it('asks an etcd that is away now and then, whichever replica sends, and believes it again once it is back', async () => {
+    const clock = new TestClock()
+    const etcd = new TestEtcd()
+    const ha = tracker(clock, etcd)
+    await ha.accepts(of('a'))
+    etcd.away = true
+    const before = etcd.asked
+    for (let second = 0; second < 120; second++) {
+      clock.advance(1_000)
+      expect(await ha.accepts(of('b')), `${second} s`).toBe(false)
+      expect(await ha.accepts(of('a')), `${second} s`).toBe(true)
+      for (const cluster of ['d', 'e']) await ha.accepts(of('a', cluster))
+    }
+    expect(etcd.asked - before).toBeLessThan(30)
+    etcd.away = false
+    const other = tracker(clock, etcd)
+    clock.advance(20_000)
+    await ha.accepts(of('a'))
+    expect(await other.accepts(of('b'))).toBe(false)
   })
 
   it('strips the replica label of pairs only', () => {

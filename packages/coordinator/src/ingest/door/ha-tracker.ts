@@ -43,11 +43,15 @@ interface Elected {
 /** How often the elected replica's life is written down, at the least. */
 const UPDATE_MS_MAX = 15_000
 const SWAPS_MAX = 3
+/** After etcd did not answer, the next question waits so long: each one may take as long as etcd's client does to give up. */
+const ETCD_RETRY_MS = 5_000
 
 export class HaTracker implements ReplicaGate {
   readonly #options: HaTrackerOptions
   readonly #elected = new Map<string, Elected>()
   readonly #checks = new Map<string, Promise<void>>()
+  /** By the monotonic clock: until then etcd is not asked. */
+  #awayUntilMs = -Infinity
   /** Changes of the elected replica, for a metric. */
   failoverCount = 0
 
@@ -81,6 +85,7 @@ export class HaTracker implements ReplicaGate {
       if (known.replica === replica && clock.wallMs() - known.receivedMs < known.holdsMs) return true
       if (known.replica !== replica && clock.monotonicMs() - known.checkedMs < known.holdsMs) return false
     }
+    if (clock.monotonicMs() < this.#awayUntilMs) return this.#decideHere(cluster, replica)
     return this.#checked(cluster, replica).then(() => this.#elected.get(cluster)?.replica === replica)
   }
 
@@ -110,6 +115,7 @@ export class HaTracker implements ReplicaGate {
     if (running !== undefined) return running
     const check = this.#compareAndSwap(cluster, replica)
       .catch((error: unknown) => {
+        this.#awayUntilMs = this.#options.clock.monotonicMs() + ETCD_RETRY_MS
         this.#options.logger.warn({ error, cluster }, 'HA state was not read from etcd: the last known state decides')
         this.#decideHere(cluster, replica)
       })

@@ -45,6 +45,21 @@ describe('JSON lines', () => {
     ['{"metric":{},"values":[1],"timestamps":[]}', /line 2: wanted "values" and "timestamps"/],
     ['{"metric":{},"values":[1],"timestamps":[1.5]}', /line 2: timestamp 1.5/],
     ['{"metric":{},"values":["x"],"timestamps":[1]}', /line 2: value "x"/],
+    [
+      '{"metric":{},"values":[1],"histograms":[{}],"timestamps":[1]}',
+      /line 2: wanted "values" or "histograms", not both/,
+    ],
+    ['{"metric":{},"histograms":[{}],"timestamps":[]}', /line 2: wanted "histograms" and "timestamps"/],
+    ['{"metric":{},"histograms":[7],"timestamps":[1]}', /line 2: histogram 0: wanted an object/],
+    ['{"metric":{},"histograms":[{"sum":"x"}],"timestamps":[1]}', /histogram 0: wanted "sum" to be a number/],
+    ['{"metric":{},"histograms":[{"schema":0.5}],"timestamps":[1]}', /wanted "schema" to be a whole number/],
+    [
+      '{"metric":{},"histograms":[{"positiveSpans":[[0]]}],"timestamps":[1]}',
+      /"positiveSpans" to be a list of \[offset/,
+    ],
+    ['{"metric":{},"histograms":[{"negativeSpans":[[0,-1]]}],"timestamps":[1]}', /"negativeSpans" to be a list/],
+    ['{"metric":{},"histograms":[{"positiveBuckets":[1,{}]}],"timestamps":[1]}', /"positiveBuckets" to be a list/],
+    ['{"metric":{},"histograms":[{"positiveBuckets":[1.5]}],"timestamps":[1]}', /whole numbers, or "float" to be true/],
   ])('refuses %s', async (line, message) => {
     await expect(jsonRows(`\n${line}`)).rejects.toThrowError(message)
   })

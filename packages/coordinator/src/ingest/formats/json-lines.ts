@@ -3,18 +3,21 @@
  *
  *     {"metric":{"__name__":"up","job":"node"},"values":[1,1,"NaN",null],"timestamps":[1700000000000,…]}
  *
- * Numbers that JSON has not are the texts `+Inf`, `-Inf` and those of NaNs (`api/nan-text.ts`); `null` is a NaN too. An
- * export's trailer is stepped over.
+ * Numbers that JSON has not are the texts `+Inf`, `-Inf` and those of NaNs (`api/nan-text.ts`); `null` is a NaN too. A line
+ * with `histograms` in the place of `values` holds native histograms (`histogram-json.ts`). The trailer of exports from the
+ * time before they did is stepped over.
  */
 import { Labels } from '@varve/tsdb-core/model'
 import { nanBitsOf } from '../../api/nan-text.js'
 import type { WriteRow } from '../row-writer.js'
 import { FormatError, LABEL_COUNT_MAX, TURN_LENGTH } from './format-error.js'
+import { histogramOfJson } from './histogram-json.js'
 import { parseJsonInTurns } from './json-in-turns.js'
 
 interface JsonSeries {
   readonly metric?: unknown
   readonly values?: unknown
+  readonly histograms?: unknown
   readonly timestamps?: unknown
 }
 
@@ -50,10 +53,15 @@ async function parsed(content: string, line: number, pause: () => Promise<void>)
 function* rowsOf(series: JsonSeries, line: number): Generator<WriteRow> {
   if (typeof series !== 'object' || series === null) throw new FormatError(line, 'wanted an object')
   if ('histogramsLeftOut' in series) return
-  const { metric, values, timestamps } = series
+  const { metric, histograms, timestamps } = series
+  const name = histograms === undefined ? 'values' : 'histograms'
+  const values = series[name]
+  if (series.values !== undefined && histograms !== undefined) {
+    throw new FormatError(line, 'wanted "values" or "histograms", not both')
+  }
   if (typeof metric !== 'object' || metric === null) throw new FormatError(line, 'wanted "metric" to be an object')
   if (!Array.isArray(values) || !Array.isArray(timestamps) || values.length !== timestamps.length) {
-    throw new FormatError(line, 'wanted "values" and "timestamps" to be lists of one length')
+    throw new FormatError(line, `wanted "${name}" and "timestamps" to be lists of one length`)
   }
   const entries = Object.entries(metric)
   if (entries.length > LABEL_COUNT_MAX) throw new FormatError(line, `more than ${LABEL_COUNT_MAX} labels`)
@@ -67,6 +75,12 @@ function* rowsOf(series: JsonSeries, line: number): Generator<WriteRow> {
     const timestampMs: unknown = timestamps[i]
     if (typeof timestampMs !== 'number' || !Number.isInteger(timestampMs)) {
       throw new FormatError(line, `timestamp ${JSON.stringify(timestampMs)}, wanted whole milliseconds`)
+    }
+    if (histograms !== undefined) {
+      const histogram = histogramOfJson(values[i])
+      if (typeof histogram === 'string') throw new FormatError(line, `histogram ${i}: ${histogram}`)
+      yield { labels, timestampMs, value: 0, histogram }
+      continue
     }
     const value = numberOf(values[i])
     if (value === undefined) throw new FormatError(line, `value ${JSON.stringify(values[i])}, wanted a number`)
