@@ -150,6 +150,10 @@ fn avg(
     values: &[f64],
     presence: &[u8],
 ) {
+    if stays_finite(sums, counts, incremental, values, presence) {
+        add_counted(sums, compensations, counts, values, presence);
+        return;
+    }
     for s in 0..sums.len() {
         if presence[s] == 0 {
             continue;
@@ -180,6 +184,41 @@ fn avg(
         let error = two_sum_error(mean, part, total);
         compensations[s] = if total.abs() == f64::INFINITY { 0.0 } else { weight * compensations[s] + error };
         sums[s] = total;
+    }
+}
+
+wide! {
+    /// Whether no cell has overflowed, nor will by this row.
+    fn stays_finite(sums: &[f64], counts: &[f64], incremental: &[u8], values: &[f64], presence: &[u8]) -> bool {
+        let steps = sums.len();
+        let (counts, incremental) = (&counts[..steps], &incremental[..steps]);
+        let (values, presence) = (&values[..steps], &presence[..steps]);
+        let mut overflows = false;
+        for s in 0..steps {
+            let is_infinite = (sums[s] + values[s]).abs() == f64::INFINITY;
+            overflows |= (presence[s] == 1) & ((incremental[s] != 0) | ((counts[s] != 0.0) & is_infinite));
+        }
+        !overflows
+    }
+}
+
+wide! {
+    /// The mean as long as it is a sum: its first value as it is, others with their errors beside.
+    fn add_counted(
+        sums: &mut [f64], compensations: &mut [f64], counts: &mut [f64], values: &[f64], presence: &[u8],
+    ) {
+        let steps = sums.len();
+        let (compensations, counts) = (&mut compensations[..steps], &mut counts[..steps]);
+        let (values, presence) = (&values[..steps], &presence[..steps]);
+        for s in 0..steps {
+            let (is_present, is_first) = (presence[s] == 1, counts[s] == 0.0);
+            let total = sums[s] + values[s];
+            let compensation = compensations[s] + two_sum_error(sums[s], values[s], total);
+            compensations[s] = if is_present & !is_first { compensation } else { compensations[s] };
+            let sum = if is_first { values[s] } else { total };
+            sums[s] = if is_present { sum } else { sums[s] };
+            counts[s] += presence[s] as f64;
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The newest sample, and sum, avg, min, max, count and last over time: the twins of packages/promql/src/functions
 //! (`sums-over-time.ts`, `extremes-over-time.ts`, `picks-over-time.ts`) and of `operators/select.ts`.
 
+use std::ops::Range;
+
+use varve_lanes::wide;
+
 use crate::has_nan;
 use crate::windows::Windows;
 
@@ -99,6 +103,14 @@ pub fn sums(
         return false;
     }
     let steps = values.len();
+    if let Some(range) = one_sample_each(windows, samples.len()) {
+        presence[..range.start].fill(0);
+        presence[range.clone()].fill(1);
+        presence[range.end..].fill(0);
+        let from = windows.first.get(range.start).map_or(0, |&first| first as usize);
+        begin_sums(&samples[from..from + range.len()], windows.divisor, &mut values[range]);
+        return true;
+    }
     let held = windows.end.iter().zip(windows.first).map(|(&to, &from)| i64::from(to) - i64::from(from));
     let prefixed = held.map(|count| count.max(0)).sum::<i64>() > (samples.len() * OVERLAP_MIN) as i64;
     if prefixed {
@@ -114,14 +126,45 @@ pub fn sums(
         let result = match difference {
             Some(sum) if mean => sum / (to - from) as f64,
             Some(sum) => sum,
-            // Downsampled columns have one sample a window, mostly. A sum begins at 0, which is not -0.
-            None if to - from == 1 => 0.0 + samples[from],
             None if mean => mean_of(&samples[from..to]),
             None => sum_of(&samples[from..to]),
         };
         values[step] = result / windows.divisor;
     }
     true
+}
+
+/// The steps whose windows hold one sample each, one after the other, as those of downsampled columns mostly do, if no step
+/// before or behind them has any.
+fn one_sample_each(windows: &Windows, count: usize) -> Option<Range<usize>> {
+    let (first, end) = (windows.first, windows.end);
+    let from = (0..first.len()).find(|&step| end[step] > first[step])?;
+    let to = 1 + (from..first.len()).rfind(|&step| end[step] > first[step])?;
+    let range = from..to;
+    let start = first[from];
+    let last = i64::from(start) + range.len() as i64;
+    (last <= count as i64 && are_consecutive(&first[range.clone()], &end[range.clone()], start)).then_some(range)
+}
+
+wide! {
+    fn are_consecutive(first: &[i32], end: &[i32], start: i32) -> bool {
+        let end = &end[..first.len()];
+        let mut differ = 0;
+        for i in 0..first.len() {
+            let wanted = start.wrapping_add(i as i32);
+            differ |= (first[i] ^ wanted) | (end[i] ^ wanted.wrapping_add(1));
+        }
+        differ == 0
+    }
+}
+
+wide! {
+    /// A sum begins at 0, which is not -0; so does that of a mean.
+    fn begin_sums(samples: &[f64], divisor: f64, sums: &mut [f64]) {
+        for (sum, sample) in sums.iter_mut().zip(samples) {
+            *sum = (0.0 + sample) / divisor;
+        }
+    }
 }
 
 impl Prefixes {

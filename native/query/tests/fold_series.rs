@@ -46,6 +46,35 @@ fn divides_sums_by_the_range_and_begins_them_at_zero() {
 }
 
 #[test]
+fn takes_a_sample_a_window_from_the_first_to_the_last_that_has_one() {
+    // No window, then one sample each, then none again; and once with a hole, and once with two samples in one.
+    for (first, end, wanted) in [
+        ([0, 0, 1, 2], [0, 1, 2, 2], [0.0, 1.0, 2.0, 0.0]),
+        ([0, 1, 1, 2], [1, 1, 2, 3], [1.0, 0.0, 2.0, 3.0]),
+        ([0, 1, 1, 2], [1, 2, 3, 3], [1.0, 2.0, 5.0, 3.0]),
+    ] {
+        let windows = WindowColumns { steps: 4, first: &first, end: &end, ..windows() };
+        let (cells, found) = sums(Function::Sum, &windows, &[1.0, 2.0, 3.0, 4.0], &[0]);
+        assert_eq!((&cells[..], found), (&wanted[..], vec![FOUND]));
+    }
+}
+
+#[test]
+fn averages_go_on_with_the_mean_where_a_sum_overflows() {
+    let values = [f64::MAX, 1.0, -0.0, 9.0, f64::MAX, 2.0, 9.0, 9.0];
+    let one_each = WindowColumns { first: &[0, 1], end: &[1, 2], ..windows() };
+    let series = SeriesColumns { values: &values, offsets: &[0, 4, 8], slots: &[0, 0] };
+    let (mut a, mut b, mut c, mut flags) = ([0.0; 2], [0.0; 2], [0.0; 2], [0; 2]);
+    for _ in 0..2 {
+        let mut cells = Cells { fold: Fold::Avg, a: &mut a, b: &mut b, c: &mut c, flags: &mut flags };
+        fold_series(Function::Max, &series, &one_each, &[0, 0], &mut cells, &mut [0; 2], &mut Scratch::default())
+            .unwrap();
+    }
+    assert!((a[0] / f64::MAX - 1.0).abs() < 1e-12);
+    assert_eq!((a[1], c, flags), (6.0, [4.0, 4.0], [1, 0]));
+}
+
+#[test]
 fn makes_resets_good() {
     let (cells, found) = sums(Function::Growth, &frames(), &[5.0, 9.0, 2.0, 6.0], &[0]);
     assert_eq!((&cells[..2], found), (&[6.0, 6.0][..], vec![FOUND]));
