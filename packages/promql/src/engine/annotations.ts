@@ -1,7 +1,8 @@
 /**
  * Warnings and infos, with Prometheus' wording.
  *
- * Two with the same text are one, wherever they stand in the query: the first place is kept. The monotonicity info of
+ * Two with the same text are one, wherever they stand in the query: the place that Prometheus evaluates last is kept, which is
+ * the outer of two places, or the one further right. The monotonicity info of
  * histogram_quantile sums up all that it was raised for.
  * Source: Prometheus, util/annotations.
  */
@@ -14,7 +15,7 @@ type Severity = 'warning' | 'info'
 interface Annotation {
   readonly severity: Severity
   readonly text: string
-  readonly position: PositionRange
+  position: PositionRange
   /** Of a forced monotonicity. */
   repairs?: Repairs
 }
@@ -170,6 +171,7 @@ export class Annotations {
       this.#repaired = { metricName, annotation: this.#add('info', named(FORCED_MONOTONICITY, metricName), position) }
     }
     const { annotation } = this.#repaired
+    if (isLater(position, annotation.position)) annotation.position = position
     const repairs = annotation.repairs
     if (repairs === undefined) {
       const { timeMs, bucketMin, bucketMax, differenceMax } = repair
@@ -196,11 +198,19 @@ export class Annotations {
 
   #add(severity: Severity, text: string, position: PositionRange): Annotation {
     const known = this.#annotations.get(text)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      if (isLater(position, known.position)) known.position = position
+      return known
+    }
     const annotation: Annotation = { severity, text, position }
     this.#annotations.set(text, annotation)
     return annotation
   }
+}
+
+/** Whether Prometheus comes to the first place later: operands from left to right, then what is made of them. */
+function isLater(one: PositionRange, other: PositionRange): boolean {
+  return one.end > other.end || (one.end === other.end && one.start < other.start)
 }
 
 /** `line:col` of a byte offset, both from 1. */

@@ -109,6 +109,14 @@ describe('Engine', () => {
     ])
   })
 
+  it('tells one text once, where Prometheus meets it last', async () => {
+    const queryable = new MemoryQueryable()
+    for (let i = 0; i < 5; i++) queryable.append(Labels.from({ __name__: 't' }), i * 15_000, i)
+    const query = 'rate(t[1m]) + rate(t[1m]) + rate(t[1m])'
+    const { infos } = await engine.instantQuery({ queryable, query, timeMs: 60_000 })
+    expect(infos).toEqual([expect.stringMatching(/: "t" \(1:34\)$/)])
+  })
+
   it('finds from the samples before a window that a counter histogram goes on, then starts anew', async () => {
     const queryable = new MemoryQueryable()
     const { labels, values } = parseSeriesLine('latency {{count:5}}+{{count:3}}x2 {{count:4}}')

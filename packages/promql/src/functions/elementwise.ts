@@ -48,7 +48,7 @@ export const clamp: VectorFunction = async function* (evaluator, node, grid, tra
       const least = low === undefined ? Number.NEGATIVE_INFINITY : low[at % steps]
       const greatest = high === undefined ? Number.POSITIVE_INFINITY : high[at % steps]
       if (greatest < least) presence[at] = ABSENT
-      else values[at] = Math.max(least, Math.min(greatest, values[at]))
+      else values[at] = greater(least, lesser(greatest, values[at]))
     }
     batch.dropName.fill(1, 0, batch.seriesCount)
     yield batch
@@ -118,7 +118,17 @@ export const time: ScalarFunction = async (_evaluator, _node, grid) =>
 
 export const pi: ScalarFunction = async (_evaluator, _node, grid) => new Float64Array(grid.count).fill(Math.PI)
 
-/** min_of and max_of: of two scalars. NaN wins over a number. */
+/** As Go's math.Min: an infinity that nothing is below wins over NaN, which wins over a number. */
+export function lesser(a: number, b: number): number {
+  return a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b)
+}
+
+/** As Go's math.Max. */
+export function greater(a: number, b: number): number {
+  return a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b)
+}
+
+/** min_of and max_of: of two scalars. */
 export function choose(pick: (a: number, b: number) => number): ScalarFunction {
   return async (evaluator, node, grid, trace) => {
     const left = await evaluator.scalar(node.arguments[0], grid, trace)

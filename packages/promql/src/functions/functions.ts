@@ -2,7 +2,20 @@
 
 import type { ScalarFunction, VectorFunction } from './call.js'
 import { DATE_FUNCTIONS } from './dates.js'
-import { choose, clamp, evaluationTimes, mapDates, mapFloats, pi, round, scalar, time, vector } from './elementwise.js'
+import {
+  choose,
+  clamp,
+  evaluationTimes,
+  greater,
+  lesser,
+  mapDates,
+  mapFloats,
+  pi,
+  round,
+  scalar,
+  time,
+  vector,
+} from './elementwise.js'
 import { histogramFraction, histogramQuantile, histogramQuantiles } from './histogram-quantile.js'
 import { HISTOGRAM_FUNCTIONS } from './histogram-values.js'
 import { FLOAT_FUNCTIONS } from './math.js'
@@ -10,8 +23,8 @@ import { labelJoin, labelReplace } from './relabel.js'
 import { sortByLabel, sortByValue } from './sort.js'
 
 export const SCALAR_FUNCTIONS: ReadonlyMap<string, ScalarFunction> = new Map<string, ScalarFunction>([
-  ['max_of', choose(Math.max)],
-  ['min_of', choose(Math.min)],
+  ['max_of', choose(greater)],
+  ['min_of', choose(lesser)],
   ['pi', pi],
   ['scalar', scalar],
   ['time', time],

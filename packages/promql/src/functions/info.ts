@@ -224,7 +224,7 @@ function firstSelector(node: PlanNode): { offsetMs: number; atMs: number | undef
     case 'window':
       return node
     case 'subquery':
-    case 'negation':
+    case 'sign':
     case 'invariant':
       return firstSelector(node.child)
     case 'aggregation':

@@ -8,6 +8,7 @@
 import { PromqlError } from '../errors.js'
 import { FLOAT } from '../operators/vector-batch.js'
 import type { Windows } from '../operators/windows.js'
+import { formatFloatFixed } from '../parser/go-text.js'
 import {
   addPairs,
   findEqualRuns,
@@ -19,7 +20,8 @@ import {
   twoProductError,
 } from './double-double.js'
 import { twoSumError } from './kahan.js'
-import type { FloatSeries, RangeCallContext, StepOutput } from './range-function.js'
+import type { FloatSeries, RangeCallContext, StepOutput, WindowFunction } from './range-function.js'
+import { ignoringHistograms, windowOf } from './windows-of-floats.js'
 
 export function stddevFloats(series: FloatSeries, windows: Windows, out: StepOutput): void {
   variances(series, windows, out, true)
@@ -116,13 +118,24 @@ export function checkFactors(call: RangeCallContext, step: number): void {
   if (smoothing[step] <= 0 || smoothing[step] >= 1) {
     throw new PromqlError(
       'execution',
-      `invalid smoothing factor. Expected: 0 < sf < 1, got: ${smoothing[step].toFixed(6)}`,
+      `invalid smoothing factor. Expected: 0 < sf < 1, got: ${formatFloatFixed(smoothing[step])}`,
     )
   }
   if (trend[step] <= 0 || trend[step] >= 1) {
-    throw new PromqlError('execution', `invalid trend factor. Expected: 0 < tf < 1, got: ${trend[step].toFixed(6)}`)
+    throw new PromqlError(
+      'execution',
+      `invalid trend factor. Expected: 0 < tf < 1, got: ${formatFloatFixed(trend[step])}`,
+    )
   }
 }
+
+/** Factors are looked at where there are only histograms, too. */
+export const smoothingWindow: WindowFunction = (window, call) => {
+  checkFactors(call, window.step)
+  return smoothingOfFloats(window, call)
+}
+
+const smoothingOfFloats = ignoringHistograms(windowOf(smoothingFloats))
 
 /** Holt's double exponential smoothing of at least two values. */
 export function smoothed(

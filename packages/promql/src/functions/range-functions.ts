@@ -5,7 +5,7 @@ import { maxFloats, minFloats, timeOfMaxFloats, timeOfMinFloats } from './extrem
 import { instantRate, type RateKind } from './histogram-rate.js'
 import { growthOfHistograms } from './histogram-steps.js'
 import { ideltaFloats, irateFloats } from './instant-rate.js'
-import { smoothingFloats, stddevFloats, stdvarFloats } from './moments-over-time.js'
+import { smoothingFloats, smoothingWindow, stddevFloats, stdvarFloats } from './moments-over-time.js'
 import {
   countFloats,
   firstFloats,
@@ -42,7 +42,7 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
     },
   ],
   ['deriv', floatsOnly(derivFloats)],
-  ['double_exponential_smoothing', floatsOnly(smoothingFloats)],
+  ['double_exponential_smoothing', { floats: smoothingFloats, window: smoothingWindow }],
   ['first_over_time', { floats: firstFloats, window: pickSample(false), keepsName: true }],
   ['idelta', { floats: ideltaFloats, window: (window, call) => instantRate(window, call, false) }],
   [

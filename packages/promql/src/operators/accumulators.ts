@@ -121,7 +121,7 @@ class SumAccumulator implements Accumulator {
 
   addRow(batch: VectorBatch, row: number, group: number): void {
     this.#cells.reach(group)
-    if (batch.histograms !== undefined) this.#histograms.addRow(batch, row, group)
+    if (batch.histograms !== undefined) this.#histograms.addRow(batch, row, group, this.#seen.data)
     addCompensated(
       batch.values,
       batch.presence,
@@ -196,7 +196,7 @@ class AvgAccumulator implements Accumulator {
   addRow(batch: VectorBatch, row: number, group: number): void {
     const { steps, values, presence } = batch
     this.#cells.reach(group)
-    if (batch.histograms !== undefined) this.#histograms.addRow(batch, row, group)
+    if (batch.histograms !== undefined) this.#histograms.addRow(batch, row, group, this.#counts.data)
     const sums = this.#sums.data
     const compensations = this.#compensations.data
     const counts = this.#counts.data

@@ -50,7 +50,7 @@ export class PlanEvaluator implements Evaluator {
       case 'invariant':
         this.announce(node.child, firstStepOf(grid))
         break
-      case 'negation':
+      case 'sign':
         this.announce(node.child, grid)
         break
       case 'binary':
@@ -110,8 +110,8 @@ export class PlanEvaluator implements Evaluator {
         }
       case 'binary':
         return binaryBatches(this, node, grid, trace)
-      case 'negation':
-        return negate(this.batches(node.child, grid, trace))
+      case 'sign':
+        return node.negative ? negate(this.batches(node.child, grid, trace)) : this.batches(node.child, grid, trace)
       case 'invariant':
         return repeat(this.batches(node.child, firstStepOf(grid), trace), grid)
       default:
@@ -158,8 +158,10 @@ export class PlanEvaluator implements Evaluator {
         const [value] = await this.scalar(node.child, firstStepOf(grid), trace)
         return new Float64Array(grid.count).fill(value)
       }
-      case 'negation':
-        return (await this.scalar(node.child, grid, trace)).map((value) => -value)
+      case 'sign': {
+        const values = await this.scalar(node.child, grid, trace)
+        return node.negative ? values.map((value) => -value) : values
+      }
       case 'binary':
         return binaryScalar(this, node, grid, trace)
       case 'call': {

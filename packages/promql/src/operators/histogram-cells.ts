@@ -14,7 +14,7 @@ export interface HistogramCellsContext {
   readonly labels: LabelTable
 }
 
-const INCOMPATIBLE = Symbol('exponential and custom buckets in one group')
+const INCOMPATIBLE = Symbol('exponential and custom buckets, or a float first, in one group')
 
 export class HistogramCells {
   readonly #steps: number
@@ -32,14 +32,16 @@ export class HistogramCells {
     this.#mean = mean
   }
 
-  addRow(batch: VectorBatch, row: number, group: number): void {
+  /** `floats` tells by cell whether the group has had a float there: then its histograms are not even looked at. */
+  addRow(batch: VectorBatch, row: number, group: number, floats: ArrayLike<number>): void {
     const { presence, histograms, steps } = batch
     for (let s = 0, at = row * steps; s < steps; s++, at++) {
       if (presence[at] !== HISTOGRAM) continue
       const histogram = histograms![at]!
       const cell = group * steps + s
       const held = this.#cells[cell]
-      if (held === undefined) {
+      if (held === undefined && floats[cell] > 0) this.#cells[cell] = INCOMPATIBLE
+      else if (held === undefined) {
         this.#cells[cell] = this.#mean ? new HistogramAverage(histogram) : new HistogramSummer(histogram)
       } else if (held !== INCOMPATIBLE && !held.add(histogram)) {
         this.#cells[cell] = INCOMPATIBLE

@@ -7,6 +7,7 @@
  */
 import { type Histogram, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { SelectResult } from '@varve/tsdb-core/query'
+import type { PositionRange } from '../ast.js'
 import { aggregateColumnFunction } from '../functions/aggregate-columns.js'
 import type {
   FloatSeries,
@@ -39,6 +40,8 @@ function floatsAlone(series: FloatSeries): MixedSeries {
 const NO_TIMES = new Float64Array(0)
 
 /** One call over one grid. */
+const START: PositionRange = { start: 0, end: 0 }
+
 export class RangeRows implements SeriesRows, RangeCallContext {
   readonly name: string
   readonly grid: Grid
@@ -93,7 +96,8 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   }
 
   get position() {
-    return this.#node.source.position
+    // Prometheus forgets where a subquery stands, and points at the start of the query.
+    return this.#node.source.kind === 'subquery' ? START : this.#node.source.position
   }
 
   get scalarPositions() {

@@ -33,6 +33,10 @@ export async function combineVectors(
   return matcher.result
 }
 
+const DUPLICATE = -2
+const NOT_EXPLICIT = 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'
+const NOT_UNIQUE = 'multiple matches for labels: grouping labels must ensure unique matches'
+
 /** Rows of the two sides with the same signature. */
 interface MatchGroup {
   readonly key: number
@@ -60,6 +64,8 @@ class Matcher {
   /** At which steps each side has any sample at all: errors need both. */
   readonly #manyPresent: Uint8Array
   readonly #onePresent: Uint8Array
+  /** The error that Prometheus meets first, as it goes step by step and looks at the side of one first. */
+  #failure: { readonly step: number; readonly ofOne: boolean; readonly error: PromqlError } | undefined
 
   constructor(context: QueryContext, node: BinaryPlan, grid: Grid, left: VectorBatch, right: VectorBatch) {
     this.#context = context
@@ -106,6 +112,7 @@ class Matcher {
       }
       if (this.#context.shouldYield()) await this.#context.yield()
     }
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   /** Floats only, and no values to fill in: rows are combined as columns. */
@@ -183,16 +190,19 @@ class Matcher {
       if (labels === undefined) labelsOf.set(pair, (labels = this.#resultLabels(manyRow, oneRow, group)))
       return labels
     }
-    for (let s = 0; s < this.#steps; s++) {
+    const last = this.#failure === undefined ? this.#steps - 1 : this.#failure.step
+    for (let s = 0; s <= last; s++) {
       const bothPresent = this.#manyPresent[s] === 1 && this.#onePresent[s] === 1
       if (!bothPresent && this.#fillMany === undefined && this.#fillOne === undefined) continue
       const oneRow = this.#oneAt(group, s)
+      if (oneRow === DUPLICATE) return
       let matchedBefore = false
       const seen = new Set<number>()
       for (const manyRow of group.many) {
         if (this.#many.presence[manyRow * this.#steps + s] === ABSENT) continue
         if (oneRow < 0 && this.#fillOne === undefined) continue
         matchedBefore = this.#combineStep(s, manyRow, oneRow, matchedBefore, seen, resultLabels)
+        if (this.#failure?.step === s) return
       }
       if (!matchedBefore && seen.size === 0 && oneRow >= 0 && this.#fillMany !== undefined) {
         const anyMany = group.many.some((row) => this.#many.presence[row * this.#steps + s] !== ABSENT)
@@ -201,15 +211,24 @@ class Matcher {
     }
   }
 
-  /** The row of the "one" side at a step, or -1. @throws {PromqlError} `execution` if there are two. */
+  /** The row of the "one" side at a step, or -1; `DUPLICATE`, and a failure, if there are two. */
   #oneAt(group: MatchGroup, step: number): number {
     let found = -1
     for (const row of group.one) {
       if (this.#one.presence[row * this.#steps + step] === ABSENT) continue
-      if (found >= 0) throw this.#manyToMany(group.key, row, found)
+      if (found >= 0) {
+        this.#fail(step, true, this.#manyToMany(group.key, row, found))
+        return DUPLICATE
+      }
       found = row
     }
     return found
+  }
+
+  #fail(step: number, ofOne: boolean, error: PromqlError): void {
+    const known = this.#failure
+    if (known !== undefined && (known.step < step || (known.step === step && (known.ofOne || !ofOne)))) return
+    this.#failure = { step, ofOne, error }
   }
 
   /** Returns whether the group has matched. */
@@ -231,14 +250,13 @@ class Matcher {
     const labels = resultLabels(manyRow, oneRow)
     if (this.#matching.cardinality === 'one-to-one') {
       if (matchedBefore) {
-        throw new PromqlError(
-          'execution',
-          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-        )
+        this.#fail(step, false, new PromqlError('execution', NOT_EXPLICIT))
+        return true
       }
     } else {
       if (seen.has(labels)) {
-        throw new PromqlError('execution', 'multiple matches for labels: grouping labels must ensure unique matches')
+        this.#fail(step, false, new PromqlError('execution', NOT_UNIQUE))
+        return true
       }
       seen.add(labels)
     }

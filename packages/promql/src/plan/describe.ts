@@ -25,8 +25,8 @@ export function describePlan(node: PlanNode): string {
     }
     case 'binary':
       return `operator ${node.operator}`
-    case 'negation':
-      return 'operator -'
+    case 'sign':
+      return node.negative ? 'operator -' : 'operator +'
     case 'invariant':
       return 'once for all steps'
   }

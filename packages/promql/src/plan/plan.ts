@@ -17,7 +17,7 @@ export type PlanNode =
   | RangeCallPlan
   | AggregationPlan
   | BinaryPlan
-  | NegationPlan
+  | SignPlan
   | InvariantPlan
 
 interface PlanBase {
@@ -102,9 +102,10 @@ export interface BinaryPlan extends PlanBase {
   readonly rightScalar: boolean
 }
 
-/** A minus sign; a plus sign does nothing. */
-export interface NegationPlan extends PlanBase {
-  readonly kind: 'negation'
+/** A sign. A plus changes no value, but it is no selector any more, and annotations point at it. */
+export interface SignPlan extends PlanBase {
+  readonly kind: 'sign'
+  readonly negative: boolean
   readonly child: PlanNode
   readonly scalar: boolean
 }

@@ -84,9 +84,9 @@ class Planner {
         return this.plan(expression.expression, depth + 1)
       case 'unary': {
         const planned = this.plan(expression.expression, depth + 1)
-        if (expression.operator === '+') return planned
         const scalar = valueTypeOf(expression) === 'scalar'
-        return { node: { kind: 'negation', child: planned.node, scalar, position }, invariant: planned.invariant }
+        const negative = expression.operator === '-'
+        return { node: { kind: 'sign', negative, child: planned.node, scalar, position }, invariant: planned.invariant }
       }
       case 'vectorSelector': {
         const selector = this.#selector(expression)

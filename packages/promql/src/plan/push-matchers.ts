@@ -16,7 +16,7 @@ export function pushMatchers(node: PlanNode): PlanNode {
     case 'binary':
       return pushBetween({ ...node, left: pushMatchers(node.left), right: pushMatchers(node.right) })
     case 'aggregation':
-    case 'negation':
+    case 'sign':
     case 'invariant':
     case 'subquery':
       return { ...node, child: pushMatchers(node.child) }
@@ -57,7 +57,7 @@ function guaranteed(node: PlanNode): readonly Matcher[] {
       return node.matchers
     case 'rangeCall':
       return node.source.kind === 'window' && node.function.name !== 'absent_over_time' ? node.source.matchers : []
-    case 'negation':
+    case 'sign':
     case 'invariant':
       return guaranteed(node.child)
     case 'aggregation': {
@@ -92,7 +92,7 @@ function narrowed(node: PlanNode, matchers: readonly Matcher[]): PlanNode {
       if (/^(rate|increase)$/.test(node.function.name) && !isCounter(source.matchers)) return node
       return { ...node, source: { ...source, matchers: joined(source.matchers, matchers) } }
     }
-    case 'negation':
+    case 'sign':
     case 'invariant':
       return { ...node, child: narrowed(node.child, matchers) }
     case 'aggregation': {
@@ -139,7 +139,7 @@ function hasNoTwins(node: PlanNode, matching: VectorMatching): boolean {
         matching.labels.length === 0 &&
         hasOneName(node.source.matchers)
       )
-    case 'negation':
+    case 'sign':
     case 'invariant':
       return hasNoTwins(node.child, matching)
     case 'aggregation': {
