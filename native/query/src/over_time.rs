@@ -51,6 +51,9 @@ pub fn extremes(
     if has_nan(samples) {
         return false;
     }
+    if copy_one_each(samples, windows, values, presence).is_some() {
+        return true;
+    }
     queue.clear();
     let mut head = 0;
     let mut entered = 0;
@@ -103,12 +106,8 @@ pub fn sums(
         return false;
     }
     let steps = values.len();
-    if let Some(range) = one_sample_each(windows, samples.len()) {
-        presence[..range.start].fill(0);
-        presence[range.clone()].fill(1);
-        presence[range.end..].fill(0);
-        let from = windows.first.get(range.start).map_or(0, |&first| first as usize);
-        begin_sums(&samples[from..from + range.len()], windows.divisor, &mut values[range]);
+    if let Some(range) = copy_one_each(samples, windows, values, presence) {
+        divide_sums(&mut values[range], windows.divisor);
         return true;
     }
     let held = windows.end.iter().zip(windows.first).map(|(&to, &from)| i64::from(to) - i64::from(from));
@@ -158,11 +157,22 @@ wide! {
     }
 }
 
+/// Takes the sample of each window where each holds one, and says in which steps; none where they do not.
+fn copy_one_each(samples: &[f64], windows: &Windows, values: &mut [f64], presence: &mut [u8]) -> Option<Range<usize>> {
+    let range = one_sample_each(windows, samples.len())?;
+    let from = windows.first[range.start] as usize;
+    values[range.clone()].copy_from_slice(&samples[from..from + range.len()]);
+    presence[..range.start].fill(0);
+    presence[range.clone()].fill(1);
+    presence[range.end..].fill(0);
+    Some(range)
+}
+
 wide! {
     /// A sum begins at 0, which is not -0; so does that of a mean.
-    fn begin_sums(samples: &[f64], divisor: f64, sums: &mut [f64]) {
-        for (sum, sample) in sums.iter_mut().zip(samples) {
-            *sum = (0.0 + sample) / divisor;
+    fn divide_sums(sums: &mut [f64], divisor: f64) {
+        for sum in sums {
+            *sum = (0.0 + *sum) / divisor;
         }
     }
 }

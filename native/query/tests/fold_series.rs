@@ -56,6 +56,8 @@ fn takes_a_sample_a_window_from_the_first_to_the_last_that_has_one() {
         let windows = WindowColumns { steps: 4, first: &first, end: &end, ..windows() };
         let (cells, found) = sums(Function::Sum, &windows, &[1.0, 2.0, 3.0, 4.0], &[0]);
         assert_eq!((&cells[..], found), (&wanted[..], vec![FOUND]));
+        let (cells, _) = sums(Function::Max, &windows, &[1.0, 2.0, 3.0, 4.0], &[0]);
+        assert_eq!(cells, wanted.map(|sum| if sum == 5.0 { 3.0 } else { sum }));
     }
 }
 

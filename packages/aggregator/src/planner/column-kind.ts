@@ -1,5 +1,6 @@
 /** Which aggregate a PromQL function wants, and how samples become it. */
 import { type AggregateColumn, halvesOf, isStaleAt } from '@varve/tsdb-core/model'
+import type { SelectRequest } from '@varve/tsdb-core/query'
 
 /** The column of a result, see `ResolutionSlice`. */
 export type ColumnKind = 'last' | 'min' | 'max' | 'sum' | 'count' | 'increase'
@@ -23,11 +24,19 @@ export function columnKindOf(functionName: string): ColumnKind {
   }
 }
 
+/** Whether counts stand beside the values of the answer: only an average has to weigh them. */
+export function weighsValues({ hints }: SelectRequest): boolean {
+  return hints?.function === 'avg_over_time'
+}
+
 /** The column to ask an aggregated namespace for. */
-export function storedColumnOf(kind: ColumnKind): { column: AggregateColumn; counts: boolean; exactColumn: boolean } {
+export function storedColumnOf(
+  kind: ColumnKind,
+  request: SelectRequest,
+): { column: AggregateColumn; counts: boolean; exactColumn: boolean } {
   return {
     column: kind === 'count' ? 'last' : kind,
-    counts: kind === 'sum' || kind === 'count',
+    counts: kind === 'count' || weighsValues(request),
     exactColumn: kind === 'increase',
   }
 }

@@ -10,6 +10,7 @@
 
 import { halvesOf, isStaleAt } from '@varve/tsdb-core/model'
 import type { SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+import { weighsValues } from './column-kind.js'
 import { PartSymbols, SeriesParts } from './series-parts.js'
 import { columnRequest, columnVisitor, partReader, readTier, selectTier, type TierRead } from './tier-reader.js'
 
@@ -74,7 +75,7 @@ async function* alone(read: TierRead, result: SelectResult): AsyncGenerator<Seri
   for await (const batch of result.batches) {
     if (batch.histograms !== undefined && kind !== 'last' && kind !== 'increase') yield* withoutSymbols(read, batch)
     else if (kind === 'count') yield countsOf(batch)
-    else if (kind === 'sum') yield withEachCounted(batch)
+    else if (weighsValues(read.request)) yield withEachCounted(batch)
     else yield batch
   }
   for (const warning of result.warnings) warnings.add(warning)
@@ -90,7 +91,7 @@ function withoutSymbols(read: TierRead, batch: SeriesBatch): Iterable<SeriesBatc
     const key = labelPairs.subarray(labelOffsets[series] * 2, labelOffsets[series + 1] * 2).join()
     visit(key, partAt(series))
   }
-  return parts.batches(read.kind === 'sum')
+  return parts.batches(weighsValues(read.request))
 }
 
 /** A window without a count is one sample. */
@@ -114,7 +115,7 @@ function countsOf({ counts, ...batch }: SeriesBatch): SeriesBatch {
 async function* beside(read: TierRead, result: SelectResult, sides: Sides): AsyncGenerator<SeriesBatch> {
   const { symbols, older, newer } = sides
   const keyOf = new SeriesParts(symbols).keys(result)
-  const withCounts = read.kind === 'sum'
+  const withCounts = weighsValues(read.request)
   for await (const batch of result.batches) {
     const parts = new SeriesParts(symbols)
     const visit = columnVisitor(read, parts)

@@ -20,7 +20,7 @@ import type {
 import type { DropFacts } from '../drops/raw-drops.js'
 import { formatDuration } from '../rules/duration.js'
 import { chooseSlices, type SliceRequest, type Tier, type TierSlice } from './choose-slices.js'
-import { type ColumnKind, columnKindOf } from './column-kind.js'
+import { type ColumnKind, columnKindOf, weighsValues } from './column-kind.js'
 import { columnStream } from './column-stream.js'
 import { DroppedSeries } from './dropped-series.js'
 import type { RuleKnowledge } from './rule-knowledge.js'
@@ -127,7 +127,7 @@ export class ResolutionPlanner implements Queryable {
   }
 
   async #stitch(stitching: Stitching): Promise<SelectResult> {
-    const { request, dropped, kind, symbols, warnings } = stitching
+    const { request, dropped, symbols, warnings } = stitching
     const streamed = dropped === null ? await this.#stream(stitching) : null
     if (streamed !== null) return streamed
     const parts = await this.#partsOf(stitching)
@@ -137,7 +137,7 @@ export class ResolutionPlanner implements Queryable {
     served.sort((a, b) => a.startMs - b.startMs || a.resolutionMs - b.resolutionMs)
     return {
       symbols: symbols.texts,
-      batches: only ? this.#batches(only.parts, kind, request.signal) : this.#partAfterPart(stitching, parts.chunks),
+      batches: only ? this.#batches(only.parts, request) : this.#partAfterPart(stitching, parts.chunks),
       warnings: warnings.texts,
       infos: [...infosOf(served, request), ...(dropped?.infos() ?? [])],
       slices: served,
@@ -168,7 +168,7 @@ export class ResolutionPlanner implements Queryable {
   async *#partAfterPart(stitching: Stitching, chunks: readonly SeriesChunk[]) {
     for (const chunk of chunks) {
       const { parts } = await this.#read(stitching, chunk)
-      yield* this.#batches(parts, stitching.kind, stitching.request.signal)
+      yield* this.#batches(parts, stitching.request)
     }
   }
 
@@ -257,9 +257,9 @@ export class ResolutionPlanner implements Queryable {
     return hasSome ? dropped : null
   }
 
-  async *#batches(parts: SeriesParts, kind: ColumnKind, signal: AbortSignal | undefined) {
-    for (const batch of parts.batches(kind === 'sum')) {
-      signal?.throwIfAborted()
+  async *#batches(parts: SeriesParts, request: SelectRequest) {
+    for (const batch of parts.batches(weighsValues(request))) {
+      request.signal?.throwIfAborted()
       await this.#options.clock.yield()
       yield batch
     }

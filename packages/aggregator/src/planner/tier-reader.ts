@@ -86,8 +86,8 @@ async function readAggregated(read: TierRead, parts: SeriesParts, onlyColumn: bo
 }
 
 /** What the slice asks an aggregated namespace for. */
-export function columnRequest({ kind, afterMs }: TierRead) {
-  return { startMs: afterMs + 1, ...storedColumnOf(kind) }
+export function columnRequest({ kind, afterMs, request }: TierRead) {
+  return { startMs: afterMs + 1, ...storedColumnOf(kind, request) }
 }
 
 /** Adds a series of an aggregated namespace that has the column; false if it is left out. */

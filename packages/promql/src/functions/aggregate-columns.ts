@@ -60,9 +60,11 @@ const WEIGHTED_MEAN: RangeFunction = {
       if (end[s] <= first[s]) continue
       const from = valueOffset + first[s]
       const to = valueOffset + end[s]
-      const count = sumOf(counts, from, to)
+      // Mostly it is one window.
+      const isOne = to === from + 1
+      const count = isOne ? counts[from] : sumOf(counts, from, to)
       if (count === 0) continue
-      out.values[out.offset + s] = sumOf(values, from, to) / count
+      out.values[out.offset + s] = (isOne ? 0 + values[from] : sumOf(values, from, to)) / count
       out.presence[out.offset + s] = FLOAT
     }
   },

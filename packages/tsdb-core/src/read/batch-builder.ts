@@ -155,7 +155,9 @@ export class BatchBuilder {
     workspace.timeColumns = grownU32(workspace.timeColumns, at + 1)
     workspace.sampleOffsets[at + 1] = this.#sampleCount
     workspace.timeColumns[at] = plan !== undefined ? plan.timeColumn : this.#timeColumnCount - 1
-    if (this.#counts !== undefined) this.#addCounts(entries, from, to, before)
+    if (this.#counts !== undefined && !this.#readCounts(entries, from, to, before, plan)) {
+      this.#addCounts(entries, from, to, before)
+    }
     return true
   }
 
@@ -377,6 +379,27 @@ export class BatchBuilder {
       }
     }
     merge.settle(replaces, this.#range.keepsAbsent === true)
+  }
+
+  /** Fills `counts` of the series just added where they stand in runs like those of its values; false where they do not. */
+  #readCounts(entries: SeriesEntries, from: number, to: number, firstSample: number, plan: Plan | undefined): boolean {
+    if (plan === undefined) return false
+    const pieces = workspace.pieces
+    pieces.length = 0
+    this.#collect(entries, from, to, pieces, COUNT_COLUMN)
+    pieces.sort(0, pieces.length)
+    if (!isPlanOf(plan, pieces)) return false
+    this.#counts = grownF64(this.#counts as Float64Array, this.#sampleCount)
+    let at = firstSample
+    for (let i = 0; i < pieces.length; i++) {
+      const first = plan.clips[i * 2]
+      const last = plan.clips[i * 2 + 1]
+      workspace.scratch = grownF64(workspace.scratch, pieces.counts[i])
+      this.#sources[pieces.sources[i]].readValues(pieces.handles[i], workspace.scratch, 0)
+      this.#counts.set(workspace.scratch.subarray(first, last), at)
+      at += last - first
+    }
+    return true
   }
 
   /** Fills `counts` of the series just added, by time; NaN where a window has no count. */
