@@ -125,6 +125,7 @@ describe('exponential histograms of OTLP', () => {
           },
           exemplar: () => {},
           metadata: () => {},
+          refusesDeltas: false,
           refuse: () => seen.named++,
         })
         for (const part of partsOfProtobuf(body)) translation.add(part)

@@ -52,7 +52,7 @@ export interface MetricShape {
 
 export function prometheusMetricName(name: string, { unit, counter, gauge }: MetricShape): string {
   let tokens = name.split(/[^A-Za-z0-9:]+/).filter((token) => token !== '')
-  const [main = '', per] = unit.split('/', 2)
+  const [main, per] = halvesOf(unit)
   const mainName = unitName(main, UNITS)
   if (mainName !== '' && !tokens.includes(mainName)) tokens.push(mainName)
   if (per !== undefined) {
@@ -67,9 +67,15 @@ export function prometheusMetricName(name: string, { unit, counter, gauge }: Met
 
 /** The unit in Prometheus' words, for metadata. */
 export function prometheusUnit(unit: string): string {
-  const [main = '', per] = unit.split('/', 2)
+  const [main, per] = halvesOf(unit)
   const names = [unitName(main, UNITS), per === undefined ? '' : unitName(per, PER_UNITS)]
   return names[1] === '' ? names[0] : [names[0], 'per', names[1]].filter((part) => part !== '').join('_')
+}
+
+/** Before the first slash and all behind it. */
+function halvesOf(unit: string): [main: string, per: string | undefined] {
+  const slash = unit.indexOf('/')
+  return slash < 0 ? [unit, undefined] : [unit.slice(0, slash), unit.slice(slash + 1)]
 }
 
 function unitName(unit: string, names: ReadonlyMap<string, string>): string {

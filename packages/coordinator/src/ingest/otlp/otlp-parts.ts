@@ -97,7 +97,7 @@ export function* partsOfMessage(request: OtlpRequest): Generator<OtlpPart> {
   }
 }
 
-type Shape = 'text' | 'messages' | 'numbers'
+type Shape = 'text' | 'messages' | 'number' | 'numbers'
 
 /** What stands under a key, wherever in a request that is. Of all others no value does harm: a field of it is undefined. */
 const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
@@ -106,6 +106,10 @@ const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
     (key) => [key, 'messages'] as const,
   ),
   ...['bucketCounts', 'explicitBounds'].map((key) => [key, 'numbers'] as const),
+  ...['asDouble', 'asInt', 'count', 'zeroCount', 'zeroThreshold', 'scale', 'offset', 'quantile'].map(
+    (key) => [key, 'number'] as const,
+  ),
+  ...['timeUnixNano', 'startTimeUnixNano', 'flags', 'intValue', 'doubleValue'].map((key) => [key, 'number'] as const),
 ])
 const SHAPE_DEPTH_MAX = 100
 
@@ -114,19 +118,34 @@ function checkShape(key: string, value: unknown, depth: number): void {
   const shape = SHAPES.get(key)
   if (depth > SHAPE_DEPTH_MAX) throw wrongShape(key)
   if (shape === undefined) {
+    // `sum` and `value` are messages in one place and numbers in another.
     if (typeof value === 'object' && !Array.isArray(value)) checkFields(value, depth)
+    else if ((key === 'sum' || key === 'value') && !isNumber(value)) throw wrongShape(key)
+  } else if (shape === 'number') {
+    if (!isNumber(value)) throw wrongShape(key)
   } else if (shape === 'text') {
     if (typeof value !== 'string') throw wrongShape(key)
   } else {
     if (!Array.isArray(value)) throw wrongShape(key)
     for (const item of value) {
       if (shape === 'numbers') {
-        if (typeof item !== 'number' && typeof item !== 'string') throw wrongShape(key)
+        if (!isNumber(item)) throw wrongShape(key)
       } else if (typeof item !== 'object' || item === null || Array.isArray(item)) throw wrongShape(key)
       else checkFields(item, depth)
     }
   }
 }
+
+/** A number, or the text of one, as JSON has those of 64 bits and those that it has not. */
+function isNumber(value: unknown): boolean {
+  if (typeof value === 'number') return true
+  // Messages that were decoded from protobuf have `Long`s.
+  if (typeof value === 'object' && value !== null)
+    return typeof value.toString === 'function' && NUMBER.test(`${value}`)
+  return typeof value === 'string' && (NUMBER.test(value) || value === 'NaN' || /^-?Infinity$/.test(value))
+}
+
+const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
 function checkFields(message: object, depth: number): void {
   for (const [key, value] of Object.entries(message)) checkShape(key, value, depth + 1)

@@ -73,7 +73,6 @@ async function handleOtlp(
           batch.push(row)
           return
         }
-        if (options.deltas === 'reject') return refuse('delta temporality is not accepted', row.labels.metricName)
         let sums = deltas.get(request.tenant)
         if (sums === undefined) deltas.set(request.tenant, (sums = new DeltaSums()))
         const { value, timestampMs, startTimestampMs = 0 } = row
@@ -84,6 +83,7 @@ async function handleOtlp(
       exemplar: (labels, exemplar) => void exemplars.add(labels, exemplar),
       metadata: (family, entry) => metadata.record(family, entry),
       refuse,
+      refusesDeltas: options.deltas === 'reject',
     })
     const store = async () => {
       const outcome = await rows.write(batch)

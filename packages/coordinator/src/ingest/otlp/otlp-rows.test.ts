@@ -14,7 +14,7 @@ const text = (key: string, stringValue: string) => ({ key, value: { stringValue 
 const noPause = () => Promise.resolve()
 const translated = (request: OtlpRequest | object) => translatedParts(partsOfMessage(request))
 
-function translatedParts(parts: Iterable<OtlpPart>) {
+function translatedParts(parts: Iterable<OtlpPart>, refusesDeltas = false) {
   const rows: string[] = []
   const refused: string[] = []
   const families: string[] = []
@@ -30,6 +30,7 @@ function translatedParts(parts: Iterable<OtlpPart>) {
     exemplar: (labels: Labels, exemplar) => exemplars.push(`${labels} ${exemplar.labels} ${exemplar.value}`),
     metadata: (family, { type, unit }) => families.push(`${family} ${type} ${unit}`.trim()),
     refuse: (reason, metric) => refused.push(`${metric}: ${reason}`),
+    refusesDeltas,
   })
   for (const part of parts) translation.add(part)
   return { rows, refused, families, exemplars, histograms }
@@ -50,6 +51,7 @@ describe('OTLP names', () => {
     ['cpu.utilization', { unit: '1', gauge: true }, 'cpu_utilization_ratio'],
     ['memory.bytes', { unit: 'By' }, 'memory_bytes'],
     ['5xx', { unit: '' }, '_5xx'],
+    ['flow', { unit: 'By/s/m' }, 'flow_bytes_per_s_m'],
     ['a--b::c', { unit: '' }, 'a_b::c'],
   ])('%s in %o is %s', (name, shape, wanted) => {
     expect(prometheusMetricName(name, { counter: false, gauge: false, ...shape })).toBe(wanted)
@@ -106,6 +108,56 @@ describe('OTLP metrics', () => {
       'h_seconds_sum 12.5',
     ])
     expect(exemplars).toEqual(['h_seconds_bucket{le="+Inf"} {trace_id="ab12"} 3'])
+  })
+
+  it('writes bounds as Go does, and makes no buckets of bounds without counts', () => {
+    const histogram = (dataPoint: object) =>
+      translated(
+        of({ name: 'h', histogram: { aggregationTemporality: 2, dataPoints: [{ timeUnixNano: T, ...dataPoint }] } }),
+      ).rows
+    const bounds = [1e-7, 2.5e-10, 1, 1.5e21, 1.5e-9]
+    expect(histogram({ count: 5, explicitBounds: bounds, bucketCounts: [1, 0, 0, 0, 0, 4] }).slice(0, 5)).toEqual([
+      'h_bucket{le="0.0000001"} 1',
+      'h_bucket{le="0.00000000025"} 1',
+      'h_bucket{le="1"} 1',
+      'h_bucket{le="1500000000000000000000"} 1',
+      'h_bucket{le="0.0000000015"} 1',
+    ])
+    expect(histogram({ count: 5, explicitBounds: [1, 2], bucketCounts: [] })).toEqual([
+      'h_bucket{le="+Inf"} 5',
+      'h_count 5',
+    ])
+  })
+
+  it('counts a refused delta as the one data point that it is', () => {
+    const dataPoints = [{ timeUnixNano: T, count: 3, bucketCounts: [1, 1, 1], explicitBounds: [1, 2] }]
+    const parts = partsOfMessage(of({ name: 'h', histogram: { aggregationTemporality: 1, dataPoints } }))
+    const { rows, refused } = translatedParts(parts, true)
+    expect([rows, refused]).toEqual([[], ['h: delta temporality is not accepted']])
+  })
+
+  it.each([
+    ['asDouble', { asDouble: 'twelve' }],
+    ['asInt', { asInt: {} }],
+    ['asInt', { asInt: '12 ' }],
+    ['timeUnixNano', { timeUnixNano: 'now' }],
+    ['asDouble', { asDouble: true }],
+  ])('a JSON point whose %s is no number has not the shape of a request', (key, fields) => {
+    const request = of({ name: 'g', gauge: { dataPoints: [{ ...point, ...fields }] } })
+    expect(() => translated(request)).toThrowError(new RegExp(`"${key}" has not the shape`))
+  })
+
+  it('takes the numbers that JSON has not as texts', () => {
+    const dataPoints = ['NaN', 'Infinity', '-Infinity', '1e3', 2].map((asDouble) => ({ timeUnixNano: T, asDouble }))
+    expect(translated(of({ name: 'g', gauge: { dataPoints } })).rows).toEqual(
+      ['NaN', 'Infinity', '-Infinity', '1000', '2'].map((value) => `g ${value}`),
+    )
+  })
+
+  it('refuses an exponential histogram whose buckets lie nowhere', () => {
+    const dataPoints = [{ timeUnixNano: T, count: 1, scale: 0, positive: { offset: 1e300, bucketCounts: [1] } }]
+    const metric = { name: 'h', exponentialHistogram: { aggregationTemporality: 2, dataPoints } }
+    expect(translated(of(metric)).refused).toEqual(['h: exponential histogram whose offset is no 32-bit number'])
   })
 
   it('makes native histograms of exponential ones', () => {
@@ -245,14 +297,17 @@ function fieldsOf(bytes: Uint8Array): { content: Uint8Array; whole: Uint8Array }
 }
 
 describe('DeltaSums', () => {
-  it('adds up, keeps the first start, and refuses what comes again', () => {
+  it('adds up, keeps the first start, takes a repetition once, and refuses what is older', () => {
     const sums = new DeltaSums()
     const { rows } = translated(of({ name: 'd', sum: { aggregationTemporality: 1, dataPoints: [point] } }))
     expect(rows).toHaveLength(1)
     const labels = { key: 'd' } as Labels
     expect(sums.add(labels, { value: 2, timestampMs: 10, startMs: 5 })).toEqual({ total: 2, startMs: 5 })
     expect(sums.add(labels, { value: 3, timestampMs: 20, startMs: 10 })).toEqual({ total: 5, startMs: 5 })
-    expect(sums.add(labels, { value: 3, timestampMs: 20, startMs: 10 })).toBeNull()
+    expect(sums.add(labels, { value: 3, timestampMs: 20, startMs: 10 }), 'repeated').toEqual({ total: 5, startMs: 5 })
+    expect(sums.add(labels, { value: 4, timestampMs: 20, startMs: 10 })).toBeNull()
+    expect(sums.add(labels, { value: 2, timestampMs: 10, startMs: 5 })).toBeNull()
+    expect(sums.add(labels, { value: 1, timestampMs: 30, startMs: 20 })).toEqual({ total: 6, startMs: 5 })
   })
 })
 

@@ -37,6 +37,8 @@ export interface OtlpSink {
   metadata(family: string, metadata: MetricMetadata): void
   /** A data point that is left out, and why. */
   refuse(reason: string, metric: string): void
+  /** Whether points that are sums since the one before are refused, each as a whole. */
+  readonly refusesDeltas: boolean
 }
 
 const NO_RECORDED_VALUE = 1
@@ -120,8 +122,10 @@ class Translator {
 
   /** Neither 1 nor 2 is a broken sender: nobody could say what its numbers mean. */
   #temporality(metric: Temporal & { readonly dataPoints?: readonly unknown[] | null }): boolean {
-    if (temporalityOf(metric) !== 0) return true
-    for (const _ of list(metric.dataPoints)) this.#sink.refuse('aggregation temporality is not given', this.#name)
+    const temporality = temporalityOf(metric)
+    if (temporality === 2 || (temporality === 1 && !this.#sink.refusesDeltas)) return true
+    const reason = temporality === 0 ? 'aggregation temporality is not given' : 'delta temporality is not accepted'
+    for (const _ of list(metric.dataPoints)) this.#sink.refuse(reason, this.#name)
     return false
   }
 
@@ -140,10 +144,13 @@ class Translator {
       return
     }
     let cumulative = 0
-    bounds.forEach((bound, i) => {
-      cumulative += counts[i] ?? 0
-      this.#emit(this.#labels(point, `${this.#name}_bucket`, [['le', String(bound)]]), point, cumulative, delta)
-    })
+    // Bounds without counts are allowed, and say nothing of how the values lie between them.
+    if (counts.length > 0) {
+      bounds.forEach((bound, i) => {
+        cumulative += counts[i]
+        this.#emit(this.#labels(point, `${this.#name}_bucket`, [['le', decimal(bound)]]), point, cumulative, delta)
+      })
+    }
     const count = wholeOf(point.count)
     const infinity = this.#labels(point, `${this.#name}_bucket`, [['le', '+Inf']])
     this.#emit(infinity, point, count, delta)
@@ -160,6 +167,10 @@ class Translator {
     }
     if (delta) {
       this.#sink.refuse('exponential histogram with delta temporality', this.#name)
+      return
+    }
+    if (![point.positive, point.negative].every((buckets) => isOffset(buckets?.offset))) {
+      this.#sink.refuse('exponential histogram whose offset is no 32-bit number', this.#name)
       return
     }
     const labels = this.#labels(point, this.#name)
@@ -190,7 +201,7 @@ class Translator {
 
   #summary(point: SummaryPoint): void {
     for (const { quantile, value } of list(point.quantileValues)) {
-      const labels = this.#labels(point, this.#name, [['quantile', String(quantile ?? 0)]])
+      const labels = this.#labels(point, this.#name, [['quantile', decimal(Number(quantile ?? 0))]])
       this.#emit(labels, point, doubleOf(value), false)
     }
     this.#emit(this.#labels(point, `${this.#name}_sum`), point, doubleOf(point.sum), false)
@@ -302,6 +313,21 @@ function bucketsOf(buckets: Buckets | null | undefined): { spans: Span[]; counts
     spans: [{ offset: (buckets?.offset ?? 0) + from + 1, length: to - from }],
     counts: Float64Array.from(counts.slice(from, to)),
   }
+}
+
+function isOffset(offset: number | null | undefined): boolean {
+  return offset == null || (Number.isInteger(offset) && Math.abs(offset) < 2 ** 31)
+}
+
+/** A bound as Go writes it here: never with an exponent, which would make another label of it. */
+function decimal(value: number): string {
+  const text = String(value)
+  const parts = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text)
+  if (parts === null) return text === 'Infinity' ? '+Inf' : text === '-Infinity' ? '-Inf' : text
+  const [, sign, first, rest = '', exponent] = parts
+  const digits = first + rest
+  const places = Number(exponent)
+  return places < 0 ? `${sign}0.${'0'.repeat(-places - 1)}${digits}` : sign + digits.padEnd(places + 1, '0')
 }
 
 /** 0 unknown, 1 delta, 2 cumulative. */
