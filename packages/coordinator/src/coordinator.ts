@@ -47,7 +47,7 @@ import { connectEtcd, etcdOptions, etcdRuleStore } from './rules/etcd-rules.js'
 import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
 import type { HttpClient } from './server/http-client.js'
 import { formatAddress } from './server/listen-address.js'
-import type { Listen, Listener } from './server/listener.js'
+import type { Listen, Listener, TlsSettings } from './server/listener.js'
 import { Pipeline } from './server/pipeline.js'
 import { ServerStatistics } from './server/statistics.js'
 import { namespaceOfTenant, rawNamespace } from './tenants.js'
@@ -140,18 +140,37 @@ export class Coordinator {
     try {
       const config = await this.#options.readConfig()
       const access = await this.#readAccess(config)
-      await this.#ingest?.reload(config.ingest)
+      const before = this.#access
+      if (access.tls !== null) this.#replaceCertificates(access.tls)
+      try {
+        await this.#ingest?.reload(config.ingest)
+      } catch (error) {
+        if (before?.tls) this.#listener?.replaceCertificates(before.tls)
+        throw error
+      }
       const needRestart = settingsThatNeedRestart(this.#config, config)
+      if ((access.tls === null) !== (before?.tls === null)) needRestart.push('tls_server_config')
+      if (JSON.stringify(access.responseHeaders) !== JSON.stringify(before?.responseHeaders)) {
+        needRestart.push('http_server_config')
+      }
       this.#config = config
       this.#access = access
       if (this.#pipeline !== undefined) this.#pipeline.authenticator = access.authenticator
-      if (access.tls !== null) this.#listener?.replaceCertificates(access.tls)
       this.#lastReload = { succeeded: true, timeMs: env.clock.wallMs() }
       logger.info({ needRestart }, 'configuration was read again')
     } catch (error) {
       this.#lastReload = { ...this.#lastReload, succeeded: false }
       logger.error({ error }, 'configuration was not read again: the old one stays')
       throw error
+    }
+  }
+
+  #replaceCertificates(tls: TlsSettings): void {
+    try {
+      this.#listener?.replaceCertificates(tls)
+    } catch (error) {
+      const why = `certificate or key cannot be used: ${(error as Error).message}`
+      throw new CoordinatorError('INVALID_CONFIG', `tls_server_config: ${why}`, { cause: error })
     }
   }
 

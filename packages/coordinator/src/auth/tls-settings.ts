@@ -1,6 +1,6 @@
 /** The `tls_server_config` part of `web.yml`, with its files read. */
 import { CoordinatorError } from '../errors.js'
-import type { TlsSettings, TlsVersion } from '../server/listener.js'
+import type { ClientCertificate, TlsSettings, TlsVersion } from '../server/listener.js'
 import type { WebConfig } from './web-config.js'
 
 const VERSIONS: Readonly<Record<string, TlsVersion>> = {
@@ -8,6 +8,15 @@ const VERSIONS: Readonly<Record<string, TlsVersion>> = {
   TLS11: 'TLSv1.1',
   TLS12: 'TLSv1.2',
   TLS13: 'TLSv1.3',
+}
+
+/** As Go names what it asks of clients. */
+const CLIENT_CERTIFICATES: Readonly<Record<string, ClientCertificate>> = {
+  NoClientCert: 'none',
+  RequestClientCert: 'asked',
+  RequireAnyClientCert: 'any',
+  VerifyClientCertIfGiven: 'verifiedIfGiven',
+  RequireAndVerifyClientCert: 'required',
 }
 
 /** `null` when the file asks for no TLS. Paths are relative to the file, as with Prometheus: `read` resolves them. */
@@ -23,13 +32,12 @@ export async function tlsSettings(
     return read(file)
   }
   const authority = tls.client_ca ?? (tls.client_ca_file === undefined ? undefined : await read(tls.client_ca_file))
-  const demands = tls.client_auth_type
   return {
     certificate: await text(tls.cert, tls.cert_file, 'cert_file'),
     key: await text(tls.key, tls.key_file, 'key_file'),
     ...(authority === undefined ? {} : { clientAuthority: authority }),
-    clientCertificate:
-      demands === 'RequireAndVerifyClientCert' ? 'required' : demands === 'NoClientCert' ? 'none' : 'asked',
+    clientCertificate: CLIENT_CERTIFICATES[tls.client_auth_type],
+    ...(tls.client_allowed_sans === undefined ? {} : { clientNames: tls.client_allowed_sans }),
     minVersion: VERSIONS[tls.min_version],
     maxVersion: VERSIONS[tls.max_version],
     ...(tls.cipher_suites === undefined ? {} : { ciphers: tls.cipher_suites.join(':') }),

@@ -93,6 +93,12 @@ export function parseWebConfig(text: string, name: string): WebConfig {
   if (tls !== undefined && ((tls.cert ?? tls.cert_file) === undefined || (tls.key ?? tls.key_file) === undefined)) {
     throw new CoordinatorError('INVALID_CONFIG', `${name}: tls_server_config needs cert_file and key_file`)
   }
+  if (tls?.client_auth_type === 'NoClientCert' && (tls.client_allowed_sans ?? tls.client_ca ?? tls.client_ca_file)) {
+    throw new CoordinatorError(
+      'INVALID_CONFIG',
+      `${name}: tls_server_config: client_ca_file and client_allowed_sans do nothing without client_auth_type`,
+    )
+  }
   return config
 }
 

@@ -5,6 +5,7 @@ import type { Pipeline } from './pipeline.js'
 export interface Listener {
   /** The port that the system chose when 0 was asked for. */
   readonly port: number
+  /** For the connections that come from now on. @throws {Error} for certificates that cannot be used: the old ones stay. */
   replaceCertificates(certificates: TlsSettings): void
   /** Takes no more requests, lets those in flight end for `graceMs`, then cancels them and closes every connection. */
   stop(graceMs: number): Promise<void>
@@ -22,12 +23,17 @@ export interface TlsSettings {
   readonly certificate: string
   readonly key: string
   readonly clientAuthority?: string
-  readonly clientCertificate: 'none' | 'asked' | 'required'
+  readonly clientCertificate: ClientCertificate
+  /** One of these must stand in a client's certificate as an alternative name; absent: any. */
+  readonly clientNames?: readonly string[]
   readonly minVersion: TlsVersion
   readonly maxVersion: TlsVersion
   readonly ciphers?: string
   readonly curves?: string
 }
+
+/** `asked`: given or not, and by whomever; `any`: given by whomever; the others must have been made by the authority. */
+export type ClientCertificate = 'none' | 'asked' | 'any' | 'verifiedIfGiven' | 'required'
 
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
 

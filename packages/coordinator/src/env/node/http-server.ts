@@ -8,7 +8,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline as pipeStreams } from 'node:stream/promises'
-import type { TlsOptions } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { createGzip, gunzip, gzip, inflate, constants as zlib } from 'node:zlib'
 import { BodyPool } from '../../server/body-pool.js'
@@ -16,6 +16,7 @@ import { type HttpResponse, type Route, textResponse, unavailableResponse } from
 import type { Listener, ListenOptions, TlsSettings } from '../../server/listener.js'
 import type { Pipeline, RawHead } from '../../server/pipeline.js'
 import { NodeRequest, NodeRequestHead } from './request-head.js'
+import { isClientAccepted, replaceTls, tlsOptions } from './tls-server.js'
 
 export interface HttpServerOptions extends Omit<ListenOptions, 'connectionCountMax'> {
   readonly connectionCountMax?: number
@@ -51,6 +52,7 @@ export class HttpServer implements Listener {
   readonly #drainTimeoutMs: number
   readonly #requestTimeoutMs: number
   readonly #inFlight = new Set<AbortController>()
+  #tls: TlsSettings | undefined
   #stopping = false
   #idle: (() => void) | undefined
 
@@ -71,6 +73,11 @@ export class HttpServer implements Listener {
       options.tls === undefined
         ? createServer(settings, listener)
         : createTlsServer({ ...settings, ...tlsOptions(options.tls) }, listener)
+    this.#tls = options.tls
+    // Before Node's own listener, which would begin to serve it.
+    this.#server.prependListener('secureConnection', (socket: TLSSocket) => {
+      if (this.#tls !== undefined && !isClientAccepted(socket, this.#tls)) socket.destroy()
+    })
     this.#server.maxConnections = options.connectionCountMax ?? 4_096
     this.#server.maxRequestsPerSocket = 0
     const statistics = this.#pipeline.statistics
@@ -99,9 +106,11 @@ export class HttpServer implements Listener {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** For the connections that come from now on. */
+  /** For the connections that come from now on. @throws {Error} for certificates that cannot be used: the old ones stay. */
   replaceCertificates(settings: TlsSettings): void {
-    if ('setSecureContext' in this.#server) this.#server.setSecureContext(tlsOptions(settings))
+    if (!('setSecureContext' in this.#server)) return
+    replaceTls(this.#server, settings)
+    this.#tls = settings
   }
 
   /** Takes no more requests, lets those in flight end for `graceMs`, then cancels them and closes every connection. */
@@ -420,21 +429,6 @@ function readBody(
     request.once('close', gone)
     request.on('data', onData)
   })
-}
-
-function tlsOptions(settings: TlsSettings): TlsOptions {
-  const { certificate, key, clientAuthority, clientCertificate, minVersion, maxVersion, ciphers, curves } = settings
-  return {
-    cert: certificate,
-    key,
-    minVersion,
-    maxVersion,
-    requestCert: clientCertificate !== 'none',
-    rejectUnauthorized: clientCertificate === 'required',
-    ...(clientAuthority === undefined ? {} : { ca: clientAuthority }),
-    ...(ciphers === undefined ? {} : { ciphers }),
-    ...(curves === undefined ? {} : { ecdhCurve: curves }),
-  }
 }
 
 async function* counted(body: AsyncIterable<string | Uint8Array>, statistics: { sentBytes: number }) {
