@@ -13,8 +13,9 @@ export interface CodecKernels {
   decodeSealedValuesBatch: DecodeColumns
   decodeSealedTimestampsBatch: DecodeColumns
   /**
-   * Six numbers a run: where a value column begins and ends in `bytes`, how many values it has, the first and the end of
-   * those wanted, and where in `out` they go. Returns 0 or the first failure.
+   * Seven numbers a run: which of `pages` a value column is in, where it begins and ends there, how many values it has, the
+   * first and the end of those wanted, and where in `out` they go. Returns 0 or the first failure; runs before it are
+   * decoded, and maybe some behind it.
    */
   decodeSealedRuns: DecodeRuns
   /** Returns 0, or the failure of the first column whose checksum does not match. */
@@ -48,7 +49,7 @@ export type DecodeColumns = (
   counts: Uint32Array,
 ) => number
 
-export type DecodeRuns = (bytes: Uint8Array, runs: Uint32Array, runCount: number, out: Float64Array) => number
+export type DecodeRuns = (pages: Uint8Array[], runs: Uint32Array, runCount: number, out: Float64Array) => number
 
 export type EncodeChunks = (
   timestampsMs: Float64Array,

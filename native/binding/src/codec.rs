@@ -7,26 +7,21 @@ use std::cell::RefCell;
 
 use napi::{Error, Result, Status};
 use napi_derive::napi;
+use varve_codec::column_parts::{decode_runs, RUN_SIZE};
 use varve_codec::column_run::{decode_column_run as decode_run_of_columns, encode_column_run as encode_run_of_columns};
-use varve_codec::error::{CodecError, CodecErrorCode};
+use varve_codec::error::CodecError;
+use varve_codec::error::CodecErrorCode;
 use varve_codec::gorilla::{decode_gorilla, encode_gorilla};
-use varve_codec::limits::SAMPLES_PER_CHUNK_MAX;
 use varve_codec::sealed_timestamps::{decode_sealed_timestamps, encode_sealed_timestamps};
 use varve_codec::sealed_values::{decode_sealed_values, encode_sealed_values, verify_sealed_column};
 use varve_codec::xor_chunk::{decode_xor_chunk, encode_xor_chunk};
 use varve_codec::Scratch;
 
-use crate::column::{disjoint, index, Column};
+use crate::column::{check_disjoint, disjoint, index, Column};
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
-    /// A column of which only a part is wanted.
-    static COLUMN: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
 }
-
-/// Numbers of one run of `decode_sealed_runs`: where the column begins and ends, how many values it has, which of them are
-/// wanted (first, end), and where in the output the first of them goes.
-const RUN_SIZE: usize = 6;
 
 /// The checksum of `bytes[start, end)`, going on from `seed`.
 #[napi(catch_unwind, js_name = "crc32c")]
@@ -93,50 +88,17 @@ pub fn decode_sealed_values_batch(
 
 /// Decodes parts of value columns, each to its place in the output; returns 0 or the first failure.
 #[napi(catch_unwind)]
-pub fn decode_sealed_runs(bytes: Column<u8>, runs: Column<u32>, run_count: f64, out: Column<f64>) -> Result<f64> {
-    disjoint!(out; bytes, runs);
+pub fn decode_sealed_runs(pages: Vec<Column<u8>>, runs: Column<u32>, run_count: f64, out: Column<f64>) -> Result<f64> {
+    let spans: Vec<_> = [out.span(), runs.span()].into_iter().chain(pages.iter().map(Column::span)).collect();
+    check_disjoint(1, &spans)?;
+    let mut out = out;
+    // SAFETY: `check_disjoint` has found that the output overlaps nothing else; the others are only read.
+    let (out, runs) = unsafe { (out.as_mut_slice(), runs.as_slice()) };
+    // SAFETY: the same.
+    let pages: Vec<&[u8]> = pages.iter().map(|page| unsafe { page.as_slice() }).collect();
     let run_count = index("runCount", run_count, runs.len() / RUN_SIZE)?;
     let (runs, _) = runs.as_chunks::<RUN_SIZE>();
-    SCRATCH.with_borrow_mut(|scratch| {
-        COLUMN.with_borrow_mut(|column| {
-            for run in &runs[..run_count] {
-                if let Err(error) = decode_run(bytes, run.map(|number| number as usize), out, scratch, column) {
-                    return Ok(failure(error));
-                }
-            }
-            Ok(0.0)
-        })
-    })
-}
-
-fn decode_run(
-    bytes: &[u8],
-    [offset, end, count, first, last, at]: [usize; RUN_SIZE],
-    out: &mut [f64],
-    scratch: &mut Scratch,
-    column: &mut Vec<f64>,
-) -> std::result::Result<(), CodecError> {
-    if first > last || last > count || count > SAMPLES_PER_CHUNK_MAX {
-        return Err(CodecError::call(CodecErrorCode::InvalidArgument));
-    }
-    let Some(wanted) = out.get_mut(at..).and_then(|rest| rest.get_mut(..last - first)) else {
-        return Err(CodecError::call(CodecErrorCode::OutputTooSmall));
-    };
-    let is_whole = wanted.len() == count;
-    if !is_whole && column.len() < count {
-        column.resize(count, 0.0);
-    }
-    let target = if is_whole { &mut *wanted } else { &mut column[..count] };
-    match decode_sealed_values(bytes, offset, end, target, scratch) {
-        Ok(decoded) if decoded == count => {}
-        Err(error) if error.code != CodecErrorCode::OutputTooSmall => return Err(error),
-        // Another length than the caller knows.
-        _ => return Err(CodecError::at_bit(CodecErrorCode::CorruptChunk, offset * 8)),
-    }
-    if !is_whole {
-        wanted.copy_from_slice(&column[first..last]);
-    }
-    Ok(())
+    Ok(decode_runs(&pages, &runs[..run_count], out).map_or_else(failure, |()| 0.0))
 }
 
 /// The same for timestamp columns.

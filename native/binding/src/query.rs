@@ -1,17 +1,11 @@
 //! Range functions over the series of a batch, for JavaScript: one call a batch.
 
-use std::cell::RefCell;
-
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use varve_query::{fold_series as fold, write_rows as write, BadCall, Cells, Fold, Function, Rows, Scratch};
+use varve_query::{fold_series as fold, write_rows as write, BadCall, Cells, Fold, Function, Rows};
 use varve_query::{SeriesColumns, WindowColumns};
 
 use crate::column::{disjoint, index, Column};
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
-}
 
 /// Folds the rows of the series into the cells of their groups, and writes into `found` what became of each series.
 #[napi(catch_unwind)]
@@ -40,10 +34,8 @@ pub fn fold_series(
     let Some(fold_kind) = Fold::from_code(fold_code) else { return Err(invalid("unknown fold")) };
     let windows = WindowColumns { steps, first, end, presence, seconds, divisor };
     let mut cells = Cells { fold: fold_kind, a, b, c, flags };
-    SCRATCH.with_borrow_mut(|scratch| {
-        let series = SeriesColumns { values, offsets, slots };
-        fold(function_of(function)?, &series, &windows, groups, &mut cells, found, scratch).map_err(bad_call)
-    })
+    let series = SeriesColumns { values, offsets, slots };
+    fold(function_of(function)?, &series, &windows, groups, &mut cells, found).map_err(bad_call)
 }
 
 /// Writes the rows of the series that have samples, from `row_start` on, up to the first series that is left to the caller;
@@ -70,12 +62,9 @@ pub fn write_rows(
     let steps = index("steps", steps, first.len())?;
     let row_start = index("rowStart", row_start, out_presence.len())?;
     let windows = WindowColumns { steps, first, end, presence, seconds, divisor };
-    SCRATCH.with_borrow_mut(|scratch| {
-        let series = SeriesColumns { values, offsets, slots };
-        let function = function_of(function)?;
-        let mut rows = Rows { start: row_start, values: out_values, presence: out_presence };
-        write(function, &series, &windows, &mut rows, found, scratch).map(|count| count as f64).map_err(bad_call)
-    })
+    let series = SeriesColumns { values, offsets, slots };
+    let mut rows = Rows { start: row_start, values: out_values, presence: out_presence };
+    write(function_of(function)?, &series, &windows, &mut rows, found).map(|count| count as f64).map_err(bad_call)
 }
 
 fn function_of(code: u32) -> Result<Function> {

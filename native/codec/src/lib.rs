@@ -8,6 +8,7 @@ mod bit_reader;
 mod bit_writer;
 mod byte_reader;
 mod byte_writer;
+pub mod column_parts;
 pub mod column_run;
 pub mod crc32c;
 mod decimal_scale;

@@ -1,5 +1,6 @@
 //! Rows into groups: the twin of packages/promql/src/operators/accumulators.ts.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use varve_lanes::wide;
@@ -41,26 +42,77 @@ pub struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// `presence` is 1 where the row has a value.
-    pub fn add_row(&mut self, group: usize, values: &[f64], presence: &[u8]) -> Result<(), BadCall> {
-        let range = group * values.len()..(group + 1) * values.len();
+    /// What several threads fill at once, each its own part.
+    pub(crate) fn shared(&mut self, steps: usize) -> SharedCells<'_> {
         let Cells { fold, a, b, c, flags } = self;
-        let a = cells_of(a, &range)?;
-        match fold {
-            Fold::Count => count(a, presence),
-            Fold::Sum => sum(a, cells_of(b, &range)?, cells_of(flags, &range)?, values, presence),
-            Fold::Min => least(a, cells_of(flags, &range)?, values, presence),
-            Fold::Max => greatest(a, cells_of(flags, &range)?, values, presence),
-            Fold::Avg => avg(a, cells_of(b, &range)?, cells_of(c, &range)?, cells_of(flags, &range)?, values, presence),
-            Fold::Variance => variance(a, cells_of(b, &range)?, cells_of(c, &range)?, values, presence),
+        let (a, b, c, flags) = (Shared::of(a), Shared::of(b), Shared::of(c), Shared::of(flags));
+        SharedCells { fold: *fold, steps, a, b, c, flags }
+    }
+}
+
+/// The same cells, for parts of groups and steps that do not overlap.
+pub(crate) struct SharedCells<'a> {
+    fold: Fold,
+    steps: usize,
+    a: Shared<'a, f64>,
+    b: Shared<'a, f64>,
+    c: Shared<'a, f64>,
+    flags: Shared<'a, u8>,
+}
+
+impl SharedCells<'_> {
+    /// Adds a row to the cells of `group` at `steps`. `presence` is 1 where the row has a value.
+    ///
+    /// # Safety
+    /// Nobody else may add to any of these cells meanwhile.
+    pub unsafe fn add_row(
+        &self,
+        group: usize,
+        steps: &Range<usize>,
+        values: &[f64],
+        presence: &[u8],
+    ) -> Result<(), BadCall> {
+        let range = group * self.steps + steps.start..group * self.steps + steps.end;
+        // SAFETY: that nobody else has these cells is the caller's promise; the columns themselves do not overlap.
+        let (a, b, c, flags) =
+            unsafe { (|| self.a.get(&range), || self.b.get(&range), || self.c.get(&range), || self.flags.get(&range)) };
+        match self.fold {
+            Fold::Count => count(a()?, presence),
+            Fold::Sum => sum(a()?, b()?, flags()?, values, presence),
+            Fold::Min => least(a()?, flags()?, values, presence),
+            Fold::Max => greatest(a()?, flags()?, values, presence),
+            Fold::Avg => avg(a()?, b()?, c()?, flags()?, values, presence),
+            Fold::Variance => variance(a()?, b()?, c()?, values, presence),
         }
         Ok(())
     }
 }
 
-fn cells_of<'a, T>(column: &'a mut [T], range: &Range<usize>) -> Result<&'a mut [T], BadCall> {
-    column.get_mut(range.clone()).ok_or(BadCall("a group has no cells"))
+struct Shared<'a, T> {
+    data: *mut T,
+    length: usize,
+    column: PhantomData<&'a mut [T]>,
 }
+
+impl<'a, T> Shared<'a, T> {
+    fn of(column: &'a mut [T]) -> Self {
+        Shared { data: column.as_mut_ptr(), length: column.len(), column: PhantomData }
+    }
+
+    /// # Safety
+    /// No other reference to these elements may be alive.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn get(&self, range: &Range<usize>) -> Result<&mut [T], BadCall> {
+        if range.start > range.end || range.end > self.length {
+            return Err(BadCall("a group has no cells"));
+        }
+        // SAFETY: the range lies within the column, and is the caller's alone.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.data.add(range.start), range.end - range.start) })
+    }
+}
+
+// SAFETY: `get` gives out elements, which may be sent to another thread, to one caller at a time.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 wide! {
     fn count(counts: &mut [f64], presence: &[u8]) {

@@ -7,9 +7,12 @@
 // A step is an index into half a dozen columns at once.
 #![allow(clippy::needless_range_loop)]
 
+use std::cell::RefCell;
+
 mod fold;
 mod growth;
 mod over_time;
+mod parts;
 mod windows;
 
 pub use fold::{Cells, Fold};
@@ -52,7 +55,7 @@ pub const FOUND: u8 = 2;
 
 /// Memory for one series at a time.
 #[derive(Default)]
-pub struct Scratch {
+struct Scratch {
     values: Vec<f64>,
     presence: Vec<u8>,
     working: Working,
@@ -70,7 +73,13 @@ struct Working {
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadCall(pub &'static str);
 
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
 /// Folds the series into the cells of their groups: `groups[i]`, and `found[i]` says what became of it.
+///
+/// Where it is much, several threads do it, each some groups or some steps: the rows of a cell are added in the same order.
 pub fn fold_series(
     function: Function,
     series: &SeriesColumns,
@@ -78,21 +87,54 @@ pub fn fold_series(
     groups: &[u32],
     cells: &mut Cells,
     found: &mut [u8],
-    scratch: &mut Scratch,
 ) -> Result<(), BadCall> {
     let count = series.count()?;
     if groups.len() < count || found.len() < count {
         return Err(BadCall("groups and found must be as long as series"));
     }
-    let steps = windows.steps;
-    scratch.values.resize(steps, 0.0);
-    scratch.presence.resize(steps, 0);
+    let cells = cells.shared(windows.steps);
+    let fold = |part: &parts::Part, found: &mut [u8]| {
+        SCRATCH.with_borrow_mut(|scratch| fold_part(function, series, windows, groups, &cells, part, found, scratch))
+    };
+    let Some(mut shares) = parts::parts_of(function, series, windows.steps, &groups[..count]) else {
+        return fold(&parts::Part { groups: 0..u32::MAX, steps: 0..windows.steps }, found);
+    };
+    varve_pool::for_each(&mut shares, |share| {
+        share.found.resize(count, LEFT);
+        share.outcome = fold(&share.part, &mut share.found);
+    });
+    found[..count].fill(LEFT);
+    for share in shares {
+        share.outcome?;
+        // Left by one is left by all; a series has a row if it has one at any step.
+        found.iter_mut().zip(&share.found).for_each(|(all, &one)| *all = one.max(*all));
+    }
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)]
+fn fold_part(
+    function: Function,
+    series: &SeriesColumns,
+    windows: &WindowColumns,
+    groups: &[u32],
+    cells: &fold::SharedCells,
+    part: &parts::Part,
+    found: &mut [u8],
+    scratch: &mut Scratch,
+) -> Result<(), BadCall> {
+    scratch.values.resize(part.steps.len(), 0.0);
+    scratch.presence.resize(part.steps.len(), 0);
     let Scratch { values, presence, working } = scratch;
-    for i in 0..count {
+    for i in 0..series.count()? {
+        if !part.groups.contains(&groups[i]) {
+            continue;
+        }
         let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
-        found[i] = row(function, samples, &window, values, presence, working);
+        found[i] = row(function, samples, &window.steps(&part.steps), values, presence, working);
         if found[i] == FOUND {
-            cells.add_row(groups[i] as usize, values, presence)?;
+            // SAFETY: parts do not overlap, so the cells of these groups at these steps are this thread's.
+            unsafe { cells.add_row(groups[i] as usize, &part.steps, values, presence) }?;
         }
     }
     Ok(())
@@ -113,7 +155,17 @@ pub fn write_rows(
     windows: &WindowColumns,
     rows: &mut Rows,
     found: &mut [u8],
-    scratch: &mut Scratch,
+) -> Result<usize, BadCall> {
+    SCRATCH.with_borrow_mut(|scratch| write(function, series, windows, rows, found, &mut scratch.working))
+}
+
+fn write(
+    function: Function,
+    series: &SeriesColumns,
+    windows: &WindowColumns,
+    rows: &mut Rows,
+    found: &mut [u8],
+    working: &mut Working,
 ) -> Result<usize, BadCall> {
     let count = series.count()?;
     if found.len() < count {
@@ -128,7 +180,7 @@ pub fn write_rows(
         else {
             return Err(BadCall("there is no room for the rows"));
         };
-        found[i] = row(function, samples, &window, out_values, out_presence, &mut scratch.working);
+        found[i] = row(function, samples, &window, out_values, out_presence, working);
         if found[i] == FOUND {
             next += 1;
             continue;

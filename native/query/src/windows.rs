@@ -1,5 +1,7 @@
 //! Where the samples of each series lie, and those of each window.
 
+use std::ops::Range;
+
 use crate::BadCall;
 
 /// Sample j of series i is `values[offsets[i] + j]`; its windows are those of slot `slots[i]`.
@@ -88,7 +90,22 @@ impl<'a> WindowColumns<'a> {
     }
 }
 
-impl Windows<'_> {
+impl<'a> Windows<'a> {
+    /// Those of some steps.
+    pub fn steps(&self, steps: &Range<usize>) -> Windows<'a> {
+        let of = |column: &'a [f64]| if column.is_empty() { column } else { &column[steps.clone()] };
+        Windows {
+            first: &self.first[steps.clone()],
+            end: &self.end[steps.clone()],
+            presence: if self.presence.is_empty() { self.presence } else { &self.presence[steps.clone()] },
+            sampled: of(self.sampled),
+            to_start: of(self.to_start),
+            to_end: of(self.to_end),
+            factor: of(self.factor),
+            divisor: self.divisor,
+        }
+    }
+
     /// The samples of a step, as indexes; none where the window is empty or not within the samples.
     #[inline(always)]
     pub fn range(&self, step: usize, count: usize) -> Option<(usize, usize)> {

@@ -1,7 +1,7 @@
 //! A few series by hand, and calls that must be refused. Bit for bit the kernels are compared with TypeScript in
 //! packages/promql/src/operators/batch-kernels.test.ts.
 
-use varve_query::{fold_series, write_rows, BadCall, Cells, Fold, Function, Rows, Scratch};
+use varve_query::{fold_series, write_rows, BadCall, Cells, Fold, Function, Rows};
 use varve_query::{SeriesColumns, WindowColumns, EMPTY, FOUND, LEFT};
 
 const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
@@ -25,7 +25,7 @@ fn sums(function: Function, windows: &WindowColumns, values: &[f64], groups: &[u
     let series = SeriesColumns { values, offsets: &offsets, slots: &slots };
     let (mut a, mut b, mut flags, mut found) = (vec![0.0; 4], vec![0.0; 4], vec![0; 4], vec![9; groups.len()]);
     let mut cells = Cells { fold: Fold::Sum, a: &mut a, b: &mut b, c: &mut [], flags: &mut flags };
-    fold_series(function, &series, windows, groups, &mut cells, &mut found, &mut Scratch::default()).unwrap();
+    fold_series(function, &series, windows, groups, &mut cells, &mut found).unwrap();
     (a, found)
 }
 
@@ -98,7 +98,7 @@ fn writes_rows_up_to_the_first_series_that_it_leaves() {
     let series = SeriesColumns { values: &values, offsets: &[0, 4, 8, 12], slots: &[0, 0, 0] };
     let (mut out, mut presence, mut found) = ([0.0; 6], [0; 6], [9; 3]);
     let mut rows = Rows { start: 0, values: &mut out, presence: &mut presence };
-    let looked = write_rows(Function::Sum, &series, &windows(), &mut rows, &mut found, &mut Scratch::default());
+    let looked = write_rows(Function::Sum, &series, &windows(), &mut rows, &mut found);
     assert_eq!((looked, found), (Ok(2), [FOUND, LEFT, 9]));
     assert_eq!((out[..2].to_vec(), presence), (vec![6.0, 9.0], [1, 1, 0, 0, 0, 0]));
 }
@@ -110,7 +110,7 @@ fn refuses_what_lies_outside_its_columns() {
         let series = SeriesColumns { values: &values, offsets, slots };
         let (mut a, mut b, mut flags, mut found) = ([0.0; 2], [0.0; 2], [0; 2], [0; 2]);
         let mut cells = Cells { fold: Fold::Sum, a: &mut a, b: &mut b, c: &mut [], flags: &mut flags };
-        fold_series(Function::Max, &series, &windows(), groups, &mut cells, &mut found, &mut Scratch::default())
+        fold_series(Function::Max, &series, &windows(), groups, &mut cells, &mut found)
     };
     assert_eq!(call(&[0, 4], &[0], &[0]), Ok(()));
     assert_eq!(call(&[0, 5], &[0], &[0]), Err(BadCall("offsets must rise and stay within values")));
@@ -122,6 +122,64 @@ fn refuses_what_lies_outside_its_columns() {
     let windows = WindowColumns { seconds: &[], ..frames() };
     let series = SeriesColumns { values: &values, offsets: &[0, 4], slots: &[0] };
     let mut rows = Rows { start: 0, values: &mut [0.0; 2], presence: &mut [0; 2] };
-    let looked = write_rows(Function::Delta, &series, &windows, &mut rows, &mut [0], &mut Scratch::default());
+    let looked = write_rows(Function::Delta, &series, &windows, &mut rows, &mut [0]);
     assert_eq!(looked, Err(BadCall("a slot has no frame")));
+}
+
+const STEPS: usize = 600;
+const LENGTH: usize = 610;
+
+/// Folds series `[from, to)` of a large batch, each `LENGTH` samples, into `a` and `b`.
+fn fold_many(
+    function: Function,
+    values: &[f64],
+    groups: &[u32],
+    range: std::ops::Range<usize>,
+    a: &mut [f64],
+    b: &mut [f64],
+) -> Vec<u8> {
+    let offsets: Vec<u32> = (range.start..=range.end).map(|i| (i * LENGTH) as u32).collect();
+    let slots = vec![0; range.len()];
+    let (first, end): (Vec<i32>, Vec<i32>) = (0..STEPS as i32).map(|s| (s, s + 10)).unzip();
+    let presence: Vec<u8> = (0..STEPS).map(|s| u8::from(s % 97 != 0)).collect();
+    let mut seconds = vec![90.0; STEPS];
+    seconds.extend([[4.0; STEPS], [3.0; STEPS], [0.01; STEPS]].concat());
+    let windows = WindowColumns {
+        steps: STEPS,
+        first: &first,
+        end: &end,
+        presence: &presence,
+        seconds: &seconds,
+        divisor: 100.0,
+    };
+    let (mut flags, mut found) = (vec![0; a.len()], vec![9; range.len()]);
+    let mut cells = Cells { fold: Fold::Sum, a, b, c: &mut [], flags: &mut flags };
+    let series = SeriesColumns { values, offsets: &offsets, slots: &slots };
+    fold_series(function, &series, &windows, &groups[range], &mut cells, &mut found).unwrap();
+    found
+}
+
+#[test]
+fn a_large_batch_that_threads_share_has_the_bits_of_its_series_one_by_one() {
+    const SERIES: usize = 300;
+    let mut values: Vec<f64> =
+        (0..SERIES * LENGTH).map(|i| (i % LENGTH) as f64 * 1.1 + ((i * 7919) % 13) as f64 * 0.1).collect();
+    values[17 * LENGTH + 300] = STALE;
+    for group_count in [1, 2, 40] {
+        let groups: Vec<u32> = (0..SERIES as u32).map(|i| i % group_count).collect();
+        for function in
+            [Function::Growth, Function::Delta, Function::Latest, Function::Sum, Function::Min, Function::Count]
+        {
+            let cells = group_count as usize * STEPS;
+            let (mut a, mut b) = (vec![0.0; cells], vec![0.0; cells]);
+            let found = fold_many(function, &values, &groups, 0..SERIES, &mut a, &mut b);
+            let (mut a_alone, mut b_alone, mut found_alone) = (vec![0.0; cells], vec![0.0; cells], Vec::new());
+            for i in 0..SERIES {
+                found_alone.extend(fold_many(function, &values, &groups, i..i + 1, &mut a_alone, &mut b_alone));
+            }
+            let bits = |column: &[f64]| column.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            assert_eq!((bits(&a), bits(&b)), (bits(&a_alone), bits(&b_alone)), "{function:?} in {group_count} groups");
+            assert_eq!(found, found_alone, "{function:?} in {group_count} groups");
+        }
+    }
 }

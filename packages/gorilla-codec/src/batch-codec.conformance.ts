@@ -159,12 +159,12 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
         const whole = i % 3 === 0
         const first = whole ? 0 : random.below(values.length)
         const end = whole ? values.length : first + random.below(values.length - first + 1)
-        runs.set([begin, offset, values.length, first, end, outAt], i * RUN_SIZE)
+        runs.set([i % 2, begin, offset, values.length, first, end, outAt], i * RUN_SIZE)
         wanted.push({ at: outAt, values: values.subarray(first, end) })
         outAt += end - first + 1
       })
       const out = new Float64Array(outAt).fill(-7)
-      expect(codec.decodeSealedRuns(bytes, runs, columns.length, out)).toBe(0)
+      expect(codec.decodeSealedRuns([bytes, bytes.slice()], runs, columns.length, out)).toBe(0)
       for (const { at, values } of wanted) {
         expectSameBits(out.subarray(at, at + values.length), values, `at ${at}`)
         expect(out[at - 1]).toBe(-7)
@@ -184,21 +184,25 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
       const out = new Float64Array(4)
       const codeOf = (...run: number[]) => {
         try {
-          codec.decodeSealedRuns(bytes, Uint32Array.from(run), 1, out)
+          codec.decodeSealedRuns([bytes], Uint32Array.from(run), 1, out)
           return 'none'
         } catch (error) {
           return `${(error as CodecError).code} ${(error as CodecError).bitOffset}`
         }
       }
-      expect(codeOf(0, size, 4, 1, 3, 2)).toBe('none')
+      expect(codeOf(0, 0, size, 4, 1, 3, 2)).toBe('none')
       expect([...out]).toEqual([0, 0, 2.5, 3])
-      expect(codeOf(0, size, 4, 3, 2, 0)).toBe('INVALID_ARGUMENT -1')
-      expect(codeOf(0, size, 4, 0, 5, 0)).toBe('INVALID_ARGUMENT -1')
-      expect(codeOf(0, size, 4, 0, 4, 1)).toBe('OUTPUT_TOO_SMALL -1')
-      expect(codeOf(0, size, 3, 0, 3, 0)).toBe('CORRUPT_CHUNK 0')
-      expect(codeOf(0, size, 5, 0, 4, 0)).toBe('CORRUPT_CHUNK 0')
-      expect(codeOf(0, size, 3, 0, 3, 1)).toBe('CORRUPT_CHUNK 0')
-      expect(() => codec.decodeSealedRuns(bytes, new Uint32Array(6), 2, out)).toThrow(CodecError)
+      expect(codeOf(0, 0, size, 4, 3, 2, 0)).toBe('INVALID_ARGUMENT -1')
+      expect(codeOf(0, 0, size, 4, 0, 5, 0)).toBe('INVALID_ARGUMENT -1')
+      expect(codeOf(0, 0, size, 4, 0, 4, 1)).toBe('OUTPUT_TOO_SMALL -1')
+      expect(codeOf(0, 0, size, 3, 0, 3, 0)).toBe('CORRUPT_CHUNK 0')
+      expect(codeOf(0, 0, size, 5, 0, 4, 0)).toBe('CORRUPT_CHUNK 0')
+      expect(codeOf(0, 0, size, 3, 0, 3, 1)).toBe('CORRUPT_CHUNK 0')
+      expect(codeOf(1, 0, size, 4, 1, 3, 2)).toBe('INVALID_ARGUMENT -1')
+      expect(() => codec.decodeSealedRuns([bytes], new Uint32Array(7), 2, out)).toThrow(CodecError)
+      expect(() => codec.decodeSealedRuns([bytes, new Uint8Array(out.buffer)], new Uint32Array(7), 1, out)).toThrow(
+        CodecError,
+      )
     })
 
     test('an output that overlaps another column is refused', () => {

@@ -82,29 +82,34 @@ function decodeColumns(
   }
 }
 
-/** Numbers of one run: where the column begins and ends, its length, which values are wanted (first, end), where they go. */
-export const RUN_SIZE = 6
+/**
+ * Numbers of one run: the column's page, where the column begins and ends, its length, which values are wanted (first, end),
+ * where they go.
+ */
+export const RUN_SIZE = 7
 /** A column of which only a part is wanted. */
 const column = new Float64Array(SAMPLES_PER_CHUNK_MAX)
 
-function decodeRuns(bytes: Uint8Array, runs: Uint32Array, runCount: number, out: Float64Array): number {
+function decodeRuns(pages: Uint8Array[], runs: Uint32Array, runCount: number, out: Float64Array): number {
   if (!(Number.isInteger(runCount) && runCount >= 0 && runCount * RUN_SIZE <= runs.length)) {
     throw new CodecError('INVALID_ARGUMENT', `${runCount} runs in ${runs.length} numbers`)
   }
-  checkDisjoint([out], [bytes, runs])
+  checkDisjoint([out], [runs, ...pages])
   for (let at = 0; at < runCount * RUN_SIZE; at += RUN_SIZE) {
-    const count = runs[at + 2]
-    const first = runs[at + 3]
-    const end = runs[at + 4]
-    const outAt = runs[at + 5]
-    if (first > end || end > count || count > SAMPLES_PER_CHUNK_MAX) {
-      throw new CodecError('INVALID_ARGUMENT', `values [${first}, ${end}) of a column of ${count}`)
+    const bytes = pages[runs[at]] as Uint8Array | undefined
+    const count = runs[at + 3]
+    const first = runs[at + 4]
+    const end = runs[at + 5]
+    const outAt = runs[at + 6]
+    if (bytes === undefined || first > end || end > count || count > SAMPLES_PER_CHUNK_MAX) {
+      const wanted = `values [${first}, ${end}) of a column of ${count} in page ${runs[at]} of ${pages.length}`
+      throw new CodecError('INVALID_ARGUMENT', wanted)
     }
     if (outAt + end - first > out.length) {
       throw new CodecError('OUTPUT_TOO_SMALL', `${out.length} slots from ${outAt}: ${end - first} values are wanted`)
     }
     const isWhole = end - first === count
-    decodeWhole(bytes, runs[at], runs[at + 1], count, isWhole ? out : column, isWhole ? outAt : 0)
+    decodeWhole(bytes, runs[at + 1], runs[at + 2], count, isWhole ? out : column, isWhole ? outAt : 0)
     if (!isWhole) out.set(column.subarray(first, end), outAt)
   }
   return 0

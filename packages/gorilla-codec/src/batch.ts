@@ -52,13 +52,14 @@ export function decodeSealedValuesBatch(
 /**
  * Decodes parts of value columns, each to its place in `out`: what a query needs of many series in one call.
  *
- * Shape: six numbers a run in `runs`: where the column begins and ends in `bytes`, how many values it has, the first and the
- * end of those wanted, and where in `out` the first of them goes.
+ * Shape: seven numbers a run in `runs`: which of `pages` the column is in, where it begins and ends there, how many values it
+ * has, the first and the end of those wanted, and where in `out` the first of them goes. Natively, many runs whose places
+ * rise are shared between threads.
  * @throws {CodecError} as `decodeSealedValues`, for the first bad run, and `CORRUPT_CHUNK` for a column of another length;
  *   the runs before it are decoded.
  */
-export function decodeSealedRuns(bytes: Uint8Array, runs: Uint32Array, runCount: number, out: Float64Array): void {
-  batchCodec().decodeSealedRuns(bytes, runs, runCount, out)
+export function decodeSealedRuns(pages: Uint8Array[], runs: Uint32Array, runCount: number, out: Float64Array): void {
+  batchCodec().decodeSealedRuns(pages, runs, runCount, out)
 }
 
 /** The same for timestamp columns, with `decodeSealedTimestamps`. */

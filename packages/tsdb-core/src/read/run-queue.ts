@@ -1,19 +1,19 @@
 /**
- * Parts of value columns that are to be decoded, gathered by the page in which they lie: one call of the codec decodes all
- * that a batch needs of a page, straight to where the values belong.
+ * Parts of value columns that are to be decoded: one call of the codec decodes all that a batch needs, straight to where the
+ * values belong.
  */
 import { decodeSealedRuns } from '@varve/gorilla-codec'
 
 /** Numbers of a run, as `decodeSealedRuns` wants them. */
-const RUN_SIZE = 6
+const RUN_SIZE = 7
 const RUNS_MIN = 16
 
 export class RunQueue {
-  /** Page → place in the lists. Lists are kept from batch to batch, for whichever pages come next. */
+  /** Page → its place in `#pages`. */
   readonly #places = new Map<number, number>()
   readonly #pages: number[] = []
-  readonly #runs: Uint32Array[] = []
-  readonly #counts: number[] = []
+  #runs = new Uint32Array(RUN_SIZE * RUNS_MIN)
+  #runCount = 0
   #lastPage = -1
   #lastPlace = -1
 
@@ -21,6 +21,7 @@ export class RunQueue {
   clear(): void {
     this.#places.clear()
     this.#pages.length = 0
+    this.#runCount = 0
     this.#lastPage = -1
   }
 
@@ -30,14 +31,14 @@ export class RunQueue {
       this.#lastPlace = this.#placeOf(page)
       this.#lastPage = page
     }
-    const place = this.#lastPlace
-    let runs = this.#runs[place]
-    let at = this.#counts[place]++ * RUN_SIZE
-    if (at === runs.length) {
-      const grown = new Uint32Array(runs.length * 2)
-      grown.set(runs)
-      runs = this.#runs[place] = grown
+    let at = this.#runCount++ * RUN_SIZE
+    if (at === this.#runs.length) {
+      const grown = new Uint32Array(this.#runs.length * 2)
+      grown.set(this.#runs)
+      this.#runs = grown
     }
+    const runs = this.#runs
+    runs[at++] = this.#lastPlace
     runs[at++] = start
     runs[at++] = end
     runs[at++] = count
@@ -48,9 +49,7 @@ export class RunQueue {
 
   /** Decodes all that is queued, and forgets it. */
   decode(bytesOf: (page: number) => Uint8Array, out: Float64Array): void {
-    for (let place = 0; place < this.#pages.length; place++) {
-      decodeSealedRuns(bytesOf(this.#pages[place]), this.#runs[place], this.#counts[place], out)
-    }
+    if (this.#runCount > 0) decodeSealedRuns(this.#pages.map(bytesOf), this.#runs, this.#runCount, out)
     this.clear()
   }
 
@@ -58,8 +57,6 @@ export class RunQueue {
     const known = this.#places.get(page)
     if (known !== undefined) return known
     const place = this.#pages.push(page) - 1
-    if (place === this.#runs.length) this.#runs.push(new Uint32Array(RUN_SIZE * RUNS_MIN))
-    this.#counts[place] = 0
     this.#places.set(page, place)
     return place
   }

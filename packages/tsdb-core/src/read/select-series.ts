@@ -19,15 +19,18 @@ import { countWithoutColumn } from './series-without-column.js'
 import { SymbolCollector } from './symbol-collector.js'
 
 const SERIES_PER_BATCH = 1000
-/** 512 KiB of values, which stay in the processor's cache until they are used: a batch of long series is cut earlier. */
-const SAMPLES_PER_BATCH = 64 * 1024
+/**
+ * 1 MiB of values, which mostly stay in the processor's cache until they are used, and are enough for two threads to share. A
+ * batch of long series is cut earlier.
+ */
+const SAMPLES_PER_BATCH = 128 * 1024
 /**
  * Memory of selects that were done with theirs, for the next: fresh memory costs as much as decoding into it, and sets the
  * garbage collector going. At most `SPARES_MAX · SPARE_SIZE_BYTES_MAX` bytes.
  */
 const spares: BatchMemory[] = []
 const SPARES_MAX = 4
-const SPARE_SIZE_BYTES_MAX = 2 * 1024 * 1024
+const SPARE_SIZE_BYTES_MAX = 4 * 1024 * 1024
 /** A turn of the event loop that reads is no longer than this. */
 const TURN_MS = 8
 
