@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use crate::error::{CodecError, CodecErrorCode, Result};
 use crate::limits::SAMPLES_PER_CHUNK_MAX;
-use crate::sealed_values::decode_sealed_values;
+use crate::sealed_values::decode_sealed_part;
 use crate::Scratch;
 
 /// Numbers of one run: which page its column is in, where the column begins and ends there, how many values it has, which of
@@ -98,12 +98,7 @@ fn decode_run(
         column.resize(count, 0.0);
     }
     let target = if is_whole { &mut *wanted } else { &mut column[..count] };
-    match decode_sealed_values(bytes, offset, end, target, scratch) {
-        Ok(decoded) if decoded == count => {}
-        Err(error) if error.code != CodecErrorCode::OutputTooSmall => return Err(error),
-        // Another length than the caller knows.
-        _ => return Err(CodecError::at_bit(CodecErrorCode::CorruptChunk, offset * 8)),
-    }
+    decode_sealed_part(bytes, offset, end, first..last, target, scratch)?;
     if !is_whole {
         wanted.copy_from_slice(&column[first..last]);
     }

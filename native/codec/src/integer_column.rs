@@ -39,5 +39,5 @@ pub fn decode_integer_column(reader: &mut ByteReader, out: &mut [f64], scratch: 
         out[0] = first as f64;
         return Ok(());
     }
-    unpack_integers(reader, first, divisor, 1.0, scratch, out)
+    unpack_integers(reader, first, divisor, 1.0, 0..out.len(), scratch, out)
 }

@@ -2,6 +2,8 @@
 
 use varve_lanes::wide;
 
+use std::ops::Range;
+
 use crate::bit_packing::{pack, packed_size, unpack};
 use crate::byte_reader::ByteReader;
 use crate::byte_writer::{write_signed_varint, write_varint};
@@ -84,7 +86,8 @@ pub fn pack_prepared(prepared: &PreparedIntegers, scratch: &mut Scratch, out: &m
     pack(scratch.patches[..found].iter().copied(), patch_width, out, at)
 }
 
-/// Reads a run of `out.len()` integers that begins with `first`, and writes them divided by `power`, which is 10^k.
+/// Reads a run of `out.len()` integers that begins with `first`, and writes them divided by `power`, which is 10^k: those at
+/// `wanted` at least, since a division costs as much as all else.
 ///
 /// `divisor` is in [1, 2^52].
 pub fn unpack_integers(
@@ -92,6 +95,7 @@ pub fn unpack_integers(
     first: i64,
     divisor: i64,
     power: f64,
+    wanted: Range<usize>,
     scratch: &mut Scratch,
     out: &mut [f64],
 ) -> Result<()> {
@@ -165,6 +169,7 @@ pub fn unpack_integers(
     if outside(as_words(out)) >> 52 != 0 {
         return Err(corrupt(start));
     }
+    let out = &mut out[wanted];
     if power == 1.0 {
         to_floats(out);
     } else {

@@ -159,7 +159,7 @@ fn decode_packed(reader: &mut ByteReader, first: i64, out: &mut [f64], scratch: 
         return Err(corrupt(start));
     }
     let divisor = read_divisor(reader)?;
-    unpack_integers(reader, 0, divisor, 1.0, scratch, out)?;
+    unpack_integers(reader, 0, divisor, 1.0, 0..out.len(), scratch, out)?;
     let mut grid = first;
     for slot in out {
         // Numbers within ±2^50 and a grid within ±(2^53 + 2^48): the sum is rounded as TypeScript rounds it.

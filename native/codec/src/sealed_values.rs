@@ -1,5 +1,7 @@
 //! Sealed value columns: the twin of gorilla-codec/src/sealed-values.ts, which draws them.
 
+use std::ops::Range;
+
 use crate::byte_reader::{word_at, ByteReader};
 use crate::byte_writer::{write_float, write_signed_varint, write_u32, write_varint, write_word};
 use crate::crc32c::crc32c;
@@ -205,27 +207,54 @@ pub fn decode_sealed_values(
     if out.len() < count {
         return Err(CodecError::call(CodecErrorCode::OutputTooSmall));
     }
-    let out = &mut out[..count];
+    decode_column(&mut reader, encoding, 0..count, &mut out[..count], scratch)?;
+    Ok(count)
+}
+
+/// The same for a column that is known to hold `out.len()` values, of which only those at `wanted` have to be right behind it.
+pub fn decode_sealed_part(
+    bytes: &[u8],
+    offset: usize,
+    end: usize,
+    wanted: Range<usize>,
+    out: &mut [f64],
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let mut reader = open_column(bytes, offset, end)?;
+    let encoding = read_encoding(&mut reader, ENCODING_RAW)?;
+    if read_count(&mut reader)? != out.len() {
+        return Err(corrupt(offset));
+    }
+    decode_column(&mut reader, encoding, wanted, out, scratch)
+}
+
+fn decode_column(
+    reader: &mut ByteReader,
+    encoding: u8,
+    wanted: Range<usize>,
+    out: &mut [f64],
+    scratch: &mut Scratch,
+) -> Result<()> {
     match encoding {
-        ENCODING_DECIMALS => decode_decimals(&mut reader, out, scratch)?,
-        ENCODING_CONSTANT_DECIMAL => out.fill(read_constant_decimal(&mut reader)?),
-        ENCODING_CONSTANT => out.fill(reader.float()?),
+        ENCODING_DECIMALS => decode_decimals(reader, wanted, out, scratch)?,
+        ENCODING_CONSTANT_DECIMAL => out[wanted].fill(read_constant_decimal(reader)?),
+        ENCODING_CONSTANT => out[wanted].fill(reader.float()?),
         ENCODING_XOR => {
             reader.skip(24)?;
-            unpack_xor(&mut reader, scratch, out)?;
+            unpack_xor(reader, scratch, out)?;
         }
         _ => {
             reader.skip(24)?;
-            let at = reader.skip(8 * count)?;
+            let at = reader.skip(8 * out.len())?;
             for (index, slot) in out.iter_mut().enumerate() {
-                *slot = f64::from_bits(word_at(bytes, at + 8 * index));
+                *slot = f64::from_bits(word_at(reader.bytes, at + 8 * index));
             }
         }
     }
     if reader.at != reader.end {
         return Err(corrupt(reader.at));
     }
-    Ok(count)
+    Ok(())
 }
 
 /// A reader over the column without its checksum.
@@ -285,7 +314,12 @@ fn read_scaled(reader: &mut ByteReader) -> Result<i64> {
     Ok(integer)
 }
 
-fn decode_decimals(reader: &mut ByteReader, out: &mut [f64], scratch: &mut Scratch) -> Result<()> {
+fn decode_decimals(
+    reader: &mut ByteReader,
+    wanted: Range<usize>,
+    out: &mut [f64],
+    scratch: &mut Scratch,
+) -> Result<()> {
     let start = reader.at;
     let flags = reader.byte()?;
     let scale = usize::from(flags & 31);
@@ -309,7 +343,7 @@ fn decode_decimals(reader: &mut ByteReader, out: &mut [f64], scratch: &mut Scrat
     }
     reader.skip(8)?;
     let count = out.len();
-    unpack_integers(reader, first, divisor, POWERS_OF_TEN[scale], scratch, out)?;
+    unpack_integers(reader, first, divisor, POWERS_OF_TEN[scale], wanted, scratch, out)?;
     if flags & WITH_EXCEPTIONS == 0 {
         return Ok(());
     }

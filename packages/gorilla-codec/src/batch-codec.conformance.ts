@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { type BatchCodec, gorillaSizeMax, RUN_SIZE, typescriptCodec } from './batch-codec.js'
 import { CodecError } from './errors.js'
-import { sealedValuesSizeMax } from './sealed-values.js'
+import { readSealedValuesHeader, sealedValuesSizeMax } from './sealed-values.js'
 import { expectSameBits } from './testing/expect-bits.js'
 import { hostileChunk } from './testing/hostile-chunks.js'
 import { SeededRandom } from './testing/random.js'
@@ -65,6 +65,15 @@ export function decodeOne(
     else codec.decodeXorChunkBatch(bytes, ranges, timestampsMs, values, 0, counts)
     return { timestampsMs: timestampsMs.subarray(0, counts[0]), values: values.subarray(0, counts[0]) }
   })
+}
+
+/** How many values a damaged column says it has. */
+function countOf(bytes: Uint8Array, [offset, end]: [number, number]): number | undefined {
+  try {
+    return readSealedValuesHeader(bytes, offset, end).count
+  } catch {
+    return undefined
+  }
 }
 
 function attempt(run: () => Outcome): Outcome {
@@ -141,7 +150,8 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
 
     test('parts of columns are decoded each to its place, and nothing beside it is touched', () => {
       const random = new SeededRandom(Number(process.env.SEED ?? 1))
-      const kinds = Object.values(VALUE_KINDS)
+      // Each kind several times: parts begin in the middle, at the first or second value, and at the end.
+      const kinds = Object.values(VALUE_KINDS).flatMap((fill) => Array.from({ length: 6 }, () => fill))
       const columns = kinds.map((fill) => {
         const values = new Float64Array(chunkLength(random))
         fill(random, values)
@@ -156,8 +166,8 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
         const begin = offset
         const ends = new Uint32Array(1)
         offset = codec.encodeSealedValuesBatch(values, Uint32Array.of(0, values.length), bytes, offset, ends)
-        const whole = i % 3 === 0
-        const first = whole ? 0 : random.below(values.length)
+        const whole = i % 5 === 0
+        const first = whole ? 0 : random.below(i % 3 === 0 ? Math.min(3, values.length) : values.length)
         const end = whole ? values.length : first + random.below(values.length - first + 1)
         runs.set([i % 2, begin, offset, values.length, first, end, outAt], i * RUN_SIZE)
         wanted.push({ at: outAt, values: values.subarray(first, end) })
@@ -170,6 +180,25 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
         expect(out[at - 1]).toBe(-7)
       }
       expect(out[outAt - 1]).toBe(-7)
+    })
+
+    test('parts of damaged columns get the verdict of the reference', () => {
+      const seed = Number(process.env.SEED ?? 1)
+      for (let input = 0; input < hostileInputs / (4 * FORMATS.length); input++) {
+        const random = new SeededRandom(seed + input)
+        const { bytes, range, room } = hostileChunk(random, 'sealed-values')
+        const count = countOf(bytes, range) ?? room
+        const first = random.below(count + 1)
+        const end = first + random.below(count - first + 1)
+        const part = (each: BatchCodec) =>
+          attempt(() => {
+            const values = new Float64Array(end - first)
+            each.decodeSealedRuns([bytes], Uint32Array.of(0, ...range, count, first, end, 0), 1, values)
+            return { values }
+          })
+        const hint = `SEED=${seed + input} npx vitest run packages/gorilla-codec/src/batch-codec.test.ts`
+        expectSameOutcome(part(codec), part(typescriptCodec), hint)
+      }
     })
 
     test('runs that do not fit their column or the output are refused', () => {

@@ -18,7 +18,7 @@ import { CodecError } from './errors.js'
 import { decodeGorilla, GorillaEncoder } from './gorilla.js'
 import { SAMPLES_PER_CHUNK_MAX } from './limits.js'
 import { decodeSealedTimestamps, encodeSealedTimestamps } from './sealed-timestamps.js'
-import { decodeSealedValues, encodeSealedValues } from './sealed-values.js'
+import { decodeSealedPart, decodeSealedValues, encodeSealedValues } from './sealed-values.js'
 import { decodeXorChunk, encodeXorChunk } from './xor-chunk.js'
 
 /** The batch calls, each of which returns the offset behind its last item or throws a `CodecError`. */
@@ -87,8 +87,6 @@ function decodeColumns(
  * where they go.
  */
 export const RUN_SIZE = 7
-/** A column of which only a part is wanted. */
-const column = new Float64Array(SAMPLES_PER_CHUNK_MAX)
 
 function decodeRuns(pages: Uint8Array[], runs: Uint32Array, runCount: number, out: Float64Array): number {
   if (!(Number.isInteger(runCount) && runCount >= 0 && runCount * RUN_SIZE <= runs.length)) {
@@ -108,31 +106,9 @@ function decodeRuns(pages: Uint8Array[], runs: Uint32Array, runCount: number, ou
     if (outAt + end - first > out.length) {
       throw new CodecError('OUTPUT_TOO_SMALL', `${out.length} slots from ${outAt}: ${end - first} values are wanted`)
     }
-    const isWhole = end - first === count
-    decodeWhole(bytes, runs[at + 1], runs[at + 2], count, isWhole ? out : column, isWhole ? outAt : 0)
-    if (!isWhole) out.set(column.subarray(first, end), outAt)
+    decodeSealedPart(bytes, runs[at + 1], runs[at + 2], count, first, end, out, outAt)
   }
   return 0
-}
-
-/** Decodes a column that is known to hold `count` values. */
-function decodeWhole(
-  bytes: Uint8Array,
-  offset: number,
-  end: number,
-  count: number,
-  out: Float64Array,
-  outAt: number,
-): void {
-  let decoded: number
-  try {
-    decoded = decodeSealedValues(bytes, offset, end, out, outAt)
-  } catch (error) {
-    if (!(error instanceof CodecError && error.code === 'OUTPUT_TOO_SMALL')) throw error
-    decoded = -1
-  }
-  if (decoded === count) return
-  throw new CodecError('CORRUPT_CHUNK', `a column of another length than ${count} values`, offset * 8)
 }
 
 function encodeChunks(encode: typeof encodeXorChunk): EncodeChunks {

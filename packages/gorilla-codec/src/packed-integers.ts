@@ -127,9 +127,10 @@ export function packPrepared(out: Uint8Array, at: number): number {
 
 /**
  * Reads a run of `count` integers that begins with `first`, divides them by `power` and writes them to
- * `out[outOffset, outOffset + count)`.
+ * `out[outOffset, outOffset + count)`; with `from` and `to` only those, to `out[outOffset, outOffset + to - from)`.
  *
- * The caller has checked that `divisor` is in [1, 2^52]; `power` is a power of ten.
+ * The caller has checked that `divisor` is in [1, 2^52]; `power` is a power of ten. Uses the scratch number column 0 where a
+ * part is wanted.
  *
  * @throws {CodecError} `TRUNCATED` or `CORRUPT_CHUNK`, at the field that is wrong; the column is then undefined.
  */
@@ -141,6 +142,8 @@ export function unpackIntegers(
   count: number,
   out: Float64Array,
   outOffset: number,
+  from = 0,
+  to = count,
 ): void {
   const start = reader.at
   const flags = reader.byte()
@@ -184,16 +187,27 @@ export function unpackIntegers(
   if (reach < NARROW_REACH && width <= NARROW_WIDTH_MAX && Math.abs(first) + divisor * reach <= SCALED_MAX) {
     // All sums fit into 32 bits and no number can leave the range: integer arithmetic, and no check of each number.
     const lows = scratchNarrow()
-    unpackNarrow(bytes, lowsAt, length, width, lows)
+    // Numbers behind those wanted are not looked at; patches of them go to where nobody reads.
+    unpackNarrow(bytes, lowsAt, to < length ? to : length, width, lows)
     if (patchForm !== PATCHES_NONE) {
       const positions = readPositions(reader, patchCount, length, patchForm === PATCHES_BITMAP)
       const patchesAt = reader.skip(packedSize(patchCount, patchWidth))
       patchNarrow(bytes, patchesAt, patchCount, patchWidth, flags, width, positions, lows)
     }
+    if (from === to) return
     if (transform === TRANSFORM_DELTA2) {
-      narrowDeltas2(lows, length, base, first, firstDelta, divisor, power, out, outOffset)
-    } else if (transform === TRANSFORM_DELTA) narrowDeltas(lows, length, base, first, divisor, power, out, outOffset)
-    else narrowBase(lows, length, base, first, divisor, power, out, outOffset)
+      narrowDeltas2(lows, base, first, firstDelta, divisor, power, out, outOffset, from, to)
+    } else if (transform === TRANSFORM_DELTA) {
+      narrowDeltas(lows, base, first, divisor, power, out, outOffset, from, to)
+    } else narrowBase(lows, base, first, divisor, power, out, outOffset, from, to)
+    return
+  }
+  if (to - from < count) {
+    // Wide numbers are rare: all of them, and then those that are wanted.
+    const whole = scratchNumbers(0)
+    reader.at = start
+    unpackIntegers(reader, first, divisor, power, count, whole, 0)
+    out.set(whole.subarray(from, to), outOffset)
     return
   }
   const lowsOffset = outOffset + count - length
@@ -235,51 +249,60 @@ function patchNarrow(
 
 function narrowBase(
   lows: Int32Array,
-  length: number,
   base: number,
   first: number,
   divisor: number,
   power: number,
   out: Float64Array,
   outOffset: number,
+  from: number,
+  to: number,
 ): void {
-  out[outOffset++] = first / power
+  let at = outOffset
+  let index = from
+  if (index === 0) {
+    out[at++] = first / power
+    index = 1
+  }
   if (divisor === 1 && power === 1) {
     const offset = first + base
-    for (let index = 0; index < length; index++) out[outOffset + index] = offset + lows[index]
+    for (; index < to; index++) out[at++] = offset + lows[index - 1]
     return
   }
-  for (let index = 0; index < length; index++) out[outOffset + index] = (first + divisor * (base + lows[index])) / power
+  for (; index < to; index++) out[at++] = (first + divisor * (base + lows[index - 1])) / power
 }
 
 function narrowDeltas(
   lows: Int32Array,
-  length: number,
   base: number,
   first: number,
   divisor: number,
   power: number,
   out: Float64Array,
   outOffset: number,
+  from: number,
+  to: number,
 ): void {
-  out[outOffset++] = first / power
+  let at = outOffset
   let number = 0
+  let index = 1
+  if (from === 0) out[at++] = first / power
+  else for (; index < from; index++) number = (number + base + lows[index - 1]) | 0
   if (divisor === 1 && power === 1) {
-    for (let index = 0; index < length; index++) {
-      number = (number + base + lows[index]) | 0
-      out[outOffset + index] = first + number
+    for (; index < to; index++) {
+      number = (number + base + lows[index - 1]) | 0
+      out[at++] = first + number
     }
     return
   }
-  for (let index = 0; index < length; index++) {
-    number = (number + base + lows[index]) | 0
-    out[outOffset + index] = (first + divisor * number) / power
+  for (; index < to; index++) {
+    number = (number + base + lows[index - 1]) | 0
+    out[at++] = (first + divisor * number) / power
   }
 }
 
 function narrowDeltas2(
   lows: Int32Array,
-  length: number,
   base: number,
   first: number,
   firstDelta: number,
@@ -287,15 +310,23 @@ function narrowDeltas2(
   power: number,
   out: Float64Array,
   outOffset: number,
+  from: number,
+  to: number,
 ): void {
-  out[outOffset++] = first / power
-  out[outOffset++] = (first + divisor * firstDelta) / power
+  let at = outOffset
   let delta = firstDelta | 0
   let number = delta
-  for (let index = 0; index < length; index++) {
-    delta = (delta + base + lows[index]) | 0
+  if (from === 0) out[at++] = first / power
+  if (from <= 1 && to > 1) out[at++] = (first + divisor * firstDelta) / power
+  let index = 2
+  for (; index < from; index++) {
+    delta = (delta + base + lows[index - 2]) | 0
     number = (number + delta) | 0
-    out[outOffset + index] = (first + divisor * number) / power
+  }
+  for (; index < to; index++) {
+    delta = (delta + base + lows[index - 2]) | 0
+    number = (number + delta) | 0
+    out[at++] = (first + divisor * number) / power
   }
 }
 

@@ -301,18 +301,59 @@ export function decodeSealedValues(
   const encoding = readEncoding(reader, ENCODING_RAW)
   const count = readCount(reader)
   checkRoom(out.length, outOffset, count)
-  if (encoding === ENCODING_DECIMALS) decodeDecimals(reader, count, out, outOffset)
+  decodeColumn(reader, encoding, count, 0, count, out, outOffset)
+  return count
+}
+
+/**
+ * Decodes values `[from, to)` of the column `bytes[offset, endOffset)`, which is known to hold `count`, into `out` from
+ * `outOffset` on, where the caller has made sure of the room. What stands before them is added up at most, what stands
+ * behind them left alone; errors are those of the whole column.
+ *
+ * @throws {CodecError} as `decodeSealedValues`, and `CORRUPT_CHUNK` at the column's start where it holds another number.
+ */
+export function decodeSealedPart(
+  bytes: Uint8Array,
+  offset: number,
+  endOffset: number,
+  count: number,
+  from: number,
+  to: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  const reader = openColumn(bytes, offset, endOffset)
+  const encoding = readEncoding(reader, ENCODING_RAW)
+  if (readCount(reader) !== count) throw corrupt(offset, `a column of ${count} values`)
+  decodeColumn(reader, encoding, count, from, to, out, outOffset)
+}
+
+function decodeColumn(
+  reader: ByteReader,
+  encoding: number,
+  count: number,
+  from: number,
+  to: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
+  const { bytes } = reader
+  if (encoding === ENCODING_DECIMALS) decodeDecimals(reader, count, from, to, out, outOffset)
   else if (encoding === ENCODING_CONSTANT_DECIMAL) {
-    out.fill(readConstantDecimal(reader), outOffset, outOffset + count)
+    out.fill(readConstantDecimal(reader), outOffset, outOffset + to - from)
   } else if (encoding === ENCODING_CONSTANT) {
-    fillBits(bytes, reader.skip(8), count, out, outOffset)
+    fillBits(bytes, reader.skip(8), to - from, out, outOffset)
   } else {
     reader.skip(24)
-    if (encoding === ENCODING_XOR) unpackXor(reader, count, out, outOffset)
-    else copyBits(bytes, reader.skip(8 * count), count, out, outOffset)
+    if (encoding === ENCODING_RAW) copyBits(bytes, reader.skip(8 * count) + 8 * from, to - from, out, outOffset)
+    else if (to - from === count) unpackXor(reader, count, out, outOffset)
+    else {
+      const whole = scratchNumbers(0)
+      unpackXor(reader, count, whole, 0)
+      out.set(whole.subarray(from, to), outOffset)
+    }
   }
   if (reader.at !== reader.end) throw corrupt(reader.at, 'the checksum')
-  return count
 }
 
 /**
@@ -411,11 +452,18 @@ function readDecimalsStart(reader: ByteReader): void {
   DECIMALS.max = greatest / POWERS_OF_TEN[scale]
 }
 
-function decodeDecimals(reader: ByteReader, count: number, out: Float64Array, outOffset: number): void {
+function decodeDecimals(
+  reader: ByteReader,
+  count: number,
+  from: number,
+  to: number,
+  out: Float64Array,
+  outOffset: number,
+): void {
   readDecimalsStart(reader)
   const { scale, exceptions, divisor, first } = DECIMALS
   reader.skip(8)
-  unpackIntegers(reader, first, divisor, POWERS_OF_TEN[scale], count, out, outOffset)
+  unpackIntegers(reader, first, divisor, POWERS_OF_TEN[scale], count, out, outOffset, from, to)
   if (!exceptions) return
   const start = reader.at
   const exceptionCount = reader.varint()
@@ -423,7 +471,8 @@ function decodeDecimals(reader: ByteReader, count: number, out: Float64Array, ou
   const positions = readPositions(reader, exceptionCount, count, false)
   let at = reader.skip(8 * exceptionCount)
   for (let index = 0; index < exceptionCount; index++, at += 8) {
-    fillBits(reader.bytes, at, 1, out, outOffset + positions[index])
+    const position = positions[index]
+    if (position >= from && position < to) fillBits(reader.bytes, at, 1, out, outOffset + position - from)
   }
 }
 
