@@ -5,7 +5,7 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { startCoordinator, type TestCoordinator } from './testing/start-coordinator.js'
+import { startCoordinator, type TestCoordinator, writeSeries } from './testing/start-coordinator.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'varve-certificates-'))
 const at = (name: string) => join(directory, name)
@@ -100,6 +100,31 @@ test.each(['grafana.example', 'spiffe://example/grafana', '10.0.0.7'])('only a c
     REFUSED,
     REFUSED,
   ])
+})
+
+test('forwarding and read sources trust the authority that their ca_file names, and no other', async () => {
+  await start(webYml('client_auth_type: NoClientCert').replace('client_ca_file: authority.pem, ', ''))
+  const url = server?.url.replace('127.0.0.1', 'localhost')
+  const target = (name: string, ca: string) => `{ name: ${name}, url: "${url}/api/v1/write"${ca} }`
+  const front = await startCoordinator({
+    files,
+    yaml: `self_scrape: off
+remote_write: [${target('known', ', ca_file: etc/authority.pem')}, ${target('unknown', '')}]
+remote_read: [{ name: far, url: "${url}/api/v1/read", ca_file: etc/authority.pem }]`,
+  })
+  try {
+    const nowMs = Date.now()
+    expect(await writeSeries(front.url, [{ labels: { __name__: 'a' }, samples: [[nowMs, 1]] }])).toBe(204)
+    const metrics = async () => (await fetch(`${front.url}/metrics`)).text()
+    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/varve_forward_sent_samples_total\{target="known"\} 1/)
+    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/varve_forward_retries_total\{target="unknown"\} [1-9]/)
+    expect(await metrics()).toMatch(/varve_forward_sent_samples_total\{target="unknown"\} 0/)
+    const answer = (await (await fetch(`${front.url}/api/v1/query?query=a`)).json()) as { warnings?: string[] }
+    expect(answer).toMatchObject({ status: 'success', data: { result: [{ metric: { __name__: 'a' } }] } })
+    expect(answer.warnings).toBeUndefined()
+  } finally {
+    await front.stop()
+  }
 })
 
 test('names without a demand for certificates are a mistake that is told', async () => {

@@ -29,7 +29,7 @@ import { configText } from './config/config-text.js'
 import type { Config } from './config/schema.js'
 import { formatDuration } from './config/units.js'
 import { CoordinatorError } from './errors.js'
-import { clientHeaders } from './fanout/client-headers.js'
+import { clientConnection } from './fanout/client-connection.js'
 import { MergedQueryable } from './fanout/merged-queryable.js'
 import { RemoteSource } from './fanout/remote-source.js'
 import { ForwardQueue } from './forward/forward-queue.js'
@@ -47,7 +47,7 @@ import { connectEtcd, etcdOptions, etcdRuleStore } from './rules/etcd-rules.js'
 import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
 import type { HttpClient } from './server/http-client.js'
 import { formatAddress } from './server/listen-address.js'
-import type { Listen, Listener, TlsSettings } from './server/listener.js'
+import type { Listen, Listener } from './server/listener.js'
 import { Pipeline } from './server/pipeline.js'
 import { ServerStatistics } from './server/statistics.js'
 import { namespaceOfTenant, rawNamespace } from './tenants.js'
@@ -141,7 +141,7 @@ export class Coordinator {
       const config = await this.#options.readConfig()
       const access = await this.#readAccess(config)
       const before = this.#access
-      if (access.tls !== null) this.#replaceCertificates(access.tls)
+      if (access.tls !== null) this.#listener?.replaceCertificates(access.tls)
       try {
         await this.#ingest?.reload(config.ingest)
       } catch (error) {
@@ -162,15 +162,6 @@ export class Coordinator {
       this.#lastReload = { ...this.#lastReload, succeeded: false }
       logger.error({ error }, 'configuration was not read again: the old one stays')
       throw error
-    }
-  }
-
-  #replaceCertificates(tls: TlsSettings): void {
-    try {
-      this.#listener?.replaceCertificates(tls)
-    } catch (error) {
-      const why = `certificate or key cannot be used: ${(error as Error).message}`
-      throw new CoordinatorError('INVALID_CONFIG', `tls_server_config: ${why}`, { cause: error })
     }
   }
 
@@ -244,6 +235,7 @@ export class Coordinator {
         ...(tls === null ? {} : { tls }),
       })
     } catch (error) {
+      if (error instanceof CoordinatorError) throw error
       const code = (error as { code?: string }).code
       const why = code === 'EADDRINUSE' ? 'another program listens there' : (error as Error).message
       const text = `cannot listen on ${formatAddress(server.listen)}: ${why}; --listen HOST:PORT chooses another address`
@@ -387,11 +379,11 @@ export class Coordinator {
     const { http, readText, env } = this.#options
     return Promise.all(
       this.#config.remote_read.map(async (config) => {
-        const headers = await clientHeaders(config, readText)
+        const connection = await clientConnection(config, readText)
         return new RemoteSource({
           name: config.name,
           url: config.url,
-          headers: () => headers.reveal(),
+          connection,
           timeoutMs: config.timeout,
           replicaLabels: config.replica_labels,
           requiredMatchers: config.required_matchers,
@@ -436,11 +428,10 @@ export class Coordinator {
     const { http, readText, env, logger, dataDirectory } = this.#options
     const forwarders: Forwarder[] = []
     for (const config of this.#config.remote_write) {
-      const headers = await clientHeaders(config, readText)
       const forwarder = new Forwarder({
         name: config.name,
         url: config.url,
-        headers: () => headers.reveal(),
+        connection: await clientConnection(config, readText),
         timeoutMs: config.timeout,
         selectors: config.match.map((text) => parseSelector(text)),
         samplesPerRequest: config.samples_per_request,

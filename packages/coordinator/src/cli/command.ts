@@ -1,6 +1,7 @@
 /** One command of `varve`: how it is called, what its flags mean, and what it does. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { CoordinatorError } from '../errors.js'
+import { nearest } from '../text/nearest.js'
 import { EXIT, type Program } from './program.js'
 
 export interface Flag {
@@ -66,8 +67,20 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
     if (extra !== undefined && values.help !== true) throw new Error(`${JSON.stringify(extra)} is not expected here`)
     return new Arguments(positionals, new Map(Object.entries(values as Record<string, string | boolean | string[]>)))
   } catch (error) {
-    throw new CoordinatorError('INVALID_ARGUMENT', (error as Error).message.split('. ')[0])
+    throw new CoordinatorError('INVALID_ARGUMENT', (error as Error).message.split('. ')[0] + meantFlag(command, error))
   }
+}
+
+function meantFlag(command: Command, error: unknown): string {
+  const given = /^Unknown option '--([^']*)'/.exec((error as Error).message)?.[1]
+  const meant =
+    given === undefined
+      ? undefined
+      : nearest(
+          given,
+          command.flags.map(({ name }) => name),
+        )
+  return meant === undefined ? '' : `; did you mean --${meant}?`
 }
 
 export function helpOf(command: Command): string {

@@ -74,6 +74,9 @@ describe('varve', () => {
 
   test.each([
     [['nope'], 'there is no command "nope"'],
+    [['coordinatr'], 'there is no command "coordinatr"; did you mean coordinator?'],
+    [['coordinator', '--lisen', 'x'], "Unknown option '--lisen'; did you mean --listen?"],
+    [['coordinator', '--data', 'x'], "Unknown option '--data'; did you mean --data-dir?"],
     [['query'], 'the expression is missing'],
     [['query', 'up', '--nope'], "Unknown option '--nope'"],
     [['rules', 'nope', '--rules', 'x'], 'there is no "varve rules nope"'],
@@ -293,8 +296,31 @@ describe('coordinator', () => {
   test('--check-config takes the example of its page', async () => {
     const page = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8')
     const path = `${server.directory}/example.yaml`
-    writeFileSync(path, /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '')
-    expect(await varve(['coordinator', '--config', path, '--check-config'])).toMatchObject({ code: 0, err: '' })
+    const example = /```yaml\n(.*?)```/s.exec(page)?.[1] ?? ''
+    const password = `${server.directory}/password`
+    writeFileSync(path, example.replace('/etc/varve/prometheus-password', password))
+    const check = () => varve(['coordinator', '--config', path, '--check-config'])
+    expect(await check()).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^varve coordinator: remote_read prometheus-a: ENOENT.*password/),
+    })
+    writeFileSync(password, 'secret')
+    expect(await check()).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('--check-config tries relabelling, selectors and the files of targets', async () => {
+    const path = `${server.directory}/targets.yaml`
+    for (const [yaml, said] of [
+      ['ingest: { relabel: [{ action: drop, regex: "(" }] }', 'relabel'],
+      ['remote_write: [{ name: a, url: "http://x", match: ["up{"] }]', 'remote_write.0.match.0: selector "up{"'],
+      ['remote_write: [{ name: a, url: "http://x", bearer_token_file: absent }]', 'remote_write a: ENOENT'],
+      ['remote_read: [{ name: a, url: "http://x", ca_file: absent }]', 'remote_read a: ENOENT'],
+      ['etcd: { endpoints: ["http://x"], password_file: absent }', 'etcd: ENOENT'],
+    ]) {
+      writeFileSync(path, yaml)
+      const { code, err } = await varve(['coordinator', '--config', path, '--check-config'])
+      expect([code, err], yaml).toEqual([1, expect.stringContaining(said)])
+    }
   })
 
   test('--check-config reads web_config, and the files that it names', async () => {

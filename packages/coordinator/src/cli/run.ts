@@ -1,5 +1,6 @@
 /** `varve <command> …`: finds the command, reads its flags, runs it, and turns what it throws into a message. */
 import { CoordinatorError } from '../errors.js'
+import { nearest } from '../text/nearest.js'
 import { type Command, exitCodeFor, helpOf, parseArguments } from './command.js'
 import { EXIT, type Program } from './program.js'
 
@@ -71,7 +72,12 @@ export async function runProgram(argv: readonly string[], program: Program): Pro
   }
   const entry = COMMANDS.find((command) => command.name === (name === '--version' ? 'version' : name))
   if (entry === undefined) {
-    program.stderr.write(`varve: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
+    const meant = nearest(
+      name,
+      COMMANDS.map((command) => command.name),
+    )
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+    program.stderr.write(`varve: there is no command ${JSON.stringify(name)}${hint}\n\n${overview()}`)
     return EXIT.usage
   }
   const command = await entry.load()

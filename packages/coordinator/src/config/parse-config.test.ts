@@ -26,7 +26,19 @@ describe('a configuration', () => {
   test.each([
     ['server:\n  listen: nowhere', 'varve.yaml:2:3: server.listen: listen address "nowhere"'],
     ['storage:\n  retention: 15 days\n', 'varve.yaml:2:3: storage.retention: expected a duration'],
-    ['server:\n  lissten: x\n', 'varve.yaml:2:3: server.lissten: no such setting'],
+    ['server:\n  lissten: x\n', 'varve.yaml:2:3: server.lissten: no such setting; did you mean listen?'],
+    ['servr: {}', 'varve.yaml:1:1: servr: no such setting; did you mean server?'],
+    ['xyzzy: {}', /xyzzy: no such setting$/],
+    ['ingest: { limits: { series_per_requests: 1 } }', 'no such setting; did you mean series_per_request?'],
+    ['remote_write:\n  - url: http://x\n', 'varve.yaml:2:5: remote_write.0.name: is missing'],
+    [
+      'remote_write: [{ name: a, url: "http://x", mach: [] }]',
+      'remote_write.0.mach: no such setting; did you mean match?',
+    ],
+    [
+      'remote_write:\n  - name: a\n    url: http://x\n    match:\n      - up\n      - "{"\n',
+      'varve.yaml:6:9: remote_write.0.match.1: selector "{": 1:2: parse error',
+    ],
     ['remote_read:\n  - name: a\n    url: ftp://x\n', 'varve.yaml:3:5: remote_read.0.url: expected a URL'],
     ['a: b: c', 'varve.yaml:1:4: Nested mappings'],
     ['- 1', 'varve.yaml:1:1: expected keys and values'],

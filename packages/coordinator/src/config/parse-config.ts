@@ -1,7 +1,8 @@
 /** Text of a configuration file to settings, with the place of every mistake. */
 import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { CoordinatorError } from '../errors.js'
+import { nearest } from '../text/nearest.js'
 import { type Config, configSchema } from './schema.js'
 
 /** Settings from flags or the environment: a path into the file, and the value that goes there. */
@@ -58,12 +59,36 @@ export function parseDocumentWith<Schema extends z.ZodType>(
       const path = [...issue.path.map(String), ...keys.slice(0, 1)]
       const key = path.join('.')
       const source = sources.get(key)
-      const message = keys.length > 0 ? 'no such setting' : issue.message
+      const message = keys.length > 0 ? `no such setting${meantKey(schema, issue.path, keys[0])}` : messageOf(issue)
       if (source !== undefined) return `${source}: ${message}`
       const { line, column } = placeOf(document.contents as Node | null, path, lines)
       return `${name}:${line}:${column}: ${key}: ${message}`
     }),
   )
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  return isMissing ? 'is missing' : issue.message
+}
+
+function meantKey(schema: z.ZodType, path: readonly PropertyKey[], key: string): string {
+  let at: unknown = schema
+  for (const step of [...path, undefined]) {
+    at = unwrapped(at)
+    if (step === undefined) break
+    if (at instanceof z.ZodObject) at = at.shape[String(step)]
+    else at = at instanceof z.ZodArray ? at.element : undefined
+  }
+  const meant = at instanceof z.ZodObject ? nearest(key, Object.keys(at.shape)) : undefined
+  return meant === undefined ? '' : `; did you mean ${meant}?`
+}
+
+/** Without the layers for defaults and absence. */
+function unwrapped(schema: unknown): unknown {
+  let at = schema
+  while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault || at instanceof z.ZodOptional) at = at.unwrap()
+  return at
 }
 
 function checkTogether(config: Config, name: string): Config {

@@ -3,6 +3,7 @@
  *
  * Unknown keys are errors: a misspelt limit that is silently ignored is worse than a refused start.
  */
+import { parseSelector } from '@varve/promql'
 import { z } from 'zod'
 import { LOG_LEVELS } from '../logging/logger.js'
 import { parseListenAddress } from '../server/listen-address.js'
@@ -47,6 +48,14 @@ const regularExpression = z.string().refine((text) => {
   }
 }, 'expected a regular expression')
 
+const selector = z.string().superRefine((text, context) => {
+  try {
+    parseSelector(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `selector ${quote(text)}: ${(error as Error).message}` })
+  }
+})
+
 const labelName = z.string().min(1)
 const count = z.number().int().min(0)
 
@@ -59,6 +68,7 @@ const httpClient = {
     .optional(),
   bearer_token: z.string().optional(),
   bearer_token_file: z.string().optional(),
+  /** Certificates of the authorities to trust instead of the system's. */
   ca_file: z.string().optional(),
 }
 
@@ -81,7 +91,7 @@ const remoteWrite = z.strictObject({
   /** Namespaces whose samples are sent on; `default` holds the raw ones. */
   namespaces: z.array(z.string().min(1)).default(['default']),
   /** Only series that match one of these selectors; empty: all. */
-  match: z.array(z.string()).default([]),
+  match: z.array(selector).default([]),
   queue_size: size.prefault('512MiB'),
   samples_per_request: z.number().int().min(1).max(100_000).default(2_000),
 })

@@ -6,13 +6,14 @@ import { CoordinatorError } from '../errors.js'
 import { readRequestCodec } from '../proto/messages.js'
 import type { ClientResponse, HttpClient } from '../server/http-client.js'
 import { decodeSnappy, encodeSnappy } from '../snappy/index.js'
+import type { ClientConnection } from './client-connection.js'
 import { decodeReadResponse, type RemoteSeries } from './read-response.js'
 
 export interface RemoteSourceOptions {
   readonly name: string
   /** The remote read endpoint. Where it ends in `/api/v1/read`, labels and series are asked of the API beside it. */
   readonly url: string
-  readonly headers: () => Record<string, string>
+  readonly connection: ClientConnection
   readonly timeoutMs: number
   readonly replicaLabels: readonly string[]
   readonly requiredMatchers: Readonly<Record<string, string>>
@@ -115,13 +116,15 @@ export class RemoteSource {
     signal: AbortSignal | undefined,
     extra: { body?: Uint8Array; headers?: Record<string, string> },
   ): Promise<ClientResponse> {
-    const { http, headers, timeoutMs } = this.#options
+    const { http, connection, timeoutMs } = this.#options
+    const { authority } = connection
     const response = await http.request({
       method,
       url,
       timeoutMs,
       totalMs: timeoutMs,
-      headers: { 'User-Agent': 'varve', ...headers(), ...extra.headers },
+      ...(authority === undefined ? {} : { authority }),
+      headers: { 'User-Agent': 'varve', ...connection.headers(), ...extra.headers },
       ...(extra.body === undefined ? {} : { body: extra.body }),
       ...(signal === undefined ? {} : { signal }),
     })

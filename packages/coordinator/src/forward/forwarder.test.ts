@@ -231,7 +231,13 @@ test('it stops while the last segment of its queue is being removed', async () =
   await queue.append({ payload: encodeSnappy(new Uint8Array()), sampleCount: 1 })
   const forwarder = new Forwarder({
     ...{ name: 'far', url, timeoutMs: 5_000, queue, http, clock: env.clock, logger: SILENT },
-    ...{ selectors: [], samplesPerRequest: 10, namespaces: () => [], headers: () => ({}), externalLabels: () => ({}) },
+    ...{
+      selectors: [],
+      samplesPerRequest: 10,
+      namespaces: () => [],
+      connection: { headers: () => ({}) },
+      externalLabels: () => ({}),
+    },
   })
   forwarder.start()
   await expect.poll(() => removing, { timeout: 5_000 }).toBe(true)

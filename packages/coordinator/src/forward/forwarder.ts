@@ -11,6 +11,7 @@
 import type { Namespace } from '@varve/tsdb-core'
 import { type Clock, sleep, type Timer } from '@varve/tsdb-core/env'
 import type { Matchers } from '@varve/tsdb-core/query'
+import type { ClientConnection } from '../fanout/client-connection.js'
 import type { Logger } from '../logging/logger.js'
 import { ProtobufWriter } from '../proto/protobuf-writer.js'
 import type { BatchSeries } from '../remote-read/batch-series.js'
@@ -24,7 +25,7 @@ import { StoredSamples } from './stored-samples.js'
 export interface ForwarderOptions {
   readonly name: string
   readonly url: string
-  readonly headers: () => Record<string, string>
+  readonly connection: ClientConnection
   readonly timeoutMs: number
   readonly selectors: readonly Matchers[]
   readonly samplesPerRequest: number
@@ -231,13 +232,15 @@ export class Forwarder {
     { payload, sampleCount }: QueueRecord,
     attempt: number,
   ): Promise<'taken' | 'refused' | { why: string; waitMs: number }> {
-    const { http, url, headers, timeoutMs, logger, name, clock } = this.#options
+    const { http, url, connection, timeoutMs, logger, name, clock } = this.#options
+    const { authority } = connection
     try {
       const response = await http.request({
         method: 'POST',
         url,
         timeoutMs,
         totalMs: timeoutMs,
+        ...(authority === undefined ? {} : { authority }),
         signal: this.#stop.signal,
         body: payload,
         headers: {
@@ -246,7 +249,7 @@ export class Forwarder {
           'X-Prometheus-Remote-Write-Version': '0.1.0',
           'User-Agent': 'varve',
           ...(attempt === 0 ? {} : { 'Retry-Attempt': String(attempt) }),
-          ...headers(),
+          ...connection.headers(),
         },
       })
       if (response.status >= 200 && response.status < 300) {

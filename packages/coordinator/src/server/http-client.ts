@@ -19,6 +19,8 @@ export interface ClientRequest {
   /** For all of it, so that a byte now and then does not hold it for ever; absent: an answer may take as long as it flows. */
   readonly totalMs?: number
   readonly signal?: AbortSignal
+  /** PEM of the authorities whose certificates are trusted, instead of the system's. */
+  readonly authority?: string
 }
 
 export interface ClientResponse {

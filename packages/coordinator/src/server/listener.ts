@@ -5,7 +5,7 @@ import type { Pipeline } from './pipeline.js'
 export interface Listener {
   /** The port that the system chose when 0 was asked for. */
   readonly port: number
-  /** For the connections that come from now on. @throws {Error} for certificates that cannot be used: the old ones stay. */
+  /** From now on. @throws {CoordinatorError} `INVALID_CONFIG` for certificates that cannot be used: the old ones stay. */
   replaceCertificates(certificates: TlsSettings): void
   /** Takes no more requests, lets those in flight end for `graceMs`, then cancels them and closes every connection. */
   stop(graceMs: number): Promise<void>

@@ -111,14 +111,16 @@ export class Pipeline {
     const match = this.#routes.match(raw.method, path)
     if (match.kind === 'unknown') {
       return answered(
-        this.#phase === 'starting' ? unavailableResponse('the server is starting', 1) : notFound(),
+        this.#phase === 'starting' ? unavailableResponse('the server is starting', 1) : notFound(hintFor(raw)),
         'unknown',
       )
     }
     if (match.kind === 'wrong-method') {
       const allowed = match.allowed.join(', ')
       return answered(
-        textResponse(405, `method ${raw.method} is not allowed here, use ${allowed}`, { Allow: allowed }),
+        textResponse(405, `method ${raw.method} is not allowed here, use ${allowed}${hintFor(raw)}`, {
+          Allow: allowed,
+        }),
         'unknown',
       )
     }
@@ -226,6 +228,12 @@ function answered(response: HttpResponse, name: string): Beginning {
 }
 
 /** The words are Go's: Grafana looks for them when it probes for a ruler. */
-function notFound(): HttpResponse {
-  return textResponse(404, '404 page not found')
+function notFound(hint = ''): HttpResponse {
+  return textResponse(404, `404 page not found${hint}`)
+}
+
+/** For a sender whose URL has another path than it should: Prometheus logs the first line of what it is told. */
+function hintFor(raw: RawHead): string {
+  if (raw.method !== 'POST' || raw.header('content-encoding') !== 'snappy') return ''
+  return ': remote write goes to /api/v1/write, remote read to /api/v1/read'
 }

@@ -7,8 +7,12 @@ import { formatDuration } from '../../config/units.js'
 import { Coordinator } from '../../coordinator.js'
 import { HttpServer } from '../../env/node/http-server.js'
 import { passwordWorker } from '../../env/node/password-worker.js'
+import { checkTls } from '../../env/node/tls-server.js'
 import { CoordinatorError } from '../../errors.js'
+import { clientConnection } from '../../fanout/client-connection.js'
+import { Relabeller } from '../../ingest/door/relabel.js'
 import { JsonLogger } from '../../logging/pino-logger.js'
+import { etcdOptions } from '../../rules/etcd-rules.js'
 import { VERSION } from '../../version.js'
 import type { Arguments, Command } from '../command.js'
 import { CONFIG_FLAGS, overridesFrom } from '../coordinator-flags.js'
@@ -38,7 +42,7 @@ async function run(given: Arguments, program: Program): Promise<number> {
   const readConfig = () => readConfiguration(given, program)
   const config = await readConfig()
   if (given.isSet('check-config')) {
-    await checkAccess(config, program)
+    await checkFiles(config, program)
     program.stdout.write('the configuration is good\n')
     return EXIT.done
   }
@@ -76,14 +80,34 @@ async function run(given: Arguments, program: Program): Promise<number> {
   return EXIT.done
 }
 
-/** Reads users and certificates as the start does. @throws {CoordinatorError} `INVALID_CONFIG` */
-async function checkAccess(config: Config, program: Program): Promise<void> {
+/** Reads all that the start would read besides the settings. @throws {CoordinatorError} `INVALID_CONFIG` */
+async function checkFiles(config: Config, program: Program): Promise<void> {
   const passwords = passwordWorker()
+  const readText = (path: string) => program.readText(program.resolvePath(path))
   try {
-    const readText = (path: string) => program.readText(program.resolvePath(path))
-    await accessControl({ config, readText, passwords, clock: program.env.clock, cacheKey: new Uint8Array(32) })
+    const tlsOf = await accessControl({
+      config,
+      readText,
+      passwords,
+      clock: program.env.clock,
+      cacheKey: new Uint8Array(32),
+    })
+    if (tlsOf.tls !== null) checkTls(tlsOf.tls)
   } finally {
     await passwords.close()
+  }
+  new Relabeller(config.ingest.relabel)
+  for (const key of ['remote_read', 'remote_write'] as const) {
+    for (const target of config[key]) await named(`${key} ${target.name}`, clientConnection(target, readText))
+  }
+  await named('etcd', etcdOptions(config.etcd, readText))
+}
+
+async function named(what: string, check: Promise<unknown>): Promise<void> {
+  try {
+    await check
+  } catch (error) {
+    throw new CoordinatorError('INVALID_CONFIG', `${what}: ${(error as Error).message}`, { cause: error })
   }
 }
 

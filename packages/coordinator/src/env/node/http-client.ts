@@ -11,19 +11,17 @@ import {
 const CONNECT_TIMEOUT_MS = 5_000
 const TIMED_OUT = 'TOTAL_TIMEOUT'
 
-export interface NodeHttpClientOptions {
-  /** PEM certificates to trust besides the system's. */
-  readonly certificateAuthorities?: readonly string[]
-}
-
-export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient {
-  let loaded: Promise<Loaded> | undefined
+export function nodeHttpClient(): HttpClient {
+  /** By the authority whom to trust. */
+  const agents = new Map<string | undefined, Promise<Loaded>>()
   return {
     async request(request) {
       const deadline = deadlineOf(request)
       try {
         // Loaded when it is needed: a coordinator that asks nobody starts sooner.
-        const { agent, undici } = await (loaded ??= load(options))
+        let loaded = agents.get(request.authority)
+        if (loaded === undefined) agents.set(request.authority, (loaded = load(request.authority)))
+        const { agent, undici } = await loaded
         const response = await undici.request(request.url, {
           method: request.method,
           dispatcher: agent,
@@ -41,7 +39,7 @@ export function nodeHttpClient(options: NodeHttpClientOptions = {}): HttpClient 
       }
     },
     close: async () => {
-      await (await loaded)?.agent.destroy()
+      for (const loaded of agents.values()) await (await loaded).agent.destroy()
     },
   }
 }
@@ -70,11 +68,10 @@ interface Loaded {
   readonly agent: Agent
 }
 
-async function load(options: NodeHttpClientOptions): Promise<Loaded> {
+async function load(authority: string | undefined): Promise<Loaded> {
   const undici = await import('undici')
-  const authorities = options.certificateAuthorities
   const agent = new undici.Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS, ...(authorities === undefined ? {} : { ca: [...authorities] }) },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...(authority === undefined ? {} : { ca: authority }) },
     keepAliveTimeout: 30_000,
     connections: 64,
   })

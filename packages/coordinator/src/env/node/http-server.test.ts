@@ -44,6 +44,20 @@ describe('routes', () => {
     expect(await response.text()).toBe('404 page not found\n')
   })
 
+  test('remote write to a wrong path is told the right one', async () => {
+    const { url } = await serve([
+      echo,
+      { methods: GET, path: '/', permission: 'read', handle: async () => textResponse(200, '') },
+    ])
+    const headers = { 'Content-Encoding': 'snappy', 'Content-Type': 'application/x-protobuf' }
+    const said = async (path: string) => (await fetch(url + path, { method: 'POST', headers, body: 'x' })).text()
+    const right = 'remote write goes to /api/v1/write'
+    expect(await said('/api/v1/wirte')).toContain(`404 page not found: ${right}`)
+    expect(await said('/')).toContain(right)
+    expect(await said('/echo')).toContain(right)
+    expect(await (await fetch(`${url}/x`)).text()).toBe('404 page not found\n')
+  })
+
   test('a known path with another method names the methods that it takes', async () => {
     const { url } = await serve([echo])
     const response = await fetch(`${url}/echo`)

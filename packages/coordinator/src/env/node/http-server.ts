@@ -16,7 +16,7 @@ import { type HttpResponse, type Route, textResponse, unavailableResponse } from
 import type { Listener, ListenOptions, TlsSettings } from '../../server/listener.js'
 import type { Pipeline, RawHead } from '../../server/pipeline.js'
 import { NodeRequest, NodeRequestHead } from './request-head.js'
-import { isClientAccepted, replaceTls, tlsOptions } from './tls-server.js'
+import { checkTls, isClientAccepted, replaceTls, tlsOptions } from './tls-server.js'
 
 export interface HttpServerOptions extends Omit<ListenOptions, 'connectionCountMax'> {
   readonly connectionCountMax?: number
@@ -89,6 +89,7 @@ export class HttpServer implements Listener {
   }
 
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    if (options.tls !== undefined) checkTls(options.tls)
     const server = new HttpServer(options)
     const { host, port } = options.address
     await new Promise<void>((resolve, reject) => {
@@ -106,7 +107,7 @@ export class HttpServer implements Listener {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** For the connections that come from now on. @throws {Error} for certificates that cannot be used: the old ones stay. */
+  /** For the connections that come from now on. @throws as `checkTls`: the old ones stay. */
   replaceCertificates(settings: TlsSettings): void {
     if (!('setSecureContext' in this.#server)) return
     replaceTls(this.#server, settings)
@@ -449,7 +450,9 @@ async function inflated(
     return {
       refused: textResponse(
         415,
-        `content encoding ${JSON.stringify(encoding.slice(0, 40))}: expected gzip, deflate or none`,
+        `content encoding ${JSON.stringify(encoding.slice(0, 40))}: expected gzip, deflate or none${
+          encoding === 'snappy' ? '; remote write goes to /api/v1/write' : ''
+        }`,
       ),
     }
   }

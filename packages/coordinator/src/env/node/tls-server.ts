@@ -1,5 +1,6 @@
 /** TLS of a listening server: the options of Node's server, and what a client's certificate must be besides. */
 import { createSecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { CoordinatorError } from '../../errors.js'
 import type { TlsSettings } from '../../server/listener.js'
 
 export function tlsOptions(settings: TlsSettings): TlsOptions {
@@ -20,14 +21,24 @@ export function tlsOptions(settings: TlsSettings): TlsOptions {
 /**
  * For the connections that come from now on: certificates and what is asked of clients.
  *
- * @throws {Error} of OpenSSL for a certificate or key that cannot be used; the server keeps what it had.
+ * @throws as `checkTls`; the server keeps what it had.
  */
 export function replaceTls(server: Server, settings: TlsSettings): void {
+  checkTls(settings)
   const options = tlsOptions(settings)
-  createSecureContext(options)
   server.setSecureContext(options)
   // A secure context does not hold these two; the server reads them at each connection.
   Object.assign(server, { requestCert: options.requestCert, rejectUnauthorized: options.rejectUnauthorized })
+}
+
+/** @throws {CoordinatorError} `INVALID_CONFIG` for a certificate or key that cannot be used. */
+export function checkTls(settings: TlsSettings): void {
+  try {
+    createSecureContext(tlsOptions(settings))
+  } catch (error) {
+    const why = `certificate or key cannot be used: ${(error as Error).message}`
+    throw new CoordinatorError('INVALID_CONFIG', `tls_server_config: ${why}`, { cause: error })
+  }
 }
 
 /** Whether the connection may stay: what Node does not look at itself. */

@@ -1,4 +1,4 @@
-/** Headers with the credentials for another server, as the configuration describes them. */
+/** Credentials for another server, and whom to trust there, as the configuration describes them. */
 import { Secret } from '../logging/secret.js'
 
 export interface ClientCredentials {
@@ -8,16 +8,27 @@ export interface ClientCredentials {
     | undefined
   readonly bearer_token?: string | undefined
   readonly bearer_token_file?: string | undefined
+  readonly ca_file?: string | undefined
+}
+
+export interface ClientConnection {
+  headers(): Record<string, string>
+  /** PEM of the authorities to trust instead of the system's. */
+  readonly authority?: string
 }
 
 /** Files are read once, here. */
-export async function clientHeaders(
+export async function clientConnection(
   config: ClientCredentials,
   readText: (path: string) => Promise<string>,
-): Promise<{ reveal(): Record<string, string> }> {
+): Promise<ClientConnection> {
   const authorization = await authorizationOf(config, readText)
   return {
-    reveal: () => ({ ...config.headers, ...(authorization === null ? {} : { Authorization: authorization.reveal() }) }),
+    headers: () => ({
+      ...config.headers,
+      ...(authorization === null ? {} : { Authorization: authorization.reveal() }),
+    }),
+    ...(config.ca_file === undefined ? {} : { authority: await readText(config.ca_file) }),
   }
 }
 
