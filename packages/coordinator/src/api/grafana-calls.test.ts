@@ -84,6 +84,26 @@ describe('the metric browser', () => {
     expect(series.warnings).toEqual(['results truncated due to limit'])
   })
 
+  test('a range that runs backwards holds nothing', async () => {
+    const backwards = { start: range.end, end: range.start, 'match[]': 'up' }
+    for (const path of ['series', 'labels', 'label/job/values']) {
+      expect([path, (await get(`/api/v1/${path}`, backwards)).text]).toEqual([path, '{"status":"success","data":[]}'])
+    }
+  })
+
+  test('a selector that does not parse is named by series alone', async () => {
+    const error = async (path: string) => JSON.parse((await get(`/api/v1/${path}`, { 'match[]': '{}' })).text).error
+    const text = 'match[] must contain at least one non-empty matcher'
+    expect(await error('series')).toBe(`invalid parameter "match[]": ${text}`)
+    expect(await error('labels')).toBe(text)
+    expect(await error('label/job/values')).toBe(text)
+  })
+
+  test('exemplars of a query without a selector are no content', async () => {
+    const answer = await get('/api/v1/query_exemplars', { query: '1 + 1', start: range.start, end: range.end })
+    expect([answer.status, answer.text]).toEqual([204, ''])
+  })
+
   test('metadata is an object', async () => {
     expect((await get('/api/v1/metadata', { limit: '5' })).text).toBe('{"status":"success","data":{}}')
   })
@@ -206,7 +226,7 @@ describe('mistakes get the words of Prometheus', () => {
     [
       '/api/v1/query',
       { query: 'up', time: 'x' },
-      'invalid parameter "time": Invalid time value for \'time\': cannot parse "x" to a valid timestamp',
+      'invalid parameter "time": invalid time value for \'time\': cannot parse "x" to a valid timestamp',
     ],
     ['/api/v1/query_range', { query: 'up' }, 'invalid parameter "start": cannot parse "" to a valid timestamp'],
     [

@@ -51,6 +51,7 @@ async function series(
   for (const [i, selector] of selectors.entries()) {
     if (i > 0) await options.pause()
     const [matchers] = parseSelectors([selector])
+    if (range.startMs >= range.endMs) continue
     const result = await options.queryable(request.tenant).series({
       matchers,
       ...range,
@@ -61,7 +62,7 @@ async function series(
     for (const warning of result.warnings) warnings.add(warning)
   }
   let all = found.length === 1 ? found[0] : await distinctLabels(found.flat(), options.pause)
-  if (limit > 0) warnings.delete(LIMIT_WARNING)
+  if (limit > 0) forgetCuts(warnings, limit)
   if (limit > 0 && all.length > limit) {
     all = all.slice(0, limit)
     warnings.add(LIMIT_WARNING)
@@ -93,16 +94,16 @@ async function names(
 ): Promise<HttpResponse> {
   const limit = parameters.limit()
   const range = rangeOf(parameters)
-  const selectors = parseSelectors(parameters.getAll('match[]'))
+  const selectors = parseSelectors(parameters.getAll('match[]'), { named: false })
   const warnings = new Set<string>()
   const found = new Set<string>()
   for (const matchers of selectors.length === 0 ? [[]] : selectors) {
+    if (range.startMs >= range.endMs) continue
     const result = await ask({ matchers, ...range, signal: request.signal, ...(limit > 0 ? { limit: limit + 1 } : {}) })
     for (const value of result.values) found.add(value)
     for (const warning of result.warnings) warnings.add(warning)
   }
-  // The store was asked for one more than the client wants, so that only a real cut is told.
-  if (limit > 0) warnings.delete(LIMIT_WARNING)
+  if (limit > 0) forgetCuts(warnings, limit)
   let all = [...found]
   if (selectors.length > 1) all.sort(compareUtf8)
   if (limit > 0 && all.length > limit) {
@@ -110,6 +111,12 @@ async function names(
     warnings.add(LIMIT_WARNING)
   }
   return successResponse(JSON.stringify(all), { warnings: [...warnings] })
+}
+
+/** Stores were asked for one more than the client wants, so that only a real cut is told, and told once. */
+function forgetCuts(warnings: Set<string>, limit: number): void {
+  warnings.delete(LIMIT_WARNING)
+  for (const kind of ['series', 'values']) warnings.delete(`more than ${limit + 1} ${kind}: the answer is cut off`)
 }
 
 /** Inclusive at both ends for the client, half-open for the store. */

@@ -19,9 +19,10 @@ export function metadataRoutes(options: MetadataRoutesOptions): Route[] {
     getRoute('/api/v1/metadata', async (parameters, request) =>
       successResponse(metadataJson(options.metadata(request.tenant), parameters)),
     ),
-    readRoute('/api/v1/query_exemplars', async (parameters, request) =>
-      successResponse(exemplarsJson(options.exemplars(request.tenant), parameters)),
-    ),
+    readRoute('/api/v1/query_exemplars', async (parameters, request) => {
+      const found = exemplarsJson(options.exemplars(request.tenant), parameters)
+      return found === null ? { status: 204, headers: {}, body: '' } : successResponse(found)
+    }),
   ]
 }
 
@@ -50,11 +51,13 @@ function optionalNumber(parameters: Parameters, name: string): number {
   return number
 }
 
-function exemplarsJson(store: ExemplarStore, parameters: Parameters): string {
+/** Null for a query without any selector. */
+function exemplarsJson(store: ExemplarStore, parameters: Parameters): string | null {
   const startMs = parameters.timeMsOr('start', TIME_MS_MIN)
   const endMs = parameters.timeMsOr('end', TIME_MS_MAX)
   if (endMs < startMs) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp')
   const selectors = selectorsOf(parameters.get('query'))
+  if (selectors.length === 0) return null
   const found = store.select({
     matches: (labels) => selectors.some((matchers) => matchesAll(matchers, (name) => labels.get(name))),
     startMs,

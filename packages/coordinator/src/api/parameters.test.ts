@@ -29,7 +29,7 @@ describe('times', () => {
     expect(parseTimeMs(text)).toBe(timeMs)
   })
 
-  test.each(['', '30s', 'foo', 'NaN', '2015-06-03', '0x10', '2015-13-01T00:00:00Z'])('%j is none', (text) => {
+  test.each(['', '30s', 'foo', 'NaN', '2015-06-03', '0x10', '1e400', '2015-13-01T00:00:00Z'])('%j is none', (text) => {
     expect(parseTimeMs(text)).toBeNull()
   })
 
@@ -37,13 +37,20 @@ describe('times', () => {
     const parameters = parametersFrom('time=foo&limit=-1&step=x&start=2015')
     expect(() => parameters.timeMs('time')).toThrow('invalid parameter "time": cannot parse "foo" to a valid timestamp')
     expect(() => parameters.timeMsOr('time', 0)).toThrow(
-      'invalid parameter "time": Invalid time value for \'time\': cannot parse "foo" to a valid timestamp',
+      'invalid parameter "time": invalid time value for \'time\': cannot parse "foo" to a valid timestamp',
     )
     expect(() => parameters.limit()).toThrow('invalid parameter "limit": limit must be non-negative')
     expect(() => parameters.durationMs('step')).toThrow(
       'invalid parameter "step": cannot parse "x" to a valid duration',
     )
     expect(parameters.timeMs('start')).toBe(2_015_000)
+    expect(() => parametersFrom('limit=1.5').limit()).toThrow('strconv.Atoi: parsing "1.5": invalid syntax')
+    const digits = '99999999999999999999'
+    expect(() => parametersFrom(`limit=${digits}`).limit()).toThrow(
+      `strconv.Atoi: parsing "${digits}": value out of range`,
+    )
+    expect(parametersFrom('limit=9223372036854775807').limit()).toBe(0)
+    expect(() => parametersFrom('limit=-9223372036854775807').limit()).toThrow('limit must be non-negative')
   })
 })
 
@@ -67,6 +74,7 @@ describe('durations', () => {
 
   test('what overflows Go says so', () => {
     expect(parseDurationMs('1e30')).toContain('It overflows int64')
+    expect(parseDurationMs('NaN')).toBeLessThan(0)
   })
 })
 

@@ -53,7 +53,7 @@ export class Parameters {
     if (timeMs === null) {
       throw invalidParameter(
         name,
-        `Invalid time value for '${name}': cannot parse ${goQuote(text)} to a valid timestamp`,
+        `invalid time value for '${name}': cannot parse ${goQuote(text)} to a valid timestamp`,
       )
     }
     return timeMs
@@ -75,13 +75,26 @@ export class Parameters {
     const text = this.get(name)
     if (text === '') return 0
     const limit = parseWholeNumber(text)
-    if (limit === null) throw invalidParameter(name, `strconv.Atoi: parsing ${goQuote(text)}: invalid syntax`)
-    if (limit < 0) throw invalidParameter(name, 'limit must be non-negative')
+    if (limit === null) {
+      // Beyond what a double holds there is no limit; beyond what Go's integers hold is an error.
+      const isWhole = /^[+-]?\d+$/.test(text)
+      if (isWhole && BigInt.asIntN(64, BigInt(text)) === BigInt(text))
+        return text.startsWith('-') ? this.#negative(name) : 0
+      const reason = isWhole ? 'value out of range' : 'invalid syntax'
+      throw invalidParameter(name, `strconv.Atoi: parsing ${goQuote(text)}: ${reason}`)
+    }
+    if (limit < 0) this.#negative(name)
     return limit
+  }
+
+  #negative(name: string): never {
+    throw invalidParameter(name, 'limit must be non-negative')
   }
 }
 
 const NONE = new URLSearchParams()
+/** What Go makes of seconds that are not a number: the least of its durations. */
+const DURATION_MS_MIN = -9_223_372_036_854
 
 export function parseWholeNumber(text: string): number | null {
   if (!/^[+-]?\d+$/.test(text)) return null
@@ -91,7 +104,8 @@ export function parseWholeNumber(text: string): number | null {
 
 /** Go's float syntax as far as anybody sends it; `null` for anything else. */
 function parseFloatText(text: string): number | null {
-  if (/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text)) return Number(text)
+  // Digits that overflow are an error in Go, the word for infinity is not.
+  if (/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text)) return Number.isFinite(Number(text)) ? Number(text) : null
   const word = /^([+-]?)(inf|infinity)$/i.exec(text)
   if (word !== null) return word[1] === '-' ? -Infinity : Infinity
   return /^nan$/i.test(text) ? NaN : null
@@ -119,7 +133,8 @@ export function parseTimeMs(text: string): number | null {
 /** Milliseconds, or the text of an error. */
 export function parseDurationMs(text: string): number | string {
   const seconds = parseFloatText(text)
-  if (seconds !== null && !Number.isNaN(seconds)) {
+  if (seconds !== null) {
+    if (Number.isNaN(seconds)) return DURATION_MS_MIN
     if (Math.abs(seconds) * 1e9 > NANOSECONDS_MAX) {
       return `cannot parse ${goQuote(text)} to a valid duration. It overflows int64`
     }

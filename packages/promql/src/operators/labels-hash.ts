@@ -1,12 +1,12 @@
 /**
- * Prometheus' hash of a label set: xxHash64 (seed 0) over name 0xff value 0xff …, sorted by name.
+ * Prometheus' hash of a label set: xxHash64 (seed 0) over names and values, sorted by name, each behind its length: one byte, or
+ * from 255 bytes on 0xff and three bytes, the lowest first.
  *
  * limit_ratio chooses by it, so the same series must be chosen as Prometheus chooses.
- * Source: Prometheus, model/labels (slice labels); Collet, "xxHash fast digest algorithm" (specification 0.1.1).
+ * Source: Prometheus, model/labels/labels_stringlabels.go, which releases have been built with since 3.5; Collet, "xxHash fast digest algorithm" (specification 0.1.1).
  */
 import type { Labels } from '@varve/tsdb-core/model'
 
-const SEPARATOR = 0xff
 const MASK = 0xffffffffffffffffn
 const PRIME_1 = 0x9e3779b185ebca87n
 const PRIME_2 = 0xc2b2ae3d27d4eb4fn
@@ -17,7 +17,13 @@ const PRIME_5 = 0x27d4eb2f165667c5n
 export function labelsHash(labels: Labels): bigint {
   const encoder = new TextEncoder()
   const parts: number[] = []
-  for (const text of labels.flat) parts.push(...encoder.encode(text), SEPARATOR)
+  for (const text of labels.flat) {
+    const bytes = encoder.encode(text)
+    const size = bytes.length
+    if (size < 255) parts.push(size)
+    else parts.push(255, size & 255, (size >> 8) & 255, size >> 16)
+    for (const byte of bytes) parts.push(byte)
+  }
   return xxHash64(Uint8Array.from(parts))
 }
 
