@@ -9,6 +9,7 @@ import type { QueryResult, QueryStats, ResultSeries } from '@varve/promql'
 import { type Notices, noticesJson } from './envelope.js'
 import { goNumber, goTimestamp, histogramJson, labelsJson } from './go-json.js'
 import { JsonBytes, type SampleHeadBytes } from './json-bytes.js'
+import { head, headBytes, headTexts, type SampleHeads } from './sample-heads.js'
 
 /** Some milliseconds of work; most answers are one part, which needs no stream. */
 const PART_CHARACTERS = 256 << 10
@@ -44,7 +45,7 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
       const out = new JsonBytes(kernels, Math.min(PART_CHARACTERS + (64 << 10), sizeOf(series, count)))
       out.text(text)
       text = ''
-      const heads = new HeadBytes(series)
+      const heads = headBytes(series.grid)
       for (let i = 0; i < count; i++) {
         if (!writeRow(result, i, heads, out, first)) continue
         first = false
@@ -56,7 +57,7 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
       yield out.take()
       return
     }
-    const heads = new SampleHeads(series)
+    const heads = headTexts(result.type === 'matrix' ? series.grid : undefined)
     for (let i = 0; i < count; i++) {
       const row = result.type === 'vector' ? vectorRow(result, i) : matrixRow(result, i, heads)
       if (row === null) continue
@@ -97,12 +98,18 @@ function sizeOf(series: ResultSeries, count: number): number {
   return 1024 + count * 256 + samples * 60
 }
 
-function writeRow(result: QueryResult, index: number, heads: HeadBytes, out: JsonBytes, first: boolean): boolean {
+function writeRow(
+  result: QueryResult,
+  index: number,
+  heads: SampleHeads<SampleHeadBytes>,
+  out: JsonBytes,
+  first: boolean,
+): boolean {
   const { grid, samples } = result.series
   const before = out.length
   out.text(`${first ? '' : ','}{"metric":${labelsJson(result.series.labels(index))},"values":[`)
   let found: boolean
-  if (grid !== undefined) {
+  if (grid !== undefined && heads.ofGrid !== undefined) {
     const from = grid.rows[index] * grid.stepCount
     const to = from + grid.stepCount
     found = out.samples(heads.ofGrid, grid.values.subarray(from, to), grid.presence.subarray(from, to))
@@ -113,41 +120,6 @@ function writeRow(result: QueryResult, index: number, heads: HeadBytes, out: Jso
   if (found) out.text(']}')
   else out.backTo(before)
   return found
-}
-
-/** `[1700000000,"` for each sample, as bytes: made once for all series on a grid, and for series in a row that share times. */
-class HeadBytes {
-  readonly ofGrid: SampleHeadBytes
-  #last: SampleHeadBytes
-  #lastTimesMs: Float64Array = new Float64Array(0)
-
-  constructor({ grid }: ResultSeries) {
-    const count = grid?.stepCount ?? 0
-    const start = grid?.startMs ?? 0
-    const step = grid?.stepMs ?? 0
-    this.ofGrid = headBytes(Float64Array.from({ length: count }, (_, i) => start + i * step))
-    this.#last = this.ofGrid
-  }
-
-  of(timesMs: Float64Array): SampleHeadBytes {
-    if (!isSameView(this.#lastTimesMs, timesMs)) this.#last = headBytes(timesMs)
-    this.#lastTimesMs = timesMs
-    return this.#last
-  }
-}
-
-function headBytes(timesMs: Float64Array): SampleHeadBytes {
-  let text = ''
-  const ends = new Uint32Array(timesMs.length)
-  for (let i = 0; i < timesMs.length; i++) {
-    text += head(timesMs[i])
-    ends[i] = text.length
-  }
-  return { bytes: Buffer.from(text, 'latin1'), ends }
-}
-
-function isSameView(a: Float64Array, b: Float64Array): boolean {
-  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length
 }
 
 function vectorRow(result: QueryResult, index: number): string | null {
@@ -162,29 +134,7 @@ function vectorRow(result: QueryResult, index: number): string | null {
   return sample === null ? null : `{"metric":${labelsJson(result.series.labels(index))},${sample}}`
 }
 
-/** `[1700000000,"` for each sample: written once for all series on a grid, and for series in a row that share their times. */
-class SampleHeads {
-  readonly ofGrid: readonly string[] | undefined
-  #last: readonly string[] = []
-  #lastTimesMs: Float64Array = new Float64Array(0)
-
-  constructor({ grid, count }: ResultSeries) {
-    if (grid === undefined || count < 2) return
-    this.ofGrid = Array.from({ length: grid.stepCount }, (_, step) => head(grid.startMs + step * grid.stepMs))
-  }
-
-  of(timesMs: Float64Array): readonly string[] {
-    if (!isSameView(this.#lastTimesMs, timesMs)) this.#last = Array.from(timesMs, head)
-    this.#lastTimesMs = timesMs
-    return this.#last
-  }
-}
-
-function head(timeMs: number): string {
-  return `[${goTimestamp(timeMs)},"`
-}
-
-function matrixRow(result: QueryResult, index: number, heads: SampleHeads): string | null {
+function matrixRow(result: QueryResult, index: number, heads: SampleHeads<readonly string[]>): string | null {
   const { grid } = result.series
   const samples = result.series.samples?.(index)
   let values = ''

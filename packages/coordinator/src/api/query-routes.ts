@@ -122,7 +122,7 @@ async function run(
   const query = parameters.get('query')
   const scope = scopeOf(parameters, request.tenant)
   const startedMs = options.clock.monotonicMs()
-  const deadline = deadlineFor(options.clock, timeoutMs, request.signal)
+  const deadline = deadlineFor(options.clock, timeoutMs, request)
   const place = await options.gate.enter(deadline.signal).catch((error) => {
     deadline.end()
     throw error
@@ -234,26 +234,19 @@ interface Deadline {
   end(): void
 }
 
-/** Aborted when the client has gone or the time is up, and tells which. */
-function deadlineFor(clock: Clock, timeoutMs: number, parent: AbortSignal): Deadline {
-  const controller = new AbortController()
+/** Cancels the request when the time is up, and tells that from a client that has gone. */
+function deadlineFor(clock: Clock, timeoutMs: number, request: HttpRequest): Deadline {
   let timedOut = false
   const timer = clock.setTimer(Math.max(0, timeoutMs), () => {
-    timedOut = true
-    controller.abort(new Error('query timed out'))
+    timedOut = !request.signal.aborted
+    request.cancel(new Error('query timed out'))
   })
-  const abort = () => controller.abort(parent.reason)
-  if (parent.aborted) abort()
-  else parent.addEventListener('abort', abort, { once: true })
   return {
-    signal: controller.signal,
+    signal: request.signal,
     get timedOut() {
       return timedOut
     },
-    end() {
-      timer.cancel()
-      parent.removeEventListener('abort', abort)
-    },
+    end: () => timer.cancel(),
   }
 }
 

@@ -64,6 +64,7 @@ async function post(
     tenant: DEFAULT_TENANT,
     body,
     signal: new AbortController().signal,
+    cancel: () => {},
   }
   return route.beforeBody?.(request) ?? route.handle(request)
 }

@@ -35,10 +35,12 @@ export function registerQueryMetrics(metrics: Metrics, gate: QueryGate): (event:
     labelNames: ['kind'],
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
   })
+  // Looked up once: a labelled `observe` is a tenth of what a short query costs around its evaluation.
+  const observe = { instant: duration.observer({ kind: 'instant' }), range: duration.observer({ kind: 'range' }) }
   return (event) => {
     const key = `${event.kind} ${event.error === null ? 'success' : 'error'}`
     counts.set(key, (counts.get(key) ?? 0) + 1)
     samplesRead += event.samplesRead
-    duration.observe(event.durationMs / 1000, { kind: event.kind })
+    observe[event.kind](event.durationMs / 1000)
   }
 }

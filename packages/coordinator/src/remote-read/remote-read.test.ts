@@ -61,6 +61,7 @@ async function read(message: object, external: Record<string, string> = {}): Pro
     tenant: DEFAULT_TENANT,
     body: encodeSnappy(readRequestCodec.encode(message).finish()),
     signal: new AbortController().signal,
+    cancel: () => {},
   })
 }
 

@@ -28,6 +28,8 @@ export interface HttpRequest extends RequestHead {
   readonly body: Uint8Array
   /** Aborted when the client has gone, the route's time is up, or the server stops. */
   readonly signal: AbortSignal
+  /** Aborts `signal`: for a handler that has a time limit of its own. */
+  cancel(reason: Error): void
 }
 
 export interface HttpResponse {

@@ -14,11 +14,11 @@ import { innerGrid, windowShape } from '../operators/range-shape.js'
 import { rawSamples } from '../operators/raw-samples.js'
 import { typeName } from '../parser/check.js'
 import type { ParserOptions } from '../parser/options.js'
-import { parseExpression } from '../parser/parser.js'
 import { resolveDurations } from '../parser/resolve-durations.js'
 import type { PlanNode } from '../plan/plan.js'
 import { planExpression } from '../plan/planner.js'
 import type { EngineClock } from './clock.js'
+import { ExpressionCache } from './expression-cache.js'
 import { finishVector, scalarSeries, windowSeries } from './finish.js'
 import { checkSteps, DEFAULT_LIMITS, type QueryLimits } from './limits.js'
 import { QueryContext } from './query-context.js'
@@ -67,9 +67,11 @@ const SUBQUERY_STEP_MS = 60_000
 
 export class Engine {
   readonly #options: EngineOptions
+  readonly #expressions: ExpressionCache
 
   constructor(options: EngineOptions = {}) {
     this.#options = options
+    this.#expressions = new ExpressionCache(options.parser)
   }
 
   /**
@@ -129,7 +131,7 @@ export class Engine {
     })
     try {
       const startedMs = context.nowMs()
-      const expression = resolveDurations(parseExpression(request.query, options.parser), times)
+      const expression = resolveDurations(this.#expressions.parse(request.query), times)
       if (rangeQuery) checkRangeType(expression)
       const plan = planExpression(expression, {
         ...times,

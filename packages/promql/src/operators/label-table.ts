@@ -15,11 +15,12 @@ export const ABSENT_LABEL = 0
 export class LabelTable {
   readonly #texts: string[] = ['']
   readonly #textIds = new Map<string, number>([['', ABSENT_LABEL]])
-  #pairs = new Uint32Array(1 << 12)
-  #offsets = new Uint32Array(1 << 8)
+  /** Small at first: most queries read some series, and zeroed pages cost more than to grow a few times. */
+  #pairs = new Uint32Array(1 << 8)
+  #offsets = new Uint32Array(1 << 6)
   #count = 0
   /** Open addressing: set id + 1, or 0 for a free slot. Holds interned sets only. */
-  #slots = new Int32Array(1 << 8)
+  #slots = new Int32Array(1 << 6)
   #internedCount = 0
   /** The pairs of a set that is being made. */
   #scratch = new Uint32Array(64)

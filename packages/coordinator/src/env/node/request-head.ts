@@ -62,6 +62,10 @@ export class NodeRequest implements HttpRequest {
     return this.#controller.signal
   }
 
+  cancel(reason: Error): void {
+    this.#controller.abort(reason)
+  }
+
   get method(): string {
     return this.#head.method
   }
