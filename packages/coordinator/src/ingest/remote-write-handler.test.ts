@@ -405,7 +405,9 @@ describe('requests of many new series at a time', () => {
       metadata,
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     })
-    const names = Array.from({ length: 3 }, (_, r) => Array.from({ length: 4_500 - r }, (_, i) => `r${r}_${i}`))
+    const names = Array.from({ length: 3 }, (_, r) =>
+      Array.from({ length: 4_500 - r }, (_, i) => `r${'_'.repeat(1 + 3 * r)}${i}`),
+    )
     const bodies = names.map((of, r) => encodeSnappy(bodyV1(of.map((name, i) => series(name, i, NOW + r)))))
     const outcomes = await Promise.all(bodies.map((body) => many.write(1, body)))
     expect(outcomes.map(({ samplesWritten }) => samplesWritten)).toEqual([4_500, 4_499, 4_498])
