@@ -48,6 +48,7 @@ import { DEFAULT_TENANT, type Route, textResponse } from './server/http.js'
 import type { HttpClient } from './server/http-client.js'
 import { formatAddress } from './server/listen-address.js'
 import type { Listen, Listener } from './server/listener.js'
+import { LoopShare } from './server/loop-share.js'
 import { Pipeline } from './server/pipeline.js'
 import { ServerStatistics } from './server/statistics.js'
 import { namespaceOfTenant, rawNamespace } from './tenants.js'
@@ -77,6 +78,7 @@ export class Coordinator {
   readonly #options: CoordinatorOptions
   readonly #metrics = new Metrics()
   readonly #gate: QueryGate
+  readonly #loop: LoopShare
   readonly #startedMs: number
   readonly #cacheKey: Uint8Array
   #config: Config
@@ -101,6 +103,7 @@ export class Coordinator {
     this.#startedMs = env.clock.wallMs()
     this.#lastReload = { succeeded: true, timeMs: this.#startedMs }
     this.#cacheKey = new Uint8Array(Uint32Array.from({ length: 8 }, () => env.random.u32()).buffer)
+    this.#loop = new LoopShare(env.clock)
     this.#gate = new QueryGate({
       clock: env.clock,
       concurrencyMax: config.query.concurrency,
@@ -281,6 +284,7 @@ export class Coordinator {
       files: env.files,
       logger,
       metrics: this.#metrics,
+      loop: this.#loop,
       namespaceOf: async (tenant) => {
         const name = namespaceOfTenant(tenant)
         if (database.hasNamespace(name)) return database.namespace(name)
@@ -312,9 +316,10 @@ export class Coordinator {
     const countQuery = registerQueryMetrics(this.#metrics, this.#gate)
     return [
       ...queryRoutes({
-        engine: new Engine(),
+        engine: new Engine({ clock: this.#loop.queryClock }),
         clock,
         gate: this.#gate,
+        loop: this.#loop,
         limits: () => {
           const { timeout, lookback, samples, series, size } = this.#config.query
           return { timeoutMs: timeout, lookbackMs: lookback, samplesMax: samples, seriesMax: series, bytesMax: size }

@@ -11,6 +11,7 @@ import {
 import type { Clock } from '@varve/tsdb-core/env'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { DEFAULT_TENANT, type HttpRequest, type HttpResponse, type Route } from '../server/http.js'
+import type { LoopShare } from '../server/loop-share.js'
 import { readRoute } from './api-handler.js'
 import { ApiError, invalidParameter, JSON_HEADERS, successResponse } from './envelope.js'
 import type { Parameters } from './parameters.js'
@@ -31,6 +32,8 @@ export interface QueryRoutesOptions {
   readonly engine: Engine
   readonly clock: Clock
   readonly gate: QueryGate
+  /** Shared with the writes; the engine's clock is of it too. Default: queries take what they want of the event loop. */
+  readonly loop?: LoopShare
   /** Read at each query, so that a reload takes effect. */
   readonly limits: () => QueryLimits
   /** Everything a tenant may see: raw, rolled-up and remote samples. */
@@ -143,14 +146,16 @@ async function run(
   let result: QueryResult | null = null
   let failure: string | null = null
   try {
-    result = await evaluate({
-      ...scope,
-      queryable: options.queryable(request.tenant),
-      query,
-      lookbackMs,
-      signal: deadline.signal,
-      limits: { ...limits, timeoutMs },
-    })
+    const ask = () =>
+      evaluate({
+        ...scope,
+        queryable: options.queryable(request.tenant),
+        query,
+        lookbackMs,
+        signal: deadline.signal,
+        limits: { ...limits, timeoutMs },
+      })
+    result = await (options.loop === undefined ? ask() : options.loop.query(ask))
     streaming = true
     const stats = parameters.get('stats')
     const parts = queryJson(result, {

@@ -13,6 +13,7 @@ import { MetadataFile } from '../metadata/metadata-file.js'
 import { MetadataStore } from '../metadata/metadata-store.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { DEFAULT_TENANT, type HttpResponse, type Route, textResponse } from '../server/http.js'
+import type { LoopShare } from '../server/loop-share.js'
 import type { Door } from './door/door.js'
 import { HaTracker } from './door/ha-tracker.js'
 import { Relabeller } from './door/relabel.js'
@@ -48,6 +49,8 @@ export interface IngestOptions {
   readonly etcdPrefix?: string
   /** Keeps metadata over restarts. */
   readonly stateDirectory?: string
+  /** Shared with the queries. Default: writes take what they want of the event loop. */
+  readonly loop?: LoopShare
   /** Default: native where it is there, else TypeScript. */
   readonly scanner?: WriteScanner
 }
@@ -94,7 +97,7 @@ export class IngestService {
   }
 
   routes(): Route[] {
-    const { config, clock } = this.#options
+    const { config, clock, loop } = this.#options
     const open = (tenant: string) => this.tenant(tenant)
     const shared = {
       open,
@@ -111,6 +114,7 @@ export class IngestService {
         took: (tenant, count) => this.#took(tenant, count),
         bodySizeBytesMax: config.body_size,
         counters: this.counters,
+        ...(loop === undefined ? {} : { loop }),
       }),
       ...otlpRoutes({ ...shared, deltas: config.otlp_delta }),
       ...importRoutes({ ...shared, clock }),

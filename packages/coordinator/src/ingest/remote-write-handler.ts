@@ -23,6 +23,7 @@ import {
   textResponse,
   unavailableResponse,
 } from '../server/http.js'
+import type { LoopShare } from '../server/loop-share.js'
 import { mediaType } from './media-type.js'
 import type { WriteOutcome, WritePipeline } from './write-pipeline.js'
 import type { WriteVersion } from './write-scanner.js'
@@ -46,6 +47,8 @@ export interface RemoteWriteOptions {
   /** Of the compressed body. Default 32 MiB, as Prometheus has it. */
   readonly bodySizeBytesMax?: number
   readonly counters: RemoteWriteCounters
+  /** Bounds what the writes of one turn of the event loop take. Default: each begins as it comes. */
+  readonly loop?: LoopShare
 }
 
 /** Plain fields, read by the program's own metrics. */
@@ -142,7 +145,8 @@ async function handleRemoteWrite(request: HttpRequest, options: RemoteWriteOptio
     }
     const opened = options.pipelineOf(request.tenant)
     const pipeline = opened instanceof Promise ? await opened : opened
-    const outcome = await pipeline.write(version, request.body)
+    const write = () => pipeline.write(version, request.body)
+    const outcome = await (options.loop === undefined ? write() : options.loop.write(write))
     counters.count(outcome)
     options.took?.(request.tenant, outcome.samplesReceived + outcome.histogramsReceived)
     if (outcome.problems.isEmpty) return version === 2 ? { status: 204, headers: writtenHeaders(outcome) } : STORED

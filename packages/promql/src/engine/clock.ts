@@ -4,4 +4,6 @@ export interface EngineClock {
   monotonicMs(): number
   /** Lets the event loop turn once. */
   yield(): Promise<void>
+  /** How long a query may hold the loop now before it yields. Default 8 ms. */
+  turnMs?(): number
 }

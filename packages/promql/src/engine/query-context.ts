@@ -8,7 +8,7 @@ import type { EngineClock } from './clock.js'
 import { Budget, type QueryLimits } from './limits.js'
 import { type QueryStats, type TraceNode, traceNode } from './stats.js'
 
-/** A turn of the event loop lasts about so long before the query yields. */
+/** A turn of the event loop lasts about so long before the query yields, unless the clock says otherwise. */
 const TURN_MS = 8
 
 export interface QueryContextOptions {
@@ -42,12 +42,15 @@ export class QueryContext {
   readonly #abort = new AbortController()
   readonly #startMs: number
   #turnStartMs: number
+  /** Set once the loop has turned since `#turnStartMs`: the next turn begins when the query goes on. */
+  #turnEnded = false
 
   constructor(options: QueryContextOptions) {
     this.options = options
     this.budget = new Budget(options.limits)
     this.#startMs = options.clock.monotonicMs()
     this.#turnStartMs = this.#startMs
+    this.#watchTurn()
     this.stats = {
       samplesRead: 0,
       seriesRead: 0,
@@ -78,7 +81,8 @@ export class QueryContext {
 
   /** True when the query has held the event loop long enough; then `await context.yield()`. */
   shouldYield(): boolean {
-    return this.nowMs() - this.#turnStartMs > TURN_MS
+    const { clock } = this.options
+    return clock.monotonicMs() - this.#turnStartMs > (clock.turnMs?.() ?? TURN_MS)
   }
 
   /** Lets others run. @throws {PromqlError} `canceled` or `timeout`. */
@@ -89,14 +93,23 @@ export class QueryContext {
     this.check()
   }
 
-  /** The query waits for the store from here on. */
+  /** The query waits for the store from here on. The store may answer within the same turn: that counts as one. */
   endTurn(): void {
     const turnMs = this.nowMs() - this.#turnStartMs
     if (turnMs > this.stats.turnMsMax) this.stats.turnMsMax = turnMs
   }
 
   startTurn(): void {
+    if (!this.#turnEnded) return
     this.#turnStartMs = this.nowMs()
+    this.#watchTurn()
+  }
+
+  #watchTurn(): void {
+    this.#turnEnded = false
+    void this.options.clock.yield().then(() => {
+      this.#turnEnded = true
+    })
   }
 
   check(): void {
