@@ -149,7 +149,10 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     if (this.#windowed && (this.#function.extended === undefined || this.series.startTimesMs !== undefined)) {
       return this.mixed(floatsAlone(this.series))
     }
-    if (!shared) return this.floats(findWindows(this.shape, this.series.timesMs, 0, this.series.count))
+    if (!shared) {
+      const { timesMs, timeOffset, count } = this.series
+      return this.floats(findWindows(this.shape, timesMs, timeOffset, timeOffset + count))
+    }
     const column = reader.batch.timestampColumns[series]
     return this.floats(this.#cache.windows(this.#cache.slotOf(column)))
   }

@@ -64,7 +64,7 @@ export class BatchReader {
 
   /**
    * Fills `into` with the series, which has no histograms. Returns true if its samples stand as in the batch, so that
-   * windows over its timestamp column hold; else the columns are scratch memory, good until the next call.
+   * windows over its timestamp column hold; else the columns may be scratch memory, good until the next call.
    */
   readFloats(series: number, into: FloatSeries): boolean {
     const { batch } = this
@@ -78,11 +78,14 @@ export class BatchReader {
     into.count = to - from
     into.startTimesMs = batch.startTimestampsMs
     into.counts = batch.counts
-    if (!allFinite(batch.values, from, to) && this.#hasMarker(from, to)) {
-      this.#compact(from, to, into)
-      return false
-    }
-    return true
+    if (allFinite(batch.values, from, to)) return true
+    // Most series that have a marker have ended with it.
+    let end = to
+    while (end > from && isStaleAt(this.#halves, end - 1)) end--
+    into.count = end - from
+    if (this.#hasMarker(from, end)) this.#compact(from, end, into)
+    else if (end === to) return true
+    return false
   }
 
   /** A series that has histograms. The columns are its own. */
