@@ -3,7 +3,8 @@
  *
  * Sample j of series i is `values[offsets[i] + j]`, and its windows are those of slot `slots[i]`: `first` and `end` at
  * `slot · steps`, the frames of growths likewise (`presence` and the four columns of `seconds`). `found[i]` says what became
- * of series i: 0 left to the caller, 1 without a sample, 2 found. `divisor` is the range in seconds for rate, else 1.
+ * of series i: 0 left to the caller, 1 without a sample, 2 found. A staleness marker at the end of a series to which no window
+ * reaches is passed over. `divisor` is the range in seconds for rate, else 1.
  */
 export interface QueryKernels {
   /** Adds the row of each series to the cells of its group, which are `groups[i] · steps` of the columns a, b, c and flags. */

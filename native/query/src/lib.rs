@@ -130,7 +130,8 @@ fn fold_part(
         if !part.groups.contains(&groups[i]) {
             continue;
         }
-        let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
+        let window = windows.of(series.slots[i], function.has_frame())?;
+        let samples = within(function, series.samples(i)?, &window);
         found[i] = row(function, samples, &window.steps(&part.steps), values, presence, working);
         if found[i] == FOUND {
             // SAFETY: parts do not overlap, so the cells of these groups at these steps are this thread's.
@@ -174,7 +175,8 @@ fn write(
     let steps = windows.steps;
     let mut next = rows.start;
     for i in 0..count {
-        let (samples, window) = (series.samples(i)?, windows.of(series.slots[i], function.has_frame())?);
+        let window = windows.of(series.slots[i], function.has_frame())?;
+        let samples = within(function, series.samples(i)?, &window);
         let range = next * steps..(next + 1) * steps;
         let (Some(out_values), Some(out_presence)) = (rows.values.get_mut(range.clone()), rows.presence.get_mut(range))
         else {
@@ -191,6 +193,20 @@ fn write(
         }
     }
     Ok(count)
+}
+
+/// Without the staleness marker that the series ends with, if no window reaches to it: the caller has seen it too then.
+fn within<'a>(function: Function, samples: &'a [f64], windows: &Windows) -> &'a [f64] {
+    match samples {
+        [before @ .., last]
+            if last.to_bits() == over_time::STALE_BITS
+                && function != Function::Latest
+                && windows.end.last().is_none_or(|&end| end as usize <= before.len()) =>
+        {
+            before
+        }
+        _ => samples,
+    }
 }
 
 /// Computes one row. All of `presence` is written, and `values` where it is 1.

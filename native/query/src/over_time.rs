@@ -8,7 +8,7 @@ use varve_lanes::wide;
 use crate::has_nan;
 use crate::windows::Windows;
 
-const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
+pub const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 pub fn latest(samples: &[f64], windows: &Windows, values: &mut [f64], presence: &mut [u8]) -> bool {
     for step in 0..values.len() {

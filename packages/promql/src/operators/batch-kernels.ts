@@ -3,6 +3,7 @@
  * TypeScript, and so is everything where there is no native module.
  */
 import { QUERY_FOLDS, QUERY_FUNCTIONS, type QueryKernels } from '@varve/native'
+import { halvesOf, isStaleAt } from '@varve/tsdb-core/model'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
 import type { VectorBatch } from './vector-batch.js'
 import type { WindowCache } from './window-cache.js'
@@ -29,12 +30,14 @@ export class BatchKernels {
   readonly #code: number
   readonly #cache: WindowCache
   readonly #divisor: number
+  readonly #seesMarkers: boolean
   #slots = new Uint32Array(0)
 
   /** `divisor`: the range in seconds for a growth per second, else 1. */
   constructor(native: QueryKernels, name: KernelFunction, cache: WindowCache, divisor: number) {
     this.#native = native
     this.#code = QUERY_FUNCTIONS[name]
+    this.#seesMarkers = name === 'latest'
     this.#cache = cache
     this.#divisor = divisor
   }
@@ -97,7 +100,7 @@ export class BatchKernels {
   }
 
   /** Finds the slots of series, as far as they can be there together; returns where it ended. */
-  #findSlots({ seriesCount, timestampColumns }: SeriesBatch, from: number, to: number): number {
+  #findSlots({ seriesCount, timestampColumns, sampleOffsets, values }: SeriesBatch, from: number, to: number): number {
     if (this.found.length < seriesCount) {
       this.found = new Uint8Array(seriesCount)
       this.#slots = new Uint32Array(seriesCount)
@@ -105,12 +108,18 @@ export class BatchKernels {
     const slots = this.#slots
     const cache = this.#cache
     cache.unpin()
+    const halves = halvesOf(values)
     let column = -1
+    let ended = false
     let slot = -1
     for (let series = from; series < to; series++) {
-      if (timestampColumns[series] !== column) {
+      const end = sampleOffsets[series + 1]
+      // The marker that a series has ended with is no sample of a range; for the kernel neither.
+      const endsHere = !this.#seesMarkers && end > sampleOffsets[series] && isStaleAt(halves, end - 1)
+      if (timestampColumns[series] !== column || endsHere !== ended) {
         column = timestampColumns[series]
-        slot = cache.pinnedSlotOf(column)
+        ended = endsHere
+        slot = cache.pinnedSlotOf(column, ended)
         if (slot < 0) return series
       }
       slots[series] = slot

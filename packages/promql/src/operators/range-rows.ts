@@ -145,16 +145,13 @@ export class RangeRows implements SeriesRows, RangeCallContext {
 
   #computeSeries(reader: BatchReader, series: number): boolean {
     if (reader.hasHistograms(series)) return this.mixed(reader.readMixed(series))
-    const shared = reader.readFloats(series, this.series)
+    const place = reader.readFloats(series, this.series)
     if (this.#windowed && (this.#function.extended === undefined || this.series.startTimesMs !== undefined)) {
       return this.mixed(floatsAlone(this.series))
     }
-    if (!shared) {
-      const { timesMs, timeOffset, count } = this.series
-      return this.floats(findWindows(this.shape, timesMs, timeOffset, timeOffset + count))
-    }
+    if (place === 'own') return this.floats(findWindows(this.shape, this.series.timesMs, 0, this.series.count))
     const column = reader.batch.timestampColumns[series]
-    return this.floats(this.#cache.windows(this.#cache.slotOf(column)))
+    return this.floats(this.#cache.windows(this.#cache.slotOf(column, place === 'ended')))
   }
 
   /** Anchored and smoothed windows extrapolate nothing. */

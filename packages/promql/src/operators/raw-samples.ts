@@ -46,12 +46,12 @@ type Samples = Omit<RawSeries, 'labelSet'>
 
 /** Columns of the store's own batch, unless markers had to be left out. */
 function floatSamples(reader: BatchReader, series: number, into: FloatSeries): Samples {
-  const shared = reader.readFloats(series, into)
+  const place = reader.readFloats(series, into)
   const timesMs = into.timesMs.subarray(into.timeOffset, into.timeOffset + into.count)
   const values = into.values.subarray(into.valueOffset, into.valueOffset + into.count)
-  return shared
-    ? { timesMs, values, histograms: undefined }
-    : { timesMs: timesMs.slice(), values: values.slice(), histograms: undefined }
+  return place === 'own'
+    ? { timesMs: timesMs.slice(), values: values.slice(), histograms: undefined }
+    : { timesMs, values, histograms: undefined }
 }
 
 function mixedSamples(reader: BatchReader, series: number): Samples {

@@ -16,6 +16,12 @@ export interface MixedSeries {
   readonly histogramStartTimesMs: Float64Array | undefined
 }
 
+/**
+ * `shared`: as in the batch, so that windows over its timestamp column hold. `ended`: the same, but for a marker at the end,
+ * which most series have that have one. `own`: in scratch memory, good until the next call, since there are markers within.
+ */
+export type FloatPlace = 'shared' | 'ended' | 'own'
+
 export class BatchReader {
   readonly batch: SeriesBatch
   readonly #halves: Uint32Array
@@ -62,11 +68,8 @@ export class BatchReader {
     return { ...histogram, counterResetHint: resetBetween(histogram, previous) ? 'reset' : 'notReset' }
   }
 
-  /**
-   * Fills `into` with the series, which has no histograms. Returns true if its samples stand as in the batch, so that
-   * windows over its timestamp column hold; else the columns may be scratch memory, good until the next call.
-   */
-  readFloats(series: number, into: FloatSeries): boolean {
+  /** Fills `into` with the series, which has no histograms, and says where its samples stand. */
+  readFloats(series: number, into: FloatSeries): FloatPlace {
     const { batch } = this
     const from = batch.sampleOffsets[series]
     const to = batch.sampleOffsets[series + 1]
@@ -78,14 +81,15 @@ export class BatchReader {
     into.count = to - from
     into.startTimesMs = batch.startTimestampsMs
     into.counts = batch.counts
-    if (allFinite(batch.values, from, to)) return true
-    // Most series that have a marker have ended with it.
-    let end = to
-    while (end > from && isStaleAt(this.#halves, end - 1)) end--
-    into.count = end - from
-    if (this.#hasMarker(from, end)) this.#compact(from, end, into)
-    else if (end === to) return true
-    return false
+    if (allFinite(batch.values, from, to)) return 'shared'
+    const ended = to > from && isStaleAt(this.#halves, to - 1)
+    if (this.#hasMarker(from, ended ? to - 1 : to)) {
+      this.#compact(from, to, into)
+      return 'own'
+    }
+    if (!ended) return 'shared'
+    into.count--
+    return 'ended'
   }
 
   /** A series that has histograms. The columns are its own. */

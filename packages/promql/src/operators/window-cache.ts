@@ -40,7 +40,10 @@ export class WindowCache {
   readonly #pinnedAt: number[] = []
   #pinRound = 1
   #pinnedCount = 0
-  /** Column → slot, as far as they were asked for: of the batch at hand, and those before it with the same timestamps. */
+  /**
+   * Slots as far as they were asked for, of the batch at hand and those before it with the same timestamps: that of column c
+   * at 2·c, and at 2·c + 1 that of the column without its last timestamp.
+   */
   #batch: SeriesBatch | undefined
   #slotOfColumn: (number | undefined)[] = []
 
@@ -82,25 +85,30 @@ export class WindowCache {
     this.memory = NOTHING
   }
 
-  /** The slot of a column of the batch at hand, good until another column is asked for. */
-  slotOf(column: number): number {
-    const known = this.#slotOfColumn[column]
+  /**
+   * The slot of a column of the batch at hand, good until another column is asked for. `ended`: of its timestamps but the last,
+   * for a series that ends with a marker.
+   */
+  slotOf(column: number, ended = false): number {
+    const key = 2 * column + (ended ? 1 : 0)
+    const known = this.#slotOfColumn[key]
     if (known !== undefined) return known
     const { timestampOffsets, timestampsMs } = this.#batch as SeriesBatch
     const from = timestampOffsets[column]
-    const to = timestampOffsets[column + 1]
+    const to = timestampOffsets[column + 1] - (ended ? 1 : 0)
     // Columns of a table are known by their number.
     const { timestampTable } = this.#batch as SeriesBatch
     const slot =
       timestampTable === undefined ? this.#findOrFill(timestampsMs, from, to) : this.#fill(timestampsMs, from, to)
-    this.#slotOfColumn[column] = slot
+    this.#slotOfColumn[key] = slot
     return slot
   }
 
   /** The same, good until `unpin`; -1 when all slots are taken that way. */
-  pinnedSlotOf(column: number): number {
-    if (this.#pinnedCount === this.slotsMax && !this.#isPinned(this.#slotOfColumn[column])) return -1
-    const slot = this.slotOf(column)
+  pinnedSlotOf(column: number, ended: boolean): number {
+    const known = this.#slotOfColumn[2 * column + (ended ? 1 : 0)]
+    if (this.#pinnedCount === this.slotsMax && !this.#isPinned(known)) return -1
+    const slot = this.slotOf(column, ended)
     if (!this.#isPinned(slot)) {
       this.#pinnedAt[slot] = this.#pinRound
       this.#pinnedCount++
@@ -156,8 +164,8 @@ export class WindowCache {
     this.#nextVictim = (slot + 1) % this.slotsMax
     const firstMs = this.#times[slot]?.[0]
     if (firstMs !== undefined && this.#slotOfFirst.get(firstMs) === slot) this.#slotOfFirst.delete(firstMs)
-    this.#slotOfColumn.forEach((held, column) => {
-      if (held === slot) this.#slotOfColumn[column] = undefined
+    this.#slotOfColumn.forEach((held, key) => {
+      if (held === slot) this.#slotOfColumn[key] = undefined
     })
     return slot
   }
