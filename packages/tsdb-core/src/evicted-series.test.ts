@@ -16,7 +16,7 @@ it('a series that was evicted and came back is read under the reference that it 
   const write = () => database.append([{ labels: { [METRIC_NAME]: 'm' }, timestampMs: clock.wallMs(), value: 1 }])
   const refs = async () => {
     const found: number[] = []
-    const { batches } = await namespace.select({ matchers, startMs: 0, endMs: 8e15 })
+    const { batches } = await namespace.select({ matchers, startMs: 0, endMs: 8e15, coldRefs: true })
     for await (const { seriesRefs } of batches) found.push(...seriesRefs!)
     return found
   }
@@ -49,6 +49,29 @@ it('a series of the head has its reference also where only sealed blocks have sa
   await database.flush()
   expect([...namespace.headSeries()]).toEqual([live])
   const matchers = [{ name: METRIC_NAME, operator: '=' as const, value: 'm' }]
-  const { batches } = await namespace.select({ matchers, startMs: 0, endMs: 8e15 })
+  const request = { matchers, startMs: 0, endMs: 8e15 }
+  const { batches } = await namespace.select({ ...request, coldRefs: true })
   for await (const { seriesRefs } of batches) expect([...seriesRefs!]).toEqual([live])
+})
+
+it('a query makes the store remember no series that only sealed blocks have', async () => {
+  const temporary = await openTemporaryDatabase()
+  opened.push(temporary)
+  const { database, clock } = temporary
+  const namespace = database.namespace('default')
+  for (let round = 0; round < 2; round++) {
+    await database.append([{ labels: { [METRIC_NAME]: 'm' }, timestampMs: clock.wallMs(), value: 1 }])
+    await database.flush()
+    clock.advance(1000)
+  }
+  const request = { matchers: [{ name: METRIC_NAME, operator: '=' as const, value: 'm' }], startMs: 0, endMs: 8e15 }
+  const refsOf = async (coldRefs: boolean) => {
+    const { batches } = await namespace.select({ ...request, coldRefs })
+    for await (const { seriesRefs } of batches) return [...seriesRefs!]
+    return []
+  }
+  expect(await refsOf(false)).toEqual([0])
+  const [ref] = await refsOf(true)
+  expect(namespace.isColdRef(ref)).toBe(true)
+  expect(namespace.labelsOf(ref)?.metricName).toBe('m')
 })

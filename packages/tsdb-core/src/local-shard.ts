@@ -198,7 +198,7 @@ export class LocalShard implements Shard {
         index: this.head.index,
         stride: this.head.stride,
         isLive: (series) => this.head.series.isLive(series),
-        refOf: (source, series) => (request.hints === undefined ? this.#coldRef(source, series) : 0),
+        refOf: (source, series) => (request.coldRefs === true ? this.#coldRef(source, series) : 0),
       },
       reserve: (sizeBytes) => memory.reserveQuery(sizeBytes),
       release: (sizeBytes) => memory.releaseQuery(sizeBytes),

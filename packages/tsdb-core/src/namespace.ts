@@ -104,7 +104,7 @@ export interface Namespace extends Queryable {
   /** Labels of a known series, or `undefined` when the reference is unknown. Builds an object: not for hot paths. */
   labelsOf(seriesRef: number): Labels | undefined
 
-  /** Whether `select` gave this reference to a series that only sealed blocks had: it gets another one with its next sample. */
+  /** Whether `select` with `coldRefs` gave this reference to a series that only sealed blocks had: it gets another one with its next sample. */
   isColdRef(seriesRef: number): boolean
 
   /** References of all series that the head holds, rising. A copy. */
@@ -159,6 +159,11 @@ export interface NamespaceSelectRequest extends SelectRequest {
   readonly exactColumn?: boolean
   /** Fills `counts` of the batches from the column `count`; NaN where a window has none. */
   readonly counts?: boolean
+  /**
+   * Give series of which only sealed blocks have samples in the range a reference too, instead of 0. A cold one (`isColdRef`) is remembered until the store is
+   * closed: for who tells series apart by reference, like the aggregator, and not for queries.
+   */
+  readonly coldRefs?: boolean
 }
 
 /** Called synchronously while a batch is stored: be quick and do not throw. Arrays are valid during the call only. */

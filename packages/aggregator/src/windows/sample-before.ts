@@ -133,7 +133,7 @@ async function forEachSelect(
 ): Promise<void> {
   const refs = new Set(wanted.map(({ seriesRef }) => seriesRef))
   for (const matchers of matchersFor(wanted)) {
-    const { batches } = await raw.select({ matchers, startMs, endMs })
+    const { batches } = await raw.select({ matchers, startMs, endMs, coldRefs: true })
     for await (const batch of batches) {
       const byIndex = histogramsByIndex(batch)
       for (let series = 0; series < batch.seriesCount; series++) {

@@ -241,7 +241,7 @@ export class WindowRun {
     })
     const range = { startMs: firstEndMs - resolutionMs + 1, endMs: firstEndMs + 1, ...(signal && { signal }) }
     for (const matchers of matchersFor(wanted)) {
-      const { symbols, batches } = await raw.select({ matchers, ...range })
+      const { symbols, batches } = await raw.select({ matchers, ...range, coldRefs: true })
       for await (const batch of batches) await this.#readBatch(batch, symbols)
     }
   }
@@ -257,6 +257,7 @@ export class WindowRun {
         matchers,
         startMs: startMs - backMs + 1,
         endMs,
+        coldRefs: true,
         ...(signal && { signal }),
       })
       for await (const batch of batches) await this.#readBatch(batch, symbols)
