@@ -5,6 +5,7 @@
 import { decodeSealedTimestamps } from '@varve/gorilla-codec'
 import { grownU32 } from '../index/growable.js'
 import type { LabelIndex, LabelValues } from '../index/label-index.js'
+import { MatchCache } from '../index/match-cache.js'
 import { EMPTY_POSTINGS } from '../index/posting-list.js'
 import { compareUtf8 } from '../model/utf8.js'
 import { ByteCursor } from './byte-cursor.js'
@@ -34,6 +35,7 @@ const FOUND_MAX = 1024
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class BlockIndex implements LabelIndex {
+  readonly matches: MatchCache
   readonly seriesCount: number
   /** Labels of series s: `pairs[pairOffsets[s] .. pairOffsets[s+1])`, symbols of this block. */
   readonly pairs: Uint32Array
@@ -55,7 +57,13 @@ export class BlockIndex implements LabelIndex {
   readonly #labels = new Map<string, BlockLabel>()
   #all: Uint32Array | undefined
 
-  private constructor(decoded: DecodedSeries & DecodedChunks & DecodedTimes, symbols: BlockSymbols, times: Uint8Array) {
+  private constructor(
+    decoded: DecodedSeries & DecodedChunks & DecodedTimes,
+    symbols: BlockSymbols,
+    times: Uint8Array,
+    matches: MatchCache,
+  ) {
+    this.matches = matches
     this.seriesCount = decoded.pairOffsets.length - 1
     this.pairs = decoded.pairs
     this.pairOffsets = decoded.pairOffsets
@@ -73,18 +81,22 @@ export class BlockIndex implements LabelIndex {
   }
 
   /** @throws {StorageError} `CORRUPT` for bytes that passed their checksums and yet are not what a writer writes. */
-  static async decode(parts: IndexParts, pause: () => Promise<void> | undefined): Promise<BlockIndex> {
+  static async decode(
+    parts: IndexParts,
+    pause: () => Promise<void> | undefined,
+    matches = new MatchCache(),
+  ): Promise<BlockIndex> {
     const symbols = new BlockSymbols(parts.symbols, parts.where('Symbols'))
     await pause()
     const series = await decodeSeries(parts, symbols.count, pause)
     const times = decodeTimes(parts)
     const chunks = await decodeChunks(parts, series.pairOffsets.length - 1, pause)
-    const index = new BlockIndex({ ...series, ...chunks, ...times }, symbols, parts.times)
+    const index = new BlockIndex({ ...series, ...chunks, ...times }, symbols, parts.times, matches)
     index.#readLabels(parts)
     return index
   }
 
-  /** Memory that it takes, about. */
+  /** Memory that it takes, about, `matches` not counted. */
   get sizeBytes(): number {
     return (
       this.pairs.byteLength +

@@ -8,6 +8,7 @@
 import { CodecError, crc32c, verifySealedColumn } from '@varve/gorilla-codec'
 import type { File, FileSystem } from '../env/file-system.js'
 import { StorageError } from '../errors.js'
+import type { MatchCache } from '../index/match-cache.js'
 import { BlockIndex } from './block-index.js'
 import { ByteCursor } from './byte-cursor.js'
 import {
@@ -85,7 +86,7 @@ export class BlockReader {
   }
 
   /** The series, labels and postings, decoded. Takes memory in proportion to the series. */
-  async readIndex(pause: () => Promise<void> | undefined): Promise<BlockIndex> {
+  async readIndex(pause: () => Promise<void> | undefined, matches?: MatchCache): Promise<BlockIndex> {
     const parts = {
       footer: this.footer,
       times: await this.#section(Section.TimeColumns),
@@ -96,7 +97,7 @@ export class BlockReader {
       postings: await this.#section(Section.Postings),
       where: (section: string) => `${this.path}: section ${section}`,
     }
-    return BlockIndex.decode(parts, pause)
+    return BlockIndex.decode(parts, pause, matches)
   }
 
   /** The native histograms, still encoded. */

@@ -1,6 +1,7 @@
 /** One sealed block of a namespace: opened when it is first read, closed when nobody reads it and it is gone or cold. */
 import type { FileSystem } from '../env/file-system.js'
 import { StorageError } from '../errors.js'
+import { MatchCache } from '../index/match-cache.js'
 import { matchSeries } from '../index/match-series.js'
 import type { ManifestBlock } from '../manifest.js'
 import type { MemoryBudget } from '../memory-budget.js'
@@ -69,11 +70,13 @@ export class SealedBlock {
     })
   }
 
-  /** Lets go of cached pages, then of the index when nobody uses the block; returns how many bytes. */
+  /** Lets go of answers and cached pages, then of the index when nobody uses the block; returns how many bytes. */
   shrink(bytesWanted: number): number {
     const opened = this.#opened
     if (opened === undefined) return 0
-    const freed = opened.pages.shrink(bytesWanted)
+    // Found again in less time than a page is read.
+    let freed = opened.index.matches.clear()
+    if (freed < bytesWanted) freed += opened.pages.shrink(bytesWanted - freed)
     if (freed >= bytesWanted || this.users > 0) return freed
     this.#close(opened)
     return freed + sizeOf(opened)
@@ -103,6 +106,7 @@ export class SealedBlock {
     this.#opened = undefined
     this.#opening = undefined
     opened.pages.shrink(Number.POSITIVE_INFINITY)
+    opened.index.matches.clear()
     this.#memory.addCacheBytes(-sizeOf(opened))
     return opened.reader.close()
   }
@@ -125,7 +129,8 @@ export class SealedBlock {
           `${this.path}: another block than the manifest has: digest ${digest} in ${fileSizeBytes} bytes, expected ${this.entry.digest} in ${this.entry.sizeBytes}`,
         )
       }
-      const index = await reader.readIndex(pause)
+      const matches = new MatchCache((deltaBytes) => this.#memory.addCacheBytes(deltaBytes))
+      const index = await reader.readIndex(pause, matches)
       const histograms = reader.footer.histogramSeriesCount > 0 ? await reader.readHistograms() : undefined
       const opened = { reader, index, pages: new ColumnPages(reader, index, this.#memory), histograms }
       this.#memory.addCacheBytes(sizeOf(opened))

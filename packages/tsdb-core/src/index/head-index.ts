@@ -7,8 +7,10 @@
 import type { SeriesTable } from '../head/series-table.js'
 import { grownU32 } from './growable.js'
 import type { LabelIndex, LabelValues } from './label-index.js'
+import { MatchCache } from './match-cache.js'
 
 export class HeadIndex implements LabelIndex {
+  readonly matches = new MatchCache()
   readonly #series: SeriesTable
   /** Name symbol → its values. */
   readonly #labels = new Map<number, HeadLabel>()
@@ -22,13 +24,14 @@ export class HeadIndex implements LabelIndex {
   }
 
   get sizeBytes(): number {
-    let size = this.#all.byteLength
+    let size = this.#all.byteLength + this.matches.sizeBytes
     for (const label of this.#labels.values()) size += label.sizeBytes
     return size
   }
 
   /** Adds a series whose reference is larger than all before. */
   add(ref: number): void {
+    this.matches.clear()
     const { pairs, offsets } = this.#series
     for (let i = offsets[ref]; i < offsets[ref + 1]; i += 2) {
       let label = this.#labels.get(pairs[i])

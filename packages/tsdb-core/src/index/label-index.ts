@@ -3,7 +3,11 @@
  *
  * Series are numbers (references in the head, places in a block); posting lists of them are sorted and without repetition.
  */
+import type { MatchCache } from './match-cache.js'
+
 export interface LabelIndex {
+  /** Which series passed which matchers, as long as that holds. */
+  readonly matches: MatchCache
   /** All series. Not to be changed. */
   all(): Uint32Array
   /** The values of one label, or `undefined` when no series has it. */

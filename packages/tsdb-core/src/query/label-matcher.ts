@@ -19,9 +19,9 @@ export const ALTERNATION_LENGTH_MAX = 1_000_000
 const REMEMBERED_VALUES_MAX = 4096
 
 /** Dashboards ask the same again and again: compiled patterns that are not long stay, so many of them. */
-const KEPT_PATTERNS_MAX = 16
+const KEPT_PATTERNS_MAX = 32
 const KEPT_PATTERN_LENGTH_MAX = 256
-const recentPatterns = new Map<string, RE2JS>()
+const recentPatterns = new Map<string, CompiledPattern>()
 
 export interface CompiledMatcher {
   readonly matcher: Matcher
@@ -58,11 +58,11 @@ export function compileMatcher(matcher: Matcher): CompiledMatcher {
   }
   const negated = operator === '!~'
   const pattern = compilePattern(value)
-  const { test } = pattern
+  const test = pattern.isSlow ? remembering(pattern.test) : pattern.test
   return {
     matcher,
     negated,
-    matchesEmpty: test('') !== negated,
+    matchesEmpty: pattern.matchesEmpty !== negated,
     ...(pattern.literals && { literals: pattern.literals }),
     prefix: pattern.prefix,
     matches: negated ? (other) => !test(other) : test,
@@ -75,30 +75,41 @@ export function matchesAll(matchers: readonly CompiledMatcher[], valueFor: (name
   return true
 }
 
-interface CompiledPattern {
+/** Keeps nothing of the values that it is asked about. */
+interface PatternTest {
   readonly test: (value: string) => boolean
+  /** Its answers are worth remembering. */
+  readonly isSlow: boolean
   readonly literals?: readonly string[]
   readonly prefix: string
 }
 
-function compilePattern(pattern: string): CompiledPattern {
-  if (pattern.length > ALTERNATION_LENGTH_MAX) throw tooLong(pattern, 'ALTERNATION_LENGTH_MAX', ALTERNATION_LENGTH_MAX)
-  const branches = simpleBranches(pattern)
-  if (branches !== undefined) return compileBranches(branches)
-  if (pattern.length > PATTERN_LENGTH_MAX) throw tooLong(pattern, 'PATTERN_LENGTH_MAX', PATTERN_LENGTH_MAX)
-  const compiled = recentPatterns.get(pattern) ?? compileRe2(pattern)
-  return { test: remembering((value) => compiled.testExact(value)), prefix: literalPrefix(pattern) }
+interface CompiledPattern extends PatternTest {
+  readonly matchesEmpty: boolean
 }
 
-function compileRe2(pattern: string): RE2JS {
+function compilePattern(pattern: string): CompiledPattern {
+  const known = recentPatterns.get(pattern)
+  if (known !== undefined) return known
+  if (pattern.length > ALTERNATION_LENGTH_MAX) throw tooLong(pattern, 'ALTERNATION_LENGTH_MAX', ALTERNATION_LENGTH_MAX)
+  const branches = simpleBranches(pattern)
+  if (branches === undefined && pattern.length > PATTERN_LENGTH_MAX) {
+    throw tooLong(pattern, 'PATTERN_LENGTH_MAX', PATTERN_LENGTH_MAX)
+  }
+  const test = branches === undefined ? compileRe2(pattern) : compileBranches(branches)
+  const compiled = { ...test, matchesEmpty: test.test('') }
+  if (pattern.length <= KEPT_PATTERN_LENGTH_MAX) {
+    if (recentPatterns.size >= KEPT_PATTERNS_MAX) recentPatterns.clear()
+    recentPatterns.set(pattern, compiled)
+  }
+  return compiled
+}
+
+function compileRe2(pattern: string): PatternTest {
   try {
     RE2JS.compile(pattern) // The flag below is written into the pattern, and would show in error texts.
     const compiled = RE2JS.compile(pattern, RE2JS.DOTALL)
-    if (pattern.length <= KEPT_PATTERN_LENGTH_MAX) {
-      if (recentPatterns.size >= KEPT_PATTERNS_MAX) recentPatterns.clear()
-      recentPatterns.set(pattern, compiled)
-    }
-    return compiled
+    return { test: (value) => compiled.testExact(value), isSlow: true, prefix: literalPrefix(pattern) }
   } catch (error) {
     if (error instanceof RE2JSException) throw new StorageError('INVALID_ARGUMENT', error.message, { cause: error })
     throw error
@@ -190,16 +201,16 @@ function isAsciiPunctuation(c: string): boolean {
   return c > ' ' && c < '\x7f' && !/[0-9A-Za-z_]/.test(c)
 }
 
-function compileBranches(branches: readonly Branch[]): CompiledPattern {
+function compileBranches(branches: readonly Branch[]): PatternTest {
   if (branches.every((branch) => branch.gaps.length === 0)) {
     const literals = [...new Set(branches.map((branch) => branch.texts[0]))]
     const prefix = commonPrefix(literals)
-    if (literals.length === 1) return { test: (value) => value === literals[0], literals, prefix }
+    if (literals.length === 1) return { test: (value) => value === literals[0], isSlow: false, literals, prefix }
     const set = new Set(literals)
-    return { test: (value) => set.has(value), literals, prefix }
+    return { test: (value) => set.has(value), isSlow: false, literals, prefix }
   }
   const prefix = commonPrefix(branches.map((branch) => branch.texts[0]))
-  if (branches.length === 1) return { test: branchTest(branches[0]), prefix }
+  if (branches.length === 1) return { test: branchTest(branches[0]), isSlow: false, prefix }
   const literals = new Set<string>()
   const tests: ((value: string) => boolean)[] = []
   for (const branch of branches) {
@@ -207,7 +218,7 @@ function compileBranches(branches: readonly Branch[]): CompiledPattern {
     else tests.push(branchTest(branch))
   }
   const test = (value: string) => literals.has(value) || tests.some((one) => one(value))
-  return { test: branches.length > 8 ? remembering(test) : test, prefix }
+  return { test, isSlow: branches.length > 8, prefix }
 }
 
 function branchTest({ texts, gaps }: Branch): (value: string) => boolean {

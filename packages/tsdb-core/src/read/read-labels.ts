@@ -1,6 +1,5 @@
 /** Label names, label values and label sets of the series that match, over several sources. */
-import { matchSeries } from '../index/match-series.js'
-import { withVerdicts } from '../index/verdicts.js'
+import { matchedSeries } from '../index/matched-series.js'
 import { Labels } from '../model/labels.js'
 import { sortLabels } from '../model/sort-labels.js'
 import { compareUtf8 } from '../model/utf8.js'
@@ -51,7 +50,7 @@ export async function readLabelValues(name: string, parts: LabelParts): Promise<
       }
       continue
     }
-    const matched = matchSeries(source.index, await withVerdicts(source.index, parts.matchers, parts.pause))
+    const matched = await matchedSeries(source.index, parts.matchers, parts.pause)
     const seen = new Set<number>()
     for (let i = 0; i < matched.length; i++) {
       if (i % SERIES_PER_TURN === 0) await parts.pause()
@@ -87,7 +86,7 @@ async function forMatched(
   source: SampleSource,
   visit: (pairs: Uint32Array, length: number) => void,
 ): Promise<void> {
-  const matched = matchSeries(source.index, await withVerdicts(source.index, parts.matchers, parts.pause))
+  const matched = await matchedSeries(source.index, parts.matchers, parts.pause)
   let pairs = new Uint32Array(256)
   for (let i = 0; i < matched.length; i++) {
     if (i % SERIES_PER_TURN === 0) await parts.pause()

@@ -5,8 +5,7 @@ import type { Clock } from '../env/clock.js'
 import { StorageError } from '../errors.js'
 import { grownU32 } from '../index/growable.js'
 import type { LabelIndex } from '../index/label-index.js'
-import { matchSeries } from '../index/match-series.js'
-import { withVerdicts } from '../index/verdicts.js'
+import { matchedSeries } from '../index/matched-series.js'
 import type { AggregateColumn } from '../model/aggregate.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { SelectResult } from '../query/queryable.js'
@@ -97,21 +96,15 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
 }
 
 async function matchFamilies(parts: SelectParts, pause: () => Promise<void> | undefined): Promise<SourceFamily[]> {
-  let matchers = parts.matchers
-  if (parts.seriesRefs === undefined) {
-    for (const index of new Set(parts.sources.map((source) => source.index))) {
-      matchers = await withVerdicts(index, matchers, pause)
-    }
-  }
   const families = new Map<LabelIndex, { sources: number[]; matched: Uint32Array }>()
-  parts.sources.forEach((source, i) => {
-    let family = families.get(source.index)
+  for (const [i, { index }] of parts.sources.entries()) {
+    let family = families.get(index)
     if (family === undefined) {
-      family = { sources: [], matched: parts.seriesRefs ?? matchSeries(source.index, matchers) }
-      families.set(source.index, family)
+      family = { sources: [], matched: parts.seriesRefs ?? (await matchedSeries(index, parts.matchers, pause)) }
+      families.set(index, family)
     }
     family.sources.push(i)
-  })
+  }
   return [...families.values()]
 }
 
