@@ -1,6 +1,8 @@
 /** What stands in docs/ and deploy/ for operators is held to what the program does. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { childrenOf, type Expression, parseExpression } from '@varve/promql'
 import { ValidationSeverity, validate } from 'dockerfile-utils'
@@ -117,10 +119,27 @@ describe('deploy/', () => {
     },
   )
 
-  test.skipIf(spawnSync('docker', ['compose', 'version']).status !== 0)(
-    'docker compose takes the compose file (skipped without docker compose)',
+  const compose = [['docker-compose'], ['docker', 'compose']].find(
+    ([program, ...words]) => spawnSync(program, [...words, 'version']).status === 0,
+  )
+  test.skipIf(compose === undefined)(
+    'docker compose takes the compose file, and would not take a wrong one (skipped without docker compose)',
     () => {
-      execFileSync('docker', ['compose', '-f', path('deploy/compose.yaml'), 'config', '--quiet'])
+      const [program, ...words] = compose as string[]
+      const check = (file: string) => spawnSync(program, [...words, '-f', file, 'config', '-q'], { encoding: 'utf8' })
+      const { status, stderr } = check(path('deploy/compose.yaml'))
+      expect([status, stderr]).toEqual([0, ''])
+      const directory = mkdtempSync(join(tmpdir(), 'varve-compose-'))
+      try {
+        const broken = read('deploy/compose.yaml').replace('image: quay.io', 'imge: quay.io')
+        writeFileSync(join(directory, 'compose.yaml'), broken)
+        const refused = check(join(directory, 'compose.yaml'))
+        expect(refused.status).not.toBe(0)
+        expect(refused.stderr).toContain('imge')
+      } finally {
+        rmSync(directory, { recursive: true })
+      }
     },
+    30_000,
   )
 })
