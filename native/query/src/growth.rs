@@ -13,8 +13,16 @@ pub struct Ends {
 }
 
 impl Ends {
-    fn find(&mut self, samples: &[f64], windows: &Windows) -> (&[f64], &[f64]) {
+    fn find<'a>(&'a mut self, samples: &'a [f64], windows: &Windows) -> (&'a [f64], &'a [f64]) {
         let steps = windows.first.len();
+        if let (true, [first, ..], [end, ..]) = (windows.in_step, windows.first, windows.end) {
+            let (first, last) = (*first as usize, (*end as usize).wrapping_sub(1));
+            if let (Some(firsts), Some(lasts)) =
+                (samples.get(first..first.wrapping_add(steps)), samples.get(last..last.wrapping_add(steps)))
+            {
+                return (firsts, lasts);
+            }
+        }
         self.first.resize(steps, 0.0);
         self.last.resize(steps, 0.0);
         find_ends(samples, windows.first, windows.end, &mut self.first, &mut self.last);
@@ -111,7 +119,9 @@ wide! {
 fn without_resets(samples: &[f64], windows: &Windows, values: &mut [f64], ends: &mut Ends) {
     let (first, last) = ends.find(samples, windows);
     scale_differences(first, last, windows.factor, values);
-    if !reaches_zero(first, last, windows.sampled, windows.to_start) {
+    // The growth of all samples is the most that a window can have. The rest is for what was rounded.
+    let growth_max = (samples[samples.len() - 1] - samples[0]) * (1.0 + 1e-9);
+    if samples[0] * windows.reach_min >= growth_max || !reaches_zero(first, last, windows.sampled, windows.to_start) {
         return;
     }
     // A counter is never below 0, so it cannot have grown from further left than there.

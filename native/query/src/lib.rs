@@ -126,12 +126,13 @@ fn fold_part(
     scratch.values.resize(part.steps.len(), 0.0);
     scratch.presence.resize(part.steps.len(), 0);
     let Scratch { values, presence, working } = scratch;
+    let mut slots = Slots { windows, framed: function.has_frame(), last: None };
     for i in 0..series.count()? {
         if !part.groups.contains(&groups[i]) {
             continue;
         }
-        let window = windows.of(series.slots[i], function.has_frame())?;
-        let samples = within(function, series.samples(i)?, &window);
+        let window = slots.of(series.slots[i])?;
+        let samples = within(function, series.samples(i)?, window);
         found[i] = row(function, samples, &window.steps(&part.steps), values, presence, working);
         if found[i] == FOUND {
             // SAFETY: parts do not overlap, so the cells of these groups at these steps are this thread's.
@@ -174,15 +175,16 @@ fn write(
     }
     let steps = windows.steps;
     let mut next = rows.start;
+    let mut slots = Slots { windows, framed: function.has_frame(), last: None };
     for i in 0..count {
-        let window = windows.of(series.slots[i], function.has_frame())?;
-        let samples = within(function, series.samples(i)?, &window);
+        let window = slots.of(series.slots[i])?;
+        let samples = within(function, series.samples(i)?, window);
         let range = next * steps..(next + 1) * steps;
         let (Some(out_values), Some(out_presence)) = (rows.values.get_mut(range.clone()), rows.presence.get_mut(range))
         else {
             return Err(BadCall("there is no room for the rows"));
         };
-        found[i] = row(function, samples, &window, out_values, out_presence, working);
+        found[i] = row(function, samples, window, out_values, out_presence, working);
         if found[i] == FOUND {
             next += 1;
             continue;
@@ -193,6 +195,24 @@ fn write(
         }
     }
     Ok(count)
+}
+
+/// Neighbours mostly have the same windows.
+struct Slots<'w, 'a> {
+    windows: &'w WindowColumns<'a>,
+    framed: bool,
+    last: Option<(u32, Windows<'a>)>,
+}
+
+impl<'a> Slots<'_, 'a> {
+    fn of(&mut self, slot: u32) -> Result<&Windows<'a>, BadCall> {
+        let known = self.last.take().filter(|&(last, _)| last == slot);
+        let found = match known {
+            Some(known) => known,
+            None => (slot, self.windows.of(slot, self.framed)?),
+        };
+        Ok(&self.last.insert(found).1)
+    }
 }
 
 /// Without the staleness marker that the series ends with, if no window reaches to it: the caller has seen it too then.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use varve_lanes::wide;
+
 use crate::BadCall;
 
 /// Sample j of series i is `values[offsets[i] + j]`; its windows are those of slot `slots[i]`.
@@ -49,6 +51,10 @@ pub struct Windows<'a> {
     pub to_end: &'a [f64],
     pub factor: &'a [f64],
     pub divisor: f64,
+    /// Each window begins and ends one sample behind the one before it, as where the step is that of the samples.
+    pub in_step: bool,
+    /// The least of sampled over to_start, where a window has a result.
+    pub reach_min: f64,
 }
 
 impl<'a> WindowColumns<'a> {
@@ -69,6 +75,8 @@ impl<'a> WindowColumns<'a> {
                 to_end: floats,
                 factor: floats,
                 divisor: self.divisor,
+                in_step: false,
+                reach_min: 0.0,
             });
         }
         let (Some(presence), Some(seconds)) =
@@ -86,6 +94,8 @@ impl<'a> WindowColumns<'a> {
             to_end: column(2),
             factor: column(3),
             divisor: self.divisor,
+            in_step: rises_by_one(first) & rises_by_one(end),
+            reach_min: least_quotient(column(0), column(1)),
         })
     }
 }
@@ -103,6 +113,8 @@ impl<'a> Windows<'a> {
             to_end: of(self.to_end),
             factor: of(self.factor),
             divisor: self.divisor,
+            in_step: self.in_step,
+            reach_min: self.reach_min,
         }
     }
 
@@ -111,5 +123,26 @@ impl<'a> Windows<'a> {
     pub fn range(&self, step: usize, count: usize) -> Option<(usize, usize)> {
         let (from, to) = (self.first[step] as usize, self.end[step] as usize);
         (from < to && to <= count).then_some((from, to))
+    }
+}
+
+wide! {
+    fn rises_by_one(column: &[i32]) -> bool {
+        let later = column.get(1..).unwrap_or_default();
+        let mut rises = true;
+        for i in 0..later.len() {
+            rises &= later[i] == column[i] + 1;
+        }
+        rises
+    }
+}
+
+wide! {
+    /// NaN, which is 0 over 0, is passed over.
+    fn least_quotient(numerators: &[f64], denominators: &[f64]) -> f64 {
+        numerators.iter().zip(denominators).fold(f64::INFINITY, |least, (&numerator, &denominator)| {
+            let quotient = numerator / denominator;
+            if quotient < least { quotient } else { least }
+        })
     }
 }

@@ -69,8 +69,7 @@ fn averages_go_on_with_the_mean_where_a_sum_overflows() {
     let (mut a, mut b, mut c, mut flags) = ([0.0; 2], [0.0; 2], [0.0; 2], [0; 2]);
     for _ in 0..2 {
         let mut cells = Cells { fold: Fold::Avg, a: &mut a, b: &mut b, c: &mut c, flags: &mut flags };
-        fold_series(Function::Max, &series, &one_each, &[0, 0], &mut cells, &mut [0; 2])
-            .unwrap();
+        fold_series(Function::Max, &series, &one_each, &[0, 0], &mut cells, &mut [0; 2]).unwrap();
     }
     assert!((a[0] / f64::MAX - 1.0).abs() < 1e-12);
     assert_eq!((a[1], c, flags), (6.0, [4.0, 4.0], [1, 0]));
