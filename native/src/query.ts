@@ -28,6 +28,26 @@ export interface QueryKernels {
     found: Uint8Array,
   ): void
   /**
+   * Fills slot `slot` with the windows over `timesMs[from, to)`: that of step s is `(endsMs[s] - rangeMs - beforeMs, endsMs[s] +
+   * afterMs]`; and with their frame, unless `presence` and `seconds` are empty. Returns the frame's least of sampled over
+   * toStart.
+   */
+  fillWindows(
+    timesMs: Float64Array,
+    from: number,
+    to: number,
+    endsMs: Float64Array,
+    rangeMs: number,
+    beforeMs: number,
+    afterMs: number,
+    divisor: number,
+    slot: number,
+    first: Int32Array,
+    end: Int32Array,
+    presence: Uint8Array,
+    seconds: Float64Array,
+  ): number
+  /**
    * Writes the rows of the series that have samples one behind the other, from row `rowStart`, up to the first series that
    * is left to the caller; returns how many series it has looked at.
    */
@@ -65,4 +85,4 @@ export const QUERY_FUNCTIONS = {
 /** The numbers of the folds in native/query/src/fold.rs. */
 export const QUERY_FOLDS = { sum: 0, avg: 1, min: 2, max: 3, count: 4, variance: 5 } as const
 
-export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = ['foldSeries', 'writeRows']
+export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = ['foldSeries', 'fillWindows', 'writeRows']

@@ -2,6 +2,7 @@
 
 use napi::{Error, Result, Status};
 use napi_derive::napi;
+use varve_query::{fill_windows as fill, Frame, WindowShape};
 use varve_query::{fold_series as fold, write_rows as write, BadCall, Cells, Fold, Function, Rows};
 use varve_query::{SeriesColumns, WindowColumns};
 
@@ -65,6 +66,42 @@ pub fn write_rows(
     let series = SeriesColumns { values, offsets, slots };
     let mut rows = Rows { start: row_start, values: out_values, presence: out_presence };
     write(function_of(function)?, &series, &windows, &mut rows, found).map(|count| count as f64).map_err(bad_call)
+}
+
+/// Fills slot `slot` of the windows with those over `times_ms[from, to)`, and of the frames if there are any; returns the least
+/// of sampled over to_start.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn fill_windows(
+    times_ms: Column<f64>,
+    from: f64,
+    to: f64,
+    ends_ms: Column<f64>,
+    range_ms: f64,
+    before_ms: f64,
+    after_ms: f64,
+    divisor: f64,
+    slot: f64,
+    first: Column<i32>,
+    end: Column<i32>,
+    presence: Column<u8>,
+    seconds: Column<f64>,
+) -> Result<f64> {
+    disjoint!(first, end, presence, seconds; times_ms, ends_ms);
+    let to = index("to", to, times_ms.len())?;
+    let from = index("from", from, to)?;
+    let steps = ends_ms.len();
+    let slots = first.len().min(end.len()) / steps.max(1);
+    let at = index("slot", slot, slots.saturating_sub(1))? * steps;
+    let (Some(first), Some(end)) = (first.get_mut(at..at + steps), end.get_mut(at..at + steps)) else {
+        return Err(invalid("there is no such slot"));
+    };
+    let frame = match (presence.get_mut(at..at + steps), seconds.get_mut(at * 4..(at + steps) * 4)) {
+        (Some(presence), Some(seconds)) => Some(Frame { presence, seconds, divisor }),
+        _ => None,
+    };
+    let shape = WindowShape { ends_ms, range_ms, before_ms, after_ms };
+    fill(&shape, &times_ms[from..to], first, end, frame).map_err(bad_call)
 }
 
 fn function_of(code: u32) -> Result<Function> {

@@ -79,7 +79,7 @@ wide! {
 
 wide! {
     /// A window that has no result may lie anywhere: its ends are then any samples.
-    fn find_ends(samples: &[f64], first: &[i32], end: &[i32], firsts: &mut [f64], lasts: &mut [f64]) {
+    pub fn find_ends(samples: &[f64], first: &[i32], end: &[i32], firsts: &mut [f64], lasts: &mut [f64]) {
         let steps = firsts.len();
         let (first, end, lasts) = (&first[..steps], &end[..steps], &mut lasts[..steps]);
         let top = samples.len() - 1;

@@ -9,12 +9,14 @@
 
 use std::cell::RefCell;
 
+mod fill;
 mod fold;
 mod growth;
 mod over_time;
 mod parts;
 mod windows;
 
+pub use fill::{fill_windows, Frame, WindowShape};
 pub use fold::{Cells, Fold};
 pub use windows::{SeriesColumns, WindowColumns};
 

@@ -131,7 +131,7 @@ wide! {
         let later = column.get(1..).unwrap_or_default();
         let mut rises = true;
         for i in 0..later.len() {
-            rises &= later[i] == column[i] + 1;
+            rises &= later[i] == column[i].wrapping_add(1);
         }
         rises
     }

@@ -87,7 +87,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.#smoothed = node.source.kind === 'window' && node.source.smoothed
     this.#isCounterCall = this.name === 'rate' || this.name === 'increase'
     this.#output = { values: this.out.values, presence: this.out.presence, offset: 0 }
-    this.#cache = new WindowCache(this.shape, this.#framesOf(this.#function))
+    this.#cache = new WindowCache(this.shape, this.#framesOf(this.#function), evaluator.context.options.kernels)
     this.#kernels = this.#kernelsOf(this.#function)
   }
 
@@ -186,7 +186,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     if (found === this.#function) return
     this.#function = found
     this.#cache.release()
-    this.#cache = new WindowCache(this.shape, this.#framesOf(found))
+    this.#cache = new WindowCache(this.shape, this.#framesOf(found), this.#evaluator.context.options.kernels)
     this.#kernels = this.#kernelsOf(found)
   }
 

@@ -93,7 +93,7 @@ export class SelectRows implements SeriesRows {
     this.dropName = aspect === 'value' ? 0 : 1
     this.out = new VectorBatch(grid.count, 0)
     this.rowsMax = rowsPerBatch(grid.count)
-    this.#cache = new WindowCache(this.asked, 'none')
+    this.#cache = new WindowCache(this.asked, 'none', context.options.kernels)
     const { kernels } = context.options
     if (kernels !== undefined && aspect === 'value') this.#kernels = new BatchKernels(kernels, 'latest', this.#cache, 1)
   }

@@ -8,6 +8,7 @@
  *
  * so that a kernel may be handed all slots at once.
  */
+import type { QueryKernels } from '@varve/native'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
 import { fillGrowthFrame } from '../functions/growth-frame.js'
 import { borrowWindows, returnWindows, WindowMemory } from './window-memory.js'
@@ -29,6 +30,7 @@ export class WindowCache {
   /** Replaced as slots are made. */
   memory: WindowMemory = NOTHING
   readonly #frames: FrameKind
+  readonly #kernels: QueryKernels | undefined
   #shape: WindowShape
   #windows: Windows[] = []
   /** The timestamps behind each slot, where columns have no number that says what they hold. */
@@ -47,9 +49,11 @@ export class WindowCache {
   #batch: SeriesBatch | undefined
   #slotOfColumn: (number | undefined)[] = []
 
-  constructor(shape: WindowShape, frames: FrameKind) {
+  /** `kernels` finds windows where the function's own kernel is there too. */
+  constructor(shape: WindowShape, frames: FrameKind, kernels?: QueryKernels) {
     this.#shape = shape
     this.#frames = frames
+    this.#kernels = kernels
     this.steps = shape.grid.count
     this.slotsMax = Math.max(SLOTS_MIN, Math.min(SLOTS_MAX, Math.floor(CACHED_STEPS_MAX / this.steps)))
   }
@@ -146,12 +150,48 @@ export class WindowCache {
   #fill(timesMs: Float64Array, from: number, to: number): number {
     const slot = this.#freeSlot()
     const { first, end, frame } = this.memory.views(slot)
+    const { endsMs, rangeMs, rangesMs } = this.#shape
+    const perSecond = this.#frames === 'growthPerSecond'
+    if (this.#kernels !== undefined && rangesMs === undefined) {
+      const reachMin = this.#fillNatively(this.#kernels, timesMs, from, to, slot, perSecond ? rangeMs / 1000 : 1)
+      if (frame !== undefined) {
+        frame.seconds = perSecond ? rangeMs / 1000 : 1
+        frame.reachMin = reachMin
+      }
+      return slot
+    }
     fillWindows(this.#shape, timesMs, from, to, first, end)
     if (frame !== undefined) {
-      const { endsMs, rangeMs } = this.#shape
-      fillGrowthFrame(frame, { endsMs, rangeMs, first, end }, timesMs, from, this.#frames === 'growthPerSecond')
+      fillGrowthFrame(frame, { endsMs, rangeMs, first, end }, timesMs, from, perSecond)
     }
     return slot
+  }
+
+  #fillNatively(
+    kernels: QueryKernels,
+    timesMs: Float64Array,
+    from: number,
+    to: number,
+    slot: number,
+    divisor: number,
+  ): number {
+    const { endsMs, rangeMs, beforeMs, afterMs } = this.#shape
+    const { first, end, presence, seconds } = this.memory
+    return kernels.fillWindows(
+      timesMs,
+      from,
+      to,
+      endsMs,
+      rangeMs,
+      beforeMs,
+      afterMs,
+      divisor,
+      slot,
+      first,
+      end,
+      presence,
+      seconds,
+    )
   }
 
   #freeSlot(): number {
