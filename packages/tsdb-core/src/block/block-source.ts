@@ -1,5 +1,5 @@
 /** Reads one sealed block for one query. Series are places in the block. */
-import { decodeSealedValues, sealedValuesAreNumbers } from '@varve/gorilla-codec'
+import { decodeSealedValues } from '@varve/gorilla-codec'
 import type { HistogramRun } from '../head/histogram-store.js'
 import { grownU32 } from '../index/growable.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
@@ -142,14 +142,16 @@ export class BlockSource implements SampleSource {
   }
 
   queueValues(chunk: number, count: number, first: number, last: number, outAt: number): void {
+    if (this.#presenceOnly && this.#pages.holdsNumbers(chunk)) {
+      this.#addZeros(outAt, outAt + last - first)
+      return
+    }
     const { chunkEnds, chunkStartSizes } = this.index
     const page = this.#pages.pageOf(chunk)
     const base = this.#pages.startOf(page)
     const start = (chunk === 0 ? 0 : chunkEnds[chunk - 1]) - base
     const end = chunkEnds[chunk] - chunkStartSizes[chunk] - base
-    if (this.#presenceOnly && sealedValuesAreNumbers(this.#pageBytes(page), start, end)) {
-      this.#addZeros(outAt, outAt + last - first)
-    } else this.#queue.add(page, start, end, count, first, last, outAt)
+    this.#queue.add(page, start, end, count, first, last, outAt)
   }
 
   readQueued(out: Float64Array): void {

@@ -4,7 +4,7 @@
  * A page holds whole chunks, some 64 KiB of them, so that a column is decoded where it lies. Its columns are verified when it
  * is read; those that do not check are remembered with the reason.
  */
-import { readSealedValuesHeader, type SealedValuesHeader } from '@varve/gorilla-codec'
+import { readSealedValuesHeader, type SealedValuesHeader, sealedValuesAreNumbers } from '@varve/gorilla-codec'
 import type { MemoryBudget } from '../memory-budget.js'
 import type { BlockIndex } from './block-index.js'
 import type { BlockReader } from './block-reader.js'
@@ -23,6 +23,8 @@ export class ColumnPages {
   readonly #firstChunks: Uint32Array
   readonly #pages = new Map<number, Uint8Array>()
   readonly #damages = new Map<number, string>()
+  /** One bit a chunk of the pages that were read: no value is NaN. Asking the bytes would bring them into the cache. */
+  readonly #numbers: Uint8Array
   #lastPage = 0
   sizeBytes = 0
 
@@ -31,6 +33,7 @@ export class ColumnPages {
     this.#index = index
     this.#memory = memory
     this.#firstChunks = pageStarts(index)
+    this.#numbers = new Uint8Array((index.chunkEnds.length >>> 3) + 1)
   }
 
   pageOf(chunk: number): number {
@@ -68,6 +71,11 @@ export class ColumnPages {
   /** What is wrong with a chunk of a page that was read. */
   damageOf(chunk: number): string | undefined {
     return this.#damages.size === 0 ? undefined : this.#damages.get(chunk)
+  }
+
+  /** Whether a chunk of a page that was read is known to hold numbers only, no NaN. */
+  holdsNumbers(chunk: number): boolean {
+    return (this.#numbers[chunk >>> 3] & (1 << (chunk & 7))) !== 0
   }
 
   /** Reads these pages, rising, and puts them into `held` too. */
@@ -134,7 +142,7 @@ export class ColumnPages {
         const starts = middle < end ? readSealedValuesHeader(bytes, middle, end, HEADER).count : wanted
         if (values !== wanted || starts !== wanted) {
           this.#damages.set(chunk, `${this.#reader.path}: chunk ${chunk} has ${values} values for ${wanted} timestamps`)
-        }
+        } else if (sealedValuesAreNumbers(bytes, from, middle)) this.#numbers[chunk >>> 3] |= 1 << (chunk & 7)
       }
       from = end
     }

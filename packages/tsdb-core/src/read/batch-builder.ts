@@ -87,6 +87,8 @@ export class BatchBuilder {
   readonly #memory: BatchMemory | undefined
 
   readonly #plans = new Map<number, Plan[]>()
+  /** Those of one run alone, by source and time column: neighbours are mostly of different targets, and take turns. */
+  readonly #plansOfOne: Map<number, Plan>[]
   #lastPlan: Plan | undefined
   /** Time columns of this batch and those before it; only ever added to, since batches look into it. */
   #times: Float64Array = EMPTY
@@ -114,6 +116,7 @@ export class BatchBuilder {
     this.#sources = sources
     this.#range = range
     this.#memory = memory
+    this.#plansOfOne = sources.map(() => new Map<number, Plan>())
     this.#wanted = columnNumber(range.column ?? COLUMNS[VALUE_COLUMN])
     this.#hasAbsent = sources.some((source) => source.hasAbsent)
     this.#hasStarts = sources.some((source) => source.hasStarts)
@@ -202,6 +205,7 @@ export class BatchBuilder {
 
   #newTimeTable(): void {
     this.#plans.clear()
+    for (const plans of this.#plansOfOne) plans.clear()
     this.#lastPlan = undefined
     this.#times = this.#memory?.times ?? EMPTY
     this.#timeOffsets = this.#memory?.timeOffsets ?? new Uint32Array(8)
@@ -245,6 +249,7 @@ export class BatchBuilder {
 
   /** The plan for these runs, or `undefined` when they overlap. Sorts them. */
   #planOf(pieces: PieceList): Plan | undefined {
+    if (pieces.length === 1) return this.#planOfOne(pieces)
     let sorted = true
     for (let i = 1; i < pieces.length; i++) if (pieces.firstMs[i] <= pieces.lastMs[i - 1]) sorted = false
     if (!sorted) {
@@ -262,6 +267,14 @@ export class BatchBuilder {
     if (known === undefined) this.#plans.set(hash, [plan])
     else if (!known.includes(plan)) known.push(plan)
     this.#lastPlan = plan
+    return plan
+  }
+
+  #planOfOne(pieces: PieceList): Plan {
+    const plans = this.#plansOfOne[pieces.sources[0]]
+    const timeColumn = pieces.timeColumns[0]
+    let plan = plans.get(timeColumn)
+    if (plan === undefined) plans.set(timeColumn, (plan = this.#makePlan(pieces)))
     return plan
   }
 
