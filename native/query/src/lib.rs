@@ -67,6 +67,7 @@ struct Scratch {
 #[derive(Default)]
 struct Working {
     prefixes: over_time::Prefixes,
+    bests: over_time::Bests,
     ends: growth::Ends,
     indexes: Vec<u32>,
 }
@@ -243,15 +244,15 @@ fn row(
     if samples.is_empty() {
         return EMPTY;
     }
-    let Working { prefixes, ends, indexes } = working;
+    let Working { prefixes, bests, ends, indexes } = working;
     let computed = match function {
         Function::Latest => over_time::latest(samples, windows, values, presence),
         Function::Growth => growth::growth(samples, windows, values, presence, ends, indexes),
         Function::Delta => growth::delta(samples, windows, values, presence, ends),
         Function::Sum => over_time::sums(samples, windows, values, presence, prefixes, false),
         Function::Avg => over_time::sums(samples, windows, values, presence, prefixes, true),
-        Function::Min => over_time::extremes(samples, windows, values, presence, indexes, 1.0),
-        Function::Max => over_time::extremes(samples, windows, values, presence, indexes, -1.0),
+        Function::Min => over_time::least(samples, windows, values, presence, bests),
+        Function::Max => over_time::greatest(samples, windows, values, presence, bests),
         Function::Count => over_time::counts(samples, windows, values, presence),
         Function::Last => over_time::lasts(samples, windows, values, presence),
     };

@@ -39,44 +39,100 @@ pub fn counts(samples: &[f64], windows: &Windows, values: &mut [f64], presence: 
     true
 }
 
-/// `sign` 1 looks for the least value, -1 for the greatest. `queue` holds the samples that may still become it, best first.
-pub fn extremes(
+/// Values of windows in tables: row k has the best of each 2^k samples in a row.
+#[derive(Default)]
+pub struct Bests {
+    rows: Vec<Vec<f64>>,
+}
+
+pub fn least(samples: &[f64], windows: &Windows, values: &mut [f64], presence: &mut [u8], bests: &mut Bests) -> bool {
+    extremes(samples, windows, values, presence, bests, least_of_pairs, |later, earlier| later <= earlier)
+}
+
+pub fn greatest(
     samples: &[f64],
     windows: &Windows,
     values: &mut [f64],
     presence: &mut [u8],
-    queue: &mut Vec<u32>,
-    sign: f64,
+    bests: &mut Bests,
+) -> bool {
+    extremes(samples, windows, values, presence, bests, greatest_of_pairs, |later, earlier| later >= earlier)
+}
+
+/// Of equal values (0 and -0) the latest is taken, as TypeScript does. `wins` compares a later value with an earlier one.
+#[inline(always)]
+fn extremes(
+    samples: &[f64],
+    windows: &Windows,
+    values: &mut [f64],
+    presence: &mut [u8],
+    bests: &mut Bests,
+    best_of_pairs: impl Fn(&[f64], usize, &mut [f64]),
+    wins: impl Fn(f64, f64) -> bool,
 ) -> bool {
     if has_nan(samples) {
         return false;
     }
-    if copy_one_each(samples, windows, values, presence).is_some() {
-        return true;
+    let (mut held, mut longest) = (0, 0);
+    for step in 0..values.len() {
+        let length = windows.range(step, samples.len()).map_or(0, |(from, to)| to - from);
+        held += length;
+        longest = longest.max(length);
     }
-    queue.clear();
-    let mut head = 0;
-    let mut entered = 0;
+    // Windows that hardly overlap are looked through one by one.
+    let row_count = if held <= 4 * samples.len() { 0 } else { longest.max(1).ilog2() as usize };
+    let Bests { rows } = bests;
+    if rows.len() < row_count {
+        rows.resize(row_count, Vec::new());
+    }
+    for row in 0..row_count {
+        let (lower, upper) = rows.split_at_mut(row);
+        let lower = lower.last().map_or(samples, Vec::as_slice);
+        let distance = 1 << row;
+        upper[0].resize(lower.len() - distance, 0.0);
+        best_of_pairs(lower, distance, &mut upper[0]);
+    }
     for step in 0..values.len() {
         let Some((from, to)) = windows.range(step, samples.len()) else {
             presence[step] = 0;
             continue;
         };
-        while entered < to {
-            let value = sign * samples[entered];
-            while queue.len() > head && sign * samples[queue[queue.len() - 1] as usize] >= value {
-                queue.pop();
-            }
-            queue.push(entered as u32);
-            entered += 1;
-        }
-        while (queue[head] as usize) < from {
-            head += 1;
-        }
-        values[step] = samples[queue[head] as usize];
         presence[step] = 1;
+        let row = if row_count == 0 { 0 } else { (to - from).ilog2() as usize };
+        values[step] = if row_count == 0 {
+            samples[from + 1..to]
+                .iter()
+                .fold(samples[from], |best, &value| if wins(value, best) { value } else { best })
+        } else {
+            // Two runs of samples, which may overlap, make up the window.
+            let column = if row == 0 { samples } else { rows[row - 1].as_slice() };
+            let (earlier, later) = (column[from], column[to - (1 << row)]);
+            if wins(later, earlier) {
+                later
+            } else {
+                earlier
+            }
+        };
     }
     true
+}
+
+wide! {
+    fn least_of_pairs(lower: &[f64], distance: usize, out: &mut [f64]) {
+        let later = &lower[distance..];
+        for ((best, &earlier), &later) in out.iter_mut().zip(lower).zip(later) {
+            *best = if later <= earlier { later } else { earlier };
+        }
+    }
+}
+
+wide! {
+    fn greatest_of_pairs(lower: &[f64], distance: usize, out: &mut [f64]) {
+        let later = &lower[distance..];
+        for ((best, &earlier), &later) in out.iter_mut().zip(lower).zip(later) {
+            *best = if later >= earlier { later } else { earlier };
+        }
+    }
 }
 
 /// Windows are added up one by one while together they hold at most so many times the column's samples.

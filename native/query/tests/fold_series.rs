@@ -190,3 +190,29 @@ fn a_large_batch_that_threads_share_has_the_bits_of_its_series_one_by_one() {
         }
     }
 }
+
+#[test]
+fn extremes_of_windows_are_the_latest_of_the_best_whatever_way_they_are_found() {
+    let kinds = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, 0.5];
+    let samples: Vec<f64> =
+        (0..400u64).map(|i| kinds[(i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % 7]).collect();
+    for length in [1, 2, 3, 7, 40, 64, 399] {
+        let (first, end): (Vec<i32>, Vec<i32>) = (0..400).map(|s: i32| ((s - length).max(0), s)).unzip();
+        let windows = WindowColumns { steps: 400, first: &first, end: &end, ..windows() };
+        let series = SeriesColumns { values: &samples, offsets: &[0, 400], slots: &[0] };
+        for (function, sign) in [(Function::Min, 1.0), (Function::Max, -1.0)] {
+            let (mut values, mut presence) = (vec![0.0; 400], vec![0; 400]);
+            let mut rows = Rows { start: 0, values: &mut values, presence: &mut presence };
+            assert_eq!(write_rows(function, &series, &windows, &mut rows, &mut [0]), Ok(1));
+            for step in 0..400 {
+                let window = &samples[first[step] as usize..end[step] as usize];
+                let best = window.iter().copied().reduce(|best, v| if sign * v <= sign * best { v } else { best });
+                assert_eq!(presence[step] == 1, best.is_some());
+                assert!(
+                    best.is_none_or(|best| best.to_bits() == values[step].to_bits()),
+                    "{function:?} {length} {step}"
+                );
+            }
+        }
+    }
+}
