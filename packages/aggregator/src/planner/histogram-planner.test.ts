@@ -6,6 +6,7 @@ import { ResolutionPlanner } from './resolution-planner.js'
 import { ruleKnowledge } from './rule-knowledge.js'
 
 const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
 const start = Date.UTC(2026, 0, 1)
 const minutes = 240
 const end = start + minutes * MINUTE
@@ -67,16 +68,16 @@ describe('native histograms of an aggregated namespace', () => {
     world = await makeWorld()
   })
 
-  async function range(query: string, namespace?: string) {
+  async function range(query: string, namespace?: string, earlierMs = 0) {
     const queryable = new ResolutionPlanner({
       database: world.database,
       clock: world.clock,
       rules: () => ruleKnowledge(world.book),
     })
-    const { series, warnings } = await engine.rangeQuery({
+    const { series, warnings, infos } = await engine.rangeQuery({
       queryable,
       query,
-      startMs: start + 30 * MINUTE,
+      startMs: start + 30 * MINUTE - earlierMs,
       endMs: end,
       stepMs: 10 * MINUTE,
       ...(namespace && { namespace }),
@@ -88,7 +89,7 @@ describe('native histograms of an aggregated namespace', () => {
         rows.push(`${series.labels(i)} ${timeMs} ${text}`)
       })
     }
-    return { rows: rows.sort(), warnings }
+    return { rows: rows.sort(), warnings, infos }
   }
 
   async function expectSame(aggregated: string, raw: string, changed: (row: string) => string = (row) => row) {
@@ -118,6 +119,19 @@ describe('native histograms of an aggregated namespace', () => {
     const counts = read.rows.map((row) => Number(row.split(' ').at(-1)))
     expect(counts.length).toBeGreaterThan(20)
     expect(counts).toEqual([...counts].sort((a, b) => a - b))
+  })
+
+  it('sums and averages of histograms come from the raw samples that are held', async () => {
+    for (const query of ['sum_over_time(h[10m])', 'avg_over_time({__name__=~"h|nothing"}[10m])']) {
+      const wanted = await range(query, 'default')
+      expect(wanted.rows.filter((row) => row.includes('{count:')).length).toBeGreaterThan(20)
+      const planned = await range(query, undefined, DAY)
+      const rawRows = new Set(wanted.rows)
+      expect(planned.infos.join()).toContain('resolution 5m (5m_30d)')
+      for (const row of planned.rows.filter((row) => row.includes('{count:'))) rawRows.delete(row)
+      expect([...rawRows].filter((row) => row.includes('{count:'))).toEqual([])
+      expect(planned.warnings.join()).not.toContain('leaves them out')
+    }
   })
 
   it('says what it leaves out', async () => {

@@ -26,7 +26,7 @@ import { DroppedSeries } from './dropped-series.js'
 import type { RuleKnowledge } from './rule-knowledge.js'
 import { chunksOf, SAMPLES_PER_PART, type SeriesChunk } from './series-chunks.js'
 import { PartSymbols, SeriesParts } from './series-parts.js'
-import { readTier } from './tier-reader.js'
+import { readTier, type TierOutcome } from './tier-reader.js'
 
 const RAW = 'default'
 
@@ -211,12 +211,11 @@ export class ResolutionPlanner implements Queryable {
     const { database } = this.#options
     for (const slice of slices) {
       parts.beginSlice()
-      for (const tier of this.#candidates(slice, tiers, whole, dropped)) {
-        const { afterMs, untilMs } = slice
+      const candidates = this.#candidates(slice, tiers, whole, dropped)
+      const read = async (tier: Tier): Promise<TierOutcome> => {
         const { namespace, resolutionMs } = tier
-        if (tier !== slice.tier && !(await this.#hasMore(tier, slice, request, parts))) continue
         const mayLack = resolutionMs === 0 && dropped?.concerns(slice) === true
-        const { seriesCount } = await readTier(
+        const outcome = await readTier(
           {
             database,
             namespace,
@@ -224,16 +223,26 @@ export class ResolutionPlanner implements Queryable {
             kind,
             matchers,
             // What stands in for a finer tier is widened as it would be alone.
-            afterMs: slice === slices[0] && tier !== slice.tier ? widenedAfterMs(tier, slice, request) : afterMs,
-            untilMs,
+            afterMs: slice === slices[0] && tier !== slice.tier ? widenedAfterMs(tier, slice, request) : slice.afterMs,
+            untilMs: slice.untilMs,
             request,
             warnings,
             ...(mayLack && { lacks: (key) => dropped.lacks(key, () => parts.textsOf(key), slice) }),
           },
           parts,
         )
-        if (seriesCount > 0 || tier === slice.tier) served.push(resolutionSlice(tier, slice, kind))
+        if (outcome.seriesCount > 0 || tier === slice.tier) served.push(resolutionSlice(tier, slice, kind))
+        return outcome
       }
+      let without: Tier | null = null
+      for (const tier of candidates) {
+        if (tier !== slice.tier && !(await this.#hasMore(tier, slice, request, parts))) continue
+        if ((await read(tier)).leftOut) without ??= tier
+      }
+      if (without === null) continue
+      const raw = tiers.find(({ resolutionMs, heldFromMs }) => resolutionMs === 0 && heldFromMs <= slice.afterMs)
+      if (raw && !candidates.includes(raw)) await read(raw)
+      if (!raw || dropped?.concerns(slice)) warnings.add(leftOutWarning(without, request))
     }
     return { parts, served }
   }
@@ -398,6 +407,10 @@ class WarningList {
   add(warning: string): void {
     if (!this.texts.includes(warning)) this.texts.push(warning)
   }
+}
+
+function leftOutWarning({ namespace }: Tier, { hints }: SelectRequest): string {
+  return `PromQL warning: namespace ${namespace} keeps last, count and increase of native histograms, and ${hints?.function ?? ''} leaves them out: max_resolution=0 asks the raw samples, as long as they are kept`
 }
 
 function resolutionSlice(tier: Tier, slice: TierSlice, kind: ColumnKind): ResolutionSlice {

@@ -14,6 +14,7 @@ import type { SamplePart, SeriesParts } from './series-parts.js'
 
 /** How far back a raw slice looks for the sample before its first one, so that no growth is lost at a seam. */
 const SAMPLE_BEFORE_MS = 3_600_000
+/** What windows of native histograms do not keep. They have no least and no greatest value, as raw samples. */
 const NOT_OF_HISTOGRAMS: ReadonlySet<ColumnKind> = new Set(['min', 'max', 'sum'])
 
 export interface TierRead {
@@ -36,6 +37,8 @@ export interface TierOutcome {
   readonly seriesCount: number
   /** Some series of the namespace have windows without the column. */
   readonly lacksColumn: boolean
+  /** Native histograms would have to be added up, which the namespace does not keep: they were left out. */
+  readonly leftOut: boolean
 }
 
 /**
@@ -47,7 +50,7 @@ export async function readTier(
   parts: SeriesParts,
   { onlyColumn = false }: { onlyColumn?: boolean } = {},
 ): Promise<TierOutcome> {
-  if (read.resolutionMs === 0) return { seriesCount: await readRaw(read, parts), lacksColumn: false }
+  if (read.resolutionMs === 0) return { seriesCount: await readRaw(read, parts), lacksColumn: false, leftOut: false }
   return readAggregated(read, parts, onlyColumn)
 }
 
@@ -74,15 +77,17 @@ async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
 
 async function readAggregated(read: TierRead, parts: SeriesParts, onlyColumn: boolean): Promise<TierOutcome> {
   let seriesCount = 0
+  let leftOut = false
   const visit = columnVisitor(read, parts)
   const { seriesWithoutColumn } = await forEachSeries(read, columnRequest(read), parts, (key, part) => {
     if (visit(key, part)) seriesCount++
+    else if (read.kind === 'sum') leftOut = true
   })
   const lacksColumn = seriesWithoutColumn !== 0
   if (lacksColumn && !onlyColumn) {
     seriesCount += read.kind === 'increase' ? await readGrowthOfGauges(read, parts) : await readCumulative(read, parts)
   }
-  return { seriesCount, lacksColumn }
+  return { seriesCount, lacksColumn, leftOut }
 }
 
 /** What the slice asks an aggregated namespace for. */
@@ -91,15 +96,9 @@ export function columnRequest({ kind, afterMs, request }: TierRead) {
 }
 
 /** Adds a series of an aggregated namespace that has the column; false if it is left out. */
-export function columnVisitor({ kind, namespace, request, warnings }: TierRead, parts: SeriesParts) {
+export function columnVisitor({ kind }: TierRead, parts: SeriesParts) {
   return (key: string, part: SamplePart): boolean => {
-    if (part.histograms && NOT_OF_HISTOGRAMS.has(kind)) {
-      const { function: name = '' } = request.hints ?? {}
-      warnings.add(
-        `PromQL warning: namespace ${namespace} keeps last, count and increase of native histograms, and ${name} leaves them out: max_resolution=0 asks the raw samples, as long as they are kept`,
-      )
-      return false
-    }
+    if (part.histograms && NOT_OF_HISTOGRAMS.has(kind)) return false
     parts.add(key, kind === 'count' ? counted(part.histograms ? withoutHistograms(part) : part) : withCounts(part))
     return true
   }

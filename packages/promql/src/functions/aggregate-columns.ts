@@ -9,7 +9,7 @@ import type { AggregateColumn, Histogram } from '@varve/tsdb-core/model'
 import { compactHistogram, divideHistogram } from '../histograms/index.js'
 import { FLOAT } from '../operators/vector-batch.js'
 import type { RangeCallContext, RangeFunction, SampleWindow } from './range-function.js'
-import { sumFloats, sumOf } from './sums-over-time.js'
+import { avgFloats, sumFloats, sumOf } from './sums-over-time.js'
 import { totalOf } from './window-functions.js'
 
 /** The function to use instead of the named one, if the column asks for another. */
@@ -42,6 +42,7 @@ const ADDED_PER_SECOND: RangeFunction = {
 }
 
 const totalOfHistograms = totalOf(sumFloats, false)
+const averageOfHistograms = totalOf(avgFloats, true)
 
 function added(window: SampleWindow, call: RangeCallContext): number | Histogram | undefined {
   if (window.histograms.length > 0) {
@@ -68,6 +69,6 @@ const WEIGHTED_MEAN: RangeFunction = {
       out.presence[out.offset + s] = FLOAT
     }
   },
-  // A series with histograms has no column of sums.
-  window: () => undefined,
+  // Histograms have no column of sums: those that come are raw samples.
+  window: (window, call) => (window.histograms.length > 0 ? averageOfHistograms(window, call) : undefined),
 }

@@ -14,7 +14,7 @@ export interface WantedColumn {
   readonly startMs: number
   readonly endMs: number
   readonly column?: AggregateColumn
-  /** Else `value` and `last` stand in for it. */
+  /** Else `value` and `last` stand in for it, but for `sum` not with histograms. */
   readonly exactColumn?: boolean
 }
 
@@ -32,8 +32,10 @@ export async function countWithoutColumn(
   let count = 0
   for (let group = 0; group < groups.count; group++) {
     if (group % GROUPS_PER_LOOK === 0) await pause()
-    if (hasOneOf(wanted, groups, group, columns, pieces)) continue
-    if (hasOneOf(wanted, groups, group, ALL_COLUMNS, pieces)) count++
+    const lacks = hasOneOf(wanted, groups, group, columns, pieces)
+      ? wanted.column === 'sum' && hasHistograms(wanted, groups, group)
+      : hasOneOf(wanted, groups, group, ALL_COLUMNS, pieces)
+    if (lacks) count++
   }
   return count
 }
@@ -55,6 +57,15 @@ function hasOneOf(
       if (pieces.length > 0) return true
       if (source.hasHistograms && source.histogramCount(series, column, startMs, endMs) > 0) return true
     }
+  }
+  return false
+}
+
+/** Nobody keeps sums of histograms, and `last` is no stand-in for them. */
+function hasHistograms({ sources, startMs, endMs }: WantedColumn, groups: SeriesGroups, group: number): boolean {
+  for (let k = groups.offsets[group]; k < groups.offsets[group + 1]; k++) {
+    const source = sources[groups.sources[k]]
+    if (source.hasHistograms && source.histogramCount(groups.series[k], LAST_COLUMN, startMs, endMs) > 0) return true
   }
   return false
 }
