@@ -292,6 +292,7 @@ export class Coordinator {
         return database.createNamespace(name, options)
       },
       rawNamespace: (tenant, name) => rawNamespace(database, tenant, name),
+      futureMsMax: storage.max_future,
       ...(this.#etcd === undefined ? {} : { etcd: this.#etcd, etcdPrefix: etcd.prefix }),
       stateDirectory: `${dataDirectory}/state`,
     })

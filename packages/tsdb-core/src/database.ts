@@ -73,7 +73,8 @@ export class Database implements Queryable {
   readonly #stores = new Map<LocalNamespace, BlockStore>()
   readonly #memory: MemoryBudget
   readonly #host: NamespaceHost
-  readonly #newSeries: NewSeriesLimit
+  /** One for all shards of a namespace: a tenant that makes series without end must not cost the others theirs. */
+  readonly #newSeries = new WeakMap<LocalShard, NewSeriesLimit>()
   readonly #watermarks = new Map<string, Watermark>()
   #lateSamples: LateSamples = { seriesRefs: [], timestampsMs: [] }
   #isLogHeld: () => boolean = () => false
@@ -95,10 +96,6 @@ export class Database implements Queryable {
     this.#options = options
     this.#env = env
     this.#memory = new MemoryBudget(options.memoryBytesMax ?? 1024 ** 3)
-    this.#newSeries = new NewSeriesLimit(env.clock, {
-      seriesCountMax: options.seriesCountMax ?? 5_000_000,
-      newSeriesPerSecondMax: options.newSeriesPerSecondMax ?? 100_000,
-    })
     this.#host = this.#makeHost()
   }
 
@@ -472,11 +469,23 @@ export class Database implements Queryable {
       },
       log: (shard, undeclared, batch, extra) => this.#append(shard, undeclared, batch, extra as readonly Watermark[]),
       logWindow: (shard, undeclared, batch) => this.#appendWindow(shard, undeclared, batch),
-      mayAddSeries: (shard) => this.#newSeries.take(shard.head.series.liveCount),
+      mayAddSeries: (shard) => this.#newSeriesOf(shard).take(shard.head.series.liveCount),
       deleteSamples: (namespace, request) => this.#deleteSamples(namespace, request),
       flush: async (namespace, beforeMs) => this.#maintenance?.flush([namespace], undefined, beforeMs),
       flushShard: async (shard, beforeMs) => this.#maintenance?.flush([this.#namespaceOf(shard)], [shard], beforeMs),
     }
+  }
+
+  #newSeriesOf(shard: LocalShard): NewSeriesLimit {
+    let limit = this.#newSeries.get(shard)
+    if (limit === undefined) {
+      limit = new NewSeriesLimit(this.#env.clock, {
+        seriesCountMax: this.#options.seriesCountMax ?? 5_000_000,
+        newSeriesPerSecondMax: this.#options.newSeriesPerSecondMax ?? 100_000,
+      })
+      for (const each of this.#namespaceOf(shard).shards) this.#newSeries.set(each, limit)
+    }
+    return limit
   }
 
   async #append(

@@ -29,6 +29,7 @@ import { TokenBucket } from './token-bucket.js'
 import { WRITE_LIMITS, type WriteLimits } from './write-columns.js'
 import { WriteMemory, WritePipeline } from './write-pipeline.js'
 import type { WriteScanner } from './write-scanner.js'
+import type { TimeBounds } from './write-sink.js'
 
 export interface IngestOptions {
   readonly config: Config['ingest']
@@ -43,6 +44,8 @@ export interface IngestOptions {
   readonly namespaceOf: (tenant: string) => Promise<Namespace>
   /** A namespace that a request names. @throws {CoordinatorError} `INVALID_ARGUMENT` when the tenant may not write there. */
   readonly rawNamespace: (tenant: string, name: string) => Namespace
+  /** How far ahead of the clock the store takes samples. */
+  readonly futureMsMax: number
   /** Lets the HA replicas of a cluster be elected together with other coordinators. */
   readonly etcd?: EtcdClient
   /** Such as `/varve`. */
@@ -171,9 +174,11 @@ export class IngestService {
     const own = ownLimits(config.limits, tenantLimits?.[name])
     const limits = limitsOf({ ...config, limits: own })
     const exemplars = this.exemplarsOf(name)
+    const timeBounds = () => this.#timeBoundsOf(sink)
     return {
       pipeline: new WritePipeline({
         sink,
+        timeBounds,
         scanner: this.scanner,
         memory: this.#memory,
         cache: new LabelCache({ seed: random.u32() }),
@@ -184,12 +189,14 @@ export class IngestService {
         ...(door === undefined ? {} : { door }),
         ...(replicas === undefined ? {} : { replicas }),
       }),
-      rows: new RowWriter({ sink, limits, ...(door === undefined ? {} : { door }) }),
+      rows: new RowWriter({ sink, timeBounds, limits, ...(door === undefined ? {} : { door }) }),
       // Made for each request: namespaces come and go, and such imports are rare and large.
       rowsInto: (namespace) => {
         const current = this.#doorOf(replicas)
+        const other = rawNamespace(name, namespace)
         return new RowWriter({
-          sink: rawNamespace(name, namespace),
+          sink: other,
+          timeBounds: () => this.#timeBoundsOf(other),
           limits,
           ...(current === undefined ? {} : { door: current }),
         })
@@ -199,6 +206,12 @@ export class IngestService {
       exemplars,
       replicas,
     }
+  }
+
+  #timeBoundsOf(namespace: Namespace): TimeBounds {
+    const nowMs = this.#options.clock.wallMs()
+    const { retentionMs } = namespace.options
+    return { oldestMs: nowMs - retentionMs, newestMs: nowMs + this.#options.futureMsMax }
   }
 
   #doorOf(replicas: HaTracker | undefined): Door | undefined {

@@ -196,6 +196,42 @@ describe('messages of 2.0', () => {
     expect(await Promise.all(good.map(stored))).toEqual([2, 1])
   })
 
+  it('a time that is refused: the answer says which series, which time, and what is allowed', async () => {
+    const strict = await startCoordinator({ yaml: 'self_scrape: off\nstorage: { retention: 2h }', retention: false })
+    const told = async (timestamp: number, headers: Record<string, string>, path: string, body: Uint8Array) => {
+      const response = await fetch(`${strict.url}${path}`, {
+        method: 'POST',
+        headers,
+        body: body as Uint8Array<ArrayBuffer>,
+      })
+      expect(response.status, String(timestamp)).toBe(400)
+      return response.text()
+    }
+    const time = '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'
+    try {
+      const [old, ahead] = [Date.now() - 3 * HOUR, Date.now() + HOUR]
+      for (const [timestamp, wanted] of [
+        [
+          old,
+          `too old sample: older than the retention, first up\\{\\} at ${new Date(old).toISOString()}, allowed from ${time}`,
+        ],
+        [
+          ahead,
+          `out of bounds: too far ahead of the clock, first up\\{\\} at ${new Date(ahead).toISOString()}, allowed up to ${time}`,
+        ],
+      ] as const) {
+        const series = { labels: [['__name__', 'up']] as [string, string][], samples: [{ value: 1, timestamp }] }
+        const pattern = new RegExp(wanted.replace('up\\{\\}', 'up'))
+        const body = encodeSnappy(bodyV2([series]))
+        expect(await told(timestamp, { 'Content-Type': V2, ...snappy }, '/api/v1/write', body)).toMatch(pattern)
+        const line = new TextEncoder().encode(`up 1 ${timestamp}\n`)
+        expect(await told(timestamp, {}, '/api/v1/import/prometheus', line)).toMatch(pattern)
+      }
+    } finally {
+      await strict.stop()
+    }
+  })
+
   it('another value for a stored time: 400, and not counted', async () => {
     const series = named({ samples: [sample()] })
     await v2([series])

@@ -11,7 +11,7 @@ import { ProblemList } from './problem-list.js'
 import { reduceSchema } from './reduce-schema.js'
 import { resolveWithinLimits } from './resolve-within-limits.js'
 import type { WriteLimits } from './write-columns.js'
-import { REJECTION_TEXT, type WriteSink } from './write-sink.js'
+import { REJECTION_TEXT, refusedText, type TimeBounds, type WriteSink } from './write-sink.js'
 
 /**
  * One sample. A value that is a staleness marker is told by `stale`, any other NaN by `nanBits`: their bits would not survive
@@ -38,6 +38,8 @@ export interface RowWriterOptions {
   readonly sink: WriteSink
   readonly limits: WriteLimits
   readonly door?: Door
+  /** For messages; absent: they do not say. */
+  readonly timeBounds?: () => TimeBounds
 }
 
 const BATCH_COUNT_MAX = 5000
@@ -49,6 +51,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 export class RowWriter {
   readonly #sink: WriteSink
   readonly #limits: WriteLimits
+  readonly #timeBounds: (() => TimeBounds) | undefined
   #door: Door | undefined
   /** References by the key of the labels as they came; `DROPPED` for those that the door leaves out. */
   readonly #known = new Map<string, number>()
@@ -57,6 +60,7 @@ export class RowWriter {
     this.#sink = options.sink
     this.#limits = options.limits
     this.#door = options.door
+    this.#timeBounds = options.timeBounds
   }
 
   changeDoor(door: Door | undefined): void {
@@ -195,7 +199,9 @@ export class RowWriter {
     for (const { sampleIndex, reason } of result.rejections) {
       if (reason === 'UNKNOWN_SERIES') continue
       const { labels, timestampMs } = kept[sampleIndex]
-      problems.add('sample', REJECTION_TEXT[reason], () => `${labels} at ${timestampMs} ms`)
+      problems.add('sample', REJECTION_TEXT[reason], () =>
+        refusedText(labels, timestampMs, reason, this.#timeBounds?.()),
+      )
     }
     return { written: dropped + kept.length - result.rejections.length, rejections: result.rejections, rows: kept }
   }

@@ -38,7 +38,7 @@ import {
 } from './write-columns.js'
 import { decodeExemplar, decodeMetadataV1, decodeMetadataV2, familyOf, Symbols } from './write-extras.js'
 import { Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
-import { REJECTION_TEXT, type WriteSink } from './write-sink.js'
+import { REJECTION_TEXT, refusedText, type TimeBounds, type WriteSink } from './write-sink.js'
 
 export interface WritePipelineOptions {
   readonly sink: WriteSink
@@ -49,6 +49,8 @@ export interface WritePipelineOptions {
   readonly metadata: MetadataStore
   readonly door?: Door
   readonly replicas?: ReplicaGate
+  /** For messages; absent: they do not say. */
+  readonly timeBounds?: () => TimeBounds
   /** Default: those of the memory, which none may exceed. */
   readonly limits?: WriteLimits
   /** Lets the event loop turn between parts of a large request. Default: no pause. */
@@ -153,6 +155,7 @@ const HISTOGRAM_ROWS_AT_ONCE = 2_000
 
 export class WritePipeline {
   readonly #sink: WriteSink
+  readonly #timeBounds: (() => TimeBounds) | undefined
   readonly #scanner: WriteScanner
   readonly #memory: WriteMemory
   readonly #cache: LabelCache
@@ -166,6 +169,7 @@ export class WritePipeline {
 
   constructor(options: WritePipelineOptions) {
     this.#sink = options.sink
+    this.#timeBounds = options.timeBounds
     this.#scanner = options.scanner
     this.#memory = options.memory
     this.#cache = options.cache
@@ -476,7 +480,7 @@ export class WritePipeline {
       else samples--
       staged.problems.add(unit, REJECTION_TEXT[reason], () => {
         const labels = this.#sink.labelsOf(columns.seriesRefs[sampleIndex])
-        return `${labels ?? 'a series that was deleted'} at ${timeText(columns.timestampsMs[sampleIndex])}`
+        return refusedText(labels, columns.timestampsMs[sampleIndex], reason, this.#timeBounds?.())
       })
     }
     return {
@@ -586,9 +590,4 @@ function withRoom(bytes: Uint8Array, used: number, more: number): Uint8Array<Arr
   const wider = new Uint8Array(Math.max(bytes.length * 2, used + more))
   wider.set(bytes.subarray(0, used))
   return wider
-}
-
-function timeText(timestampMs: number): string {
-  const date = new Date(timestampMs)
-  return Number.isNaN(date.getTime()) ? `${timestampMs} ms` : date.toISOString()
 }

@@ -25,6 +25,8 @@ export interface TestCoordinator {
 
 export interface TestCoordinatorOptions {
   readonly yaml?: string
+  /** False: what `yaml` says of retention holds; else samples are kept for ever, so that tests may have fixed times. */
+  readonly retention?: false
   readonly files?: Readonly<Record<string, string>>
   readonly logger?: Logger
   /** Fills the data folder before the server opens it. */
@@ -42,7 +44,10 @@ export async function startCoordinator(options: TestCoordinatorOptions = {}): Pr
     { path: ['server', 'listen'], value: '127.0.0.1:0', source: 'test' },
     { path: ['storage', 'retention'], value: 'forever', source: 'test' },
   ]
-  const read = () => parseConfig(yaml, 'varve.yaml', yaml.includes('listen:') ? overrides.slice(1) : overrides)
+  const wanted = overrides.filter(({ path }) => {
+    return path[1] === 'listen' ? !yaml.includes('listen:') : options.retention !== false
+  })
+  const read = () => parseConfig(yaml, 'varve.yaml', wanted)
   const coordinator = await Coordinator.start({
     config: read(),
     env,
