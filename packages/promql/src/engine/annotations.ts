@@ -171,7 +171,8 @@ export class Annotations {
       this.#repaired = { metricName, annotation: this.#add('info', named(FORCED_MONOTONICITY, metricName), position) }
     }
     const { annotation } = this.#repaired
-    if (isLater(position, annotation.position)) annotation.position = position
+    // Unlike others, this one keeps the first of its places.
+    if (isLater(annotation.position, position)) annotation.position = position
     const repairs = annotation.repairs
     if (repairs === undefined) {
       const { timeMs, bucketMin, bucketMax, differenceMax } = repair

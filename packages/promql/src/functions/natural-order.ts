@@ -2,7 +2,7 @@
  * Natural order of texts: runs of digits compare as numbers, everything else as text.
  *
  * Source of the corner cases: facette/natsort, which Prometheus uses: texts are cut into chunks of digits and of other
- * characters; numbers come before text.
+ * characters; a number beside text is text, so that `+Inf` comes before `0`.
  */
 const CHUNKS = /\d+|\D+/g
 
@@ -23,7 +23,6 @@ export function compareNatural(a: string, b: string): number {
       if (i === left.length - 1 && i === right.length - 1) return y.length - x.length
       continue
     }
-    if (xIsNumber !== yIsNumber) return xIsNumber ? -1 : 1
     return x < y ? -1 : 1
   }
   return left.length - right.length

@@ -96,7 +96,9 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   }
 
   get position() {
-    // Prometheus forgets where a subquery stands, and points at the start of the query.
+    // Prometheus points at the first argument here, whichever it is.
+    if (this.name === 'quantile_over_time') return this.#node.scalars[0].position
+    // It forgets where a subquery stands, and points at the start of the query.
     return this.#node.source.kind === 'subquery' ? START : this.#node.source.position
   }
 

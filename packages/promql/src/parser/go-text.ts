@@ -74,5 +74,6 @@ export function formatFloatG(value: number): string {
 export function formatFloatFixed(value: number, decimals = 6): string {
   if (!Number.isFinite(value)) return formatFloat(value)
   // toFixed turns to exponents from 1e21 on, where a float has no fraction.
+  if (Object.is(value, -0)) return `-${formatFloatFixed(0, decimals)}`
   return Math.abs(value) < 1e21 ? value.toFixed(decimals) : `${BigInt(value)}.${'0'.repeat(decimals)}`
 }
