@@ -44,7 +44,7 @@ const STRINGS = [
   "'q'",
   '`r`',
   '"1a"',
-  '"$1-${2}"',
+  `"$1-$\{2}"`,
   '"[a"',
   '"é"',
   '"__name__"',
@@ -201,7 +201,7 @@ export class WideQueryGenerator {
     if (name === 'label_replace' && this.#random.chance(0.8)) {
       const [to, text, from, regex] = [
         this.#random.pick(['"a"', '"new"', '"__name__"', '"b"', '"x y"']),
-        this.#random.pick(['"q$1"', '"$1"', '""', '"$a"', '"${1}z"', '"const"', '"$$1"', '"$2"']),
+        this.#random.pick(['"q$1"', '"$1"', '""', '"$a"', `"$\{1}z"`, '"const"', '"$$1"', '"$2"']),
         this.#random.pick(['"a"', '"b"', '"__name__"', '"none"', '"le"']),
         this.#random.pick(['"(x|y)"', '"(.*)"', '"(?P<a>.)"', '""', '"x"', '"(.)(.*)"', '"[xy"']),
       ]
