@@ -135,6 +135,25 @@ describe('Influx line protocol', () => {
     expect(rows(`m v=1 ${NOW / 1000 + 2}`, 's')).toEqual(['m_v 1 2000'])
   })
 
+  it.each([
+    ['a comment that ends with a backslash', '# C:\\\nm v=1', ['m_v 1 0']],
+    ['a comment with a quote that is open', '# field="\nm v=1', ['m_v 1 0']],
+    [
+      'a quote in a tag, which is a letter there',
+      'm,size="5 v=1\nm,size=5",x=" v=2',
+      ['m_v{size="\\"5"} 1 0', 'm_v{size="5\\"", x="\\""} 2 0'],
+    ],
+    ['a tag that ends with a backslash, before the newline', 'm v=1\nm,dir=C:\\ v=2', /line 2: wanted/],
+    ['a key that ends with a backslash', 'm\\\nm v=2', /line 1: wanted/],
+    ['an escaped space, comma and equals sign', 'a\\ b,c\\,d=e\\=f g\\ h=1', ['a b_g h{c,d="e=f"} 1 0']],
+    ['a text with all separators, escaped quotes and backslashes', 'm a="x, y=\\"1\\" \\\\",b=2', ['m_b 2 0']],
+    ['spaces around, an empty tag, exponents and signs', '  m,t= a=-1.5e3,b=+2i \r\n', ['m_a -1500 0', 'm_b 2 0']],
+    ['a text that is not closed', 'm a="x\nm b=1', /line 1/],
+  ] as const)('%s', (_, text, wanted) => {
+    if (wanted instanceof RegExp) expect(() => rows(text)).toThrowError(wanted)
+    else expect(rows(text).map((row) => row.replaceAll("'", ''))).toEqual(wanted)
+  })
+
   it('knows the precisions of both versions', () => {
     expect(['', 'n', 'u', 'ms', 'h', 'x', '__proto__', 'constructor'].map(parsePrecision)).toEqual([
       'ns',

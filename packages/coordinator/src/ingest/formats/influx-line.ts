@@ -59,7 +59,10 @@ function* rowsOf(
   line: number,
   { nowMs, precision }: { readonly nowMs: number; readonly precision: InfluxPrecision },
 ): Generator<WriteRow> {
-  const [key, fields, time, ...rest] = split(content, ' ').filter((part) => part !== '')
+  const keyEnd = separator(content, ' ')
+  const key = keyEnd < 0 ? content : content.slice(0, keyEnd)
+  const behind = keyEnd < 0 ? '' : content.slice(keyEnd + 1)
+  const [fields, time, ...rest] = split(behind, ' ', QUOTES).filter((part) => part !== '')
   if (fields === undefined || rest.length > 0) throw new FormatError(line, 'wanted: measurement,tags fields timestamp')
   const [measurement, ...tags] = split(key, ',')
   if (tags.length > LABEL_COUNT_MAX) throw new FormatError(line, `more than ${LABEL_COUNT_MAX} tags`)
@@ -71,7 +74,7 @@ function* rowsOf(
     pairs.push([unescaped(name), unescaped(value)])
   }
   const timestampMs = time === undefined ? nowMs : timeOf(time, precision, line)
-  for (const field of split(fields, ',')) {
+  for (const field of split(fields, ',', QUOTES)) {
     const at = separator(field, '=')
     if (at <= 0) throw new FormatError(line, 'wanted field=value')
     const value = numberOf(field.slice(at + 1), line)
@@ -90,7 +93,10 @@ function timeOf(text: string, precision: InfluxPrecision, line: number): number 
 
 /** `null` for a text, which no series can hold. */
 function numberOf(text: string, line: number): number | null {
-  if (text.startsWith('"')) return null
+  if (text.startsWith('"')) {
+    if (endOfText(text) !== text.length - 1) throw new FormatError(line, 'wanted a text to end with its quote')
+    return null
+  }
   if (/^(?:t|T|true|True|TRUE)$/.test(text)) return 1
   if (/^(?:f|F|false|False|FALSE)$/.test(text)) return 0
   const number = /^[+-]?\d+[iu]$/.test(text) ? text.slice(0, -1) : text
@@ -100,39 +106,62 @@ function numberOf(text: string, line: number): number | null {
   return Number(number)
 }
 
-/** Splits where the separator is neither escaped nor in quotes. */
-function split(text: string, by: string): string[] {
+/** Behind the first space: there `field="a text"` may hold any separator. Before it a quote is a letter like others. */
+const QUOTES = true
+
+/** Where the text that begins at 0 is closed; -1: nowhere. */
+function endOfText(text: string): number {
+  for (let at = 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
+  }
+  return -1
+}
+
+/** Splits where the separator is neither escaped nor, with `QUOTES`, in quotes. */
+function split(text: string, by: string, quotes = false): string[] {
   const parts: string[] = []
   for (let at = 0; ; ) {
-    const end = separator(text, by, at)
+    const end = separator(text, by, at, quotes)
     parts.push(text.slice(at, end < 0 ? text.length : end))
     if (end < 0) return parts
     at = end + 1
   }
 }
 
-function separator(text: string, by: string, from = 0): number {
+function separator(text: string, by: string, from = 0, quotes = false): number {
   let quoted = false
   for (let at = from; at < text.length; at++) {
     const character = text[at]
     if (character === '\\') at++
-    // Quotes mean something only in field values, that is behind an equals sign.
-    else if (character === '"' && (quoted || text[at - 1] === '=')) quoted = !quoted
+    // A text begins right behind its equals sign.
+    else if (quotes && character === '"' && (quoted || text[at - 1] === '=')) quoted = !quoted
     else if (character === by && !quoted) return at
   }
   return -1
 }
 
-/** A text value may hold newlines. Looks no further than the longest line that is accepted. */
+/** A text value may hold newlines; nothing else can escape one. Looks no further than the longest line that is accepted. */
 function endOfLine(text: string, from: number): number {
-  let quoted = false
   const end = Math.min(text.length, from + LINE_LENGTH_MAX + 1)
+  let begun = false
+  let inFields = false
+  let quoted = false
   for (let at = from; at < end; at++) {
-    if (text[at] === '\\') at++
-    else if (text[at] === '"' && (quoted || text[at - 1] === '=')) quoted = !quoted
-    else if (text[at] === '\n' && !quoted) return at
+    const character = text[at]
+    if (character === '\n' && !quoted) return at
+    if (!begun && character === '#') return firstNewline(text, at, end)
+    if (character === '\\' && (quoted || text[at + 1] !== '\n')) at++
+    else if (inFields && character === '"' && (quoted || text[at - 1] === '=')) quoted = !quoted
+    else if (begun && character === ' ') inFields = true
+    if (character !== ' ' && character !== '\t' && character !== '\r') begun = true
   }
   return end
+}
+
+function firstNewline(text: string, from: number, end: number): number {
+  const found = text.indexOf('\n', from)
+  return found < 0 || found > end ? end : found
 }
 
 function unescaped(text: string): string {
