@@ -142,7 +142,7 @@ export class PlanEvaluator implements Evaluator {
     const { budget } = this.context
     for await (const batch of this.batches(node, grid, trace)) {
       const before = all.seriesCount
-      for (let row = 0; row < batch.seriesCount; row++) if (batch.hasSamples(row)) all.addCopy(batch, row)
+      all.addRowsOf(batch)
       budget.holdSamples((all.seriesCount - before) * grid.count)
       if (this.context.shouldYield()) await this.context.yield()
     }

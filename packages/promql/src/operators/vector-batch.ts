@@ -97,6 +97,36 @@ export class VectorBatch {
     return row
   }
 
+  /** Appends copies of another batch's rows that have samples. */
+  addRowsOf(source: VectorBatch): void {
+    this.reserve(this.seriesCount + source.seriesCount)
+    for (let from = 0; from < source.seriesCount; ) {
+      if (!source.hasSamples(from)) {
+        from++
+        continue
+      }
+      // Mostly all rows are one run.
+      let to = from + 1
+      while (to < source.seriesCount && source.hasSamples(to)) to++
+      this.#addRun(source, from, to)
+      from = to
+    }
+  }
+
+  #addRun(source: VectorBatch, from: number, to: number): void {
+    const { steps } = this
+    const row = this.seriesCount
+    this.seriesCount += to - from
+    this.labelSets.set(source.labelSets.subarray(from, to), row)
+    this.dropName.set(source.dropName.subarray(from, to), row)
+    this.values.set(source.values.subarray(from * steps, to * steps), row * steps)
+    this.presence.set(source.presence.subarray(from * steps, to * steps), row * steps)
+    if (source.histograms === undefined) return
+    for (let at = from * steps, target = row * steps; at < to * steps; at++, target++) {
+      if (source.presence[at] === HISTOGRAM) (this.histograms ??= [])[target] = source.histograms[at]
+    }
+  }
+
   hasSamples(row: number): boolean {
     const presence = this.presence
     for (let at = row * this.steps, end = at + this.steps; at < end; at++) if (presence[at] !== ABSENT) return true

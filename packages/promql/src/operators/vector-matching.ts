@@ -33,6 +33,9 @@ export async function combineVectors(
   return matcher.result
 }
 
+/** Room made at once for rows of the result. */
+const ROWS_RESERVED_MAX = 1024
+
 const DUPLICATE = -2
 const NOT_EXPLICIT = 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'
 const NOT_UNIQUE = 'multiple matches for labels: grouping labels must ensure unique matches'
@@ -100,6 +103,8 @@ class Matcher {
   }
 
   async run(): Promise<void> {
+    // Most series find their other half.
+    if (this.#inColumns) this.#merger.batch.reserve(Math.min(this.#many.seriesCount, ROWS_RESERVED_MAX))
     for (const group of await this.#groups()) {
       const { many, one } = group
       const { cardinality } = this.#matching
