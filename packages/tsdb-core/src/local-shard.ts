@@ -23,7 +23,7 @@ import { pauser, selectSeries } from './read/select-series.js'
 import type { SealedBlocks } from './sealed-blocks.js'
 import type { AppendResult, RecentSamples, Rejection, SampleBatch, Shard } from './shard.js'
 import {
-  bitCount,
+  countOfWindow,
   pickSeries,
   placesOfUnknown,
   samplesOfWindow,
@@ -130,15 +130,14 @@ export class LocalShard implements Shard {
         : timestampMs > nowMs + host.futureMsMax
           ? 'TOO_FAR_AHEAD'
           : null
-    const hasSamples = batch.masks.subarray(0, batch.count).some((mask) => mask !== 0)
-    if (refused !== null || !hasSamples) return { appendedCount: 0, refused, unknown: [] }
+    const sampleCount = countOfWindow(batch)
+    if (refused !== null || sampleCount === 0) return { appendedCount: 0, refused, unknown: [] }
     const limits = { firstMs: 0, lastMs: timestampMs, nowMs: host.clock.monotonicMs(), segment: host.segment() }
     const outcome = appendWindow(this.head, batch, limits)
     if (outcome === null) return this.#appendAsSamples(batch)
     const { unknown } = outcome
     const stored = unknown.length === 0 ? batch : withoutSeries(batch, new Set(unknown))
-    let appendedCount = 0
-    for (let i = 0; i < stored.count; i++) appendedCount += bitCount(stored.masks[i])
+    const appendedCount = unknown.length === 0 ? sampleCount : countOfWindow(stored)
     this.appendedCount += appendedCount
     if (stored.count > 0) {
       await host.logWindow(this, this.#undeclared(stored.seriesRefs, stored.count, this.head.stride), stored)

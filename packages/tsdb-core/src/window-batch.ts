@@ -36,8 +36,7 @@ export function samplesOfWindow(batch: WindowBatch, step: number): SampleBatch &
   const { count, masks, columns } = batch
   const numbers = columns.map(({ column }) => columnNumber(column))
   const halves = columns.map(({ values }) => halvesOf(values))
-  let total = 0
-  for (let i = 0; i < count; i++) total += bitCount(masks[i])
+  const total = countOfWindow(batch)
   const seriesRefs = new Uint32Array(total)
   const places = new Uint32Array(total)
   const values = new Float64Array(total)
@@ -91,12 +90,22 @@ export function placesOfUnknown(places: Uint32Array, rejections: readonly Reject
   return [...new Set(unknown.map(({ sampleIndex }) => places[sampleIndex]))]
 }
 
-/** Masks with a bit for each column number, instead of one for each column given. */
+let mappedMasks = new Uint8Array(1024)
+
+/** Masks with a bit for each column number, instead of one for each column given. Valid until the next call. */
 export function windowMasks({ masks, count, columns }: WindowBatch): Uint8Array {
   const byMask = maskTable(columns)
-  const mapped = new Uint8Array(count)
+  if (mappedMasks.length < count) mappedMasks = new Uint8Array(count * 2)
+  const mapped = mappedMasks
   for (let i = 0; i < count; i++) mapped[i] = byMask[masks[i]]
-  return mapped
+  return mapped.subarray(0, count)
+}
+
+/** How many samples a window has. */
+export function countOfWindow({ masks, count }: WindowBatch): number {
+  let total = 0
+  for (let i = 0; i < count; i++) total += bitCount(masks[i])
+  return total
 }
 
 /** Of the columns of before: mostly they are the same. */

@@ -36,9 +36,10 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
   if (!stripes.takes(offset)) return null
   stripes.beginWindow(offset)
   const numbers = columns.map(({ column }) => columnNumber(column))
-  const halves = columns.map(({ values }) => halvesOf(values))
+  const values = columns.map((column) => column.values)
+  const halves = values.map(halvesOf)
   const masks = windowMasks(batch)
-  if (halves.some((column) => mayHaveAbsent(column, count))) block.hasAbsent = true
+  if (!block.hasAbsent && values.some((column, k) => mayHaveAbsent(column, halves[k], count))) block.hasAbsent = true
   const unknown: number[] = []
   const ordinary: number[] = []
   let added = 0
@@ -57,7 +58,7 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
       if (masks[i] === 0 || stripes.slotOf(keys[i] / COLUMN_STRIDE) !== next) break
       if (block.hasRowSince(keys[i], masks[i], offset)) break
     }
-    added += stripes.write(slot, i - from, masks, from, numbers, halves)
+    added += stripes.write(slot, i - from, masks, from, numbers, values, halves)
   }
   if (added > 0) block.noteWindow(offset, added)
   if (ordinary.length > 0) head.appendSamples(samplesOfWindow(pickSeries(batch, ordinary), 1), limits)
@@ -82,7 +83,9 @@ function slotFor(
   return slot < 0 ? stripes.addSlot(ref) : slot
 }
 
-function mayHaveAbsent(halves: Uint32Array, count: number): boolean {
-  for (let at = HIGH_HALF; at < count * 2; at += 2) if (halves[at] === ABSENT_HIGH) return true
+function mayHaveAbsent(values: Float64Array, halves: Uint32Array, count: number): boolean {
+  for (let i = 0; i < count; i++) {
+    if (Number.isNaN(values[i]) && halves[i * 2 + HIGH_HALF] === ABSENT_HIGH) return true
+  }
   return false
 }

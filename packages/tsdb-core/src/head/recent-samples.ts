@@ -1,7 +1,8 @@
 /**
  * The newest samples of many series, straight from the rows of one open block: no selector, no labels, no merge.
  *
- * Where a row was compressed a moment ago the range may begin in its last chunk, which is decoded. Series whose samples may
+ * Where a row was compressed a moment ago the range may begin in its last chunk. Only full rows are compressed, and their samples
+ * stand in the row's memory until newer ones take their places, so that mostly nothing is decoded. Series whose samples may
  * lie further back, or not in order, or are histograms, are told and left to `select`.
  */
 import { grownF64, grownU32 } from '../index/growable.js'
@@ -11,6 +12,7 @@ import type { OpenBlock } from './open-block.js'
 import { ROW_SAMPLES, SLOTS_PER_PAGE, SLOTS_PER_PAGE_BITS } from './row-slab.js'
 
 const NONE = 0xffffffff
+const PAGE_SAMPLES = ROW_SAMPLES * SLOTS_PER_PAGE
 const chunkTimes = new Float64Array(ROW_SAMPLES)
 const chunkValues = new Float64Array(ROW_SAMPLES)
 const chunkHalves = halvesOf(chunkValues)
@@ -53,31 +55,57 @@ export class RecentReader {
       const page = slot >>> SLOTS_PER_PAGE_BITS
       const lane = slot & (SLOTS_PER_PAGE - 1)
       const offsets = rows.offsets[page]
-      let last = rows.counts[slot]
+      const rowValues = rows.values[page]
+      const rowHalves = rows.halves[page]
+      const rowCount = rows.counts[slot]
+      let last = rowCount
       while (last > 0 && offsets[(last - 1) * SLOTS_PER_PAGE + lane] >= endOffset) last--
       let first = last
       while (first > 0 && offsets[(first - 1) * SLOTS_PER_PAGE + lane] >= startOffset) first--
-      if (first === 0) {
-        const chunk = block.lastChunk(slot)
-        if (chunk !== NONE) {
+      let place = first * SLOTS_PER_PAGE + lane
+      const end = last * SLOTS_PER_PAGE + lane
+      const chunk = first === 0 ? block.lastChunk(slot) : NONE
+      if (chunk !== NONE) {
+        const kept = firstKept(offsets, lane, rowCount, startOffset)
+        if (kept < 0) {
           const added = readChunk(block, chunk, startMs, endMs, times, halves, at)
           if (added < 0) {
             unread.push(i)
             continue
           }
           at += added
+        } else {
+          for (let old = kept * SLOTS_PER_PAGE + lane; old < PAGE_SAMPLES; old += SLOTS_PER_PAGE, at++) {
+            if (offsets[old] >= endOffset) break
+            times[at] = block.startMs + offsets[old]
+            halves[at * 2] = rowHalves[old * 2]
+            halves[at * 2 + 1] = rowHalves[old * 2 + 1]
+          }
         }
       }
-      const rowHalves = rows.halves[page]
-      for (let place = first * SLOTS_PER_PAGE + lane; first < last; first++, place += SLOTS_PER_PAGE, at++) {
+      for (; place < end; place += SLOTS_PER_PAGE, at++) {
         times[at] = block.startMs + offsets[place]
-        halves[at * 2] = rowHalves[place * 2]
-        halves[at * 2 + 1] = rowHalves[place * 2 + 1]
+        const value = rowValues[place]
+        if (Number.isNaN(value)) {
+          halves[at * 2] = rowHalves[place * 2]
+          halves[at * 2 + 1] = rowHalves[place * 2 + 1]
+        } else values[at] = value
       }
     }
     sampleOffsets[count] = at
     return { sampleOffsets, timestampsMs: times, values, unread }
   }
+}
+
+/**
+ * The first of the last chunk's samples in the range among those that still stand in the row's memory: in places
+ * `[rowCount, ROW_SAMPLES)`, as newer ones take the first places. -1: more of them may have been in the range.
+ */
+function firstKept(offsets: Uint32Array, lane: number, rowCount: number, startOffset: number): number {
+  for (let place = ROW_SAMPLES - 1; place >= rowCount; place--) {
+    if (offsets[place * SLOTS_PER_PAGE + lane] < startOffset) return place + 1
+  }
+  return -1
 }
 
 /** Adds what the last chunk has of the range and returns how many samples that is; -1 when they may lie elsewhere too. */

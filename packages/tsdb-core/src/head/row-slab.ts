@@ -157,6 +157,7 @@ export class RowSlab {
     return true
   }
 
+  /** Offsets and values keep standing in their places until newer samples take them: `RecentReader` counts on it. */
   clear(slot: number): void {
     const starts = this.starts[slot >>> SLOTS_PER_PAGE_BITS]
     if (starts !== undefined) {

@@ -132,7 +132,7 @@ export class WindowStripes {
 
   /**
    * Writes a row of the newest window: lanes `[slot, slot + count)` of one stripe, from places `[from, from + count)` of the
-   * given columns. `masks` are by column number. Returns how many samples are new.
+   * given columns, and their halves. `masks` are by column number. Returns how many samples are new.
    */
   write(
     slot: number,
@@ -140,6 +140,7 @@ export class WindowStripes {
     masks: Uint8Array,
     from: number,
     columns: readonly number[],
+    values: readonly Float64Array[],
     halves: readonly Uint32Array[],
   ): number {
     const stripe = this.#stripeFor(slot >>> LANE_BITS)
@@ -147,9 +148,11 @@ export class WindowStripes {
     if (row >= stripe.rowCount) stripe.rowCount = row + 1
     const first = row * LANES + (slot & (LANES - 1))
     let all = 0
+    let every = 0xff
     let added = 0
     for (let i = 0; i < count; i++) {
       const mask = masks[from + i]
+      every &= mask
       if (mask === 0) continue
       const before = stripe.masks[first + i]
       all |= mask
@@ -161,7 +164,8 @@ export class WindowStripes {
       const column = columns[k]
       if ((all & (1 << column)) === 0) continue
       const to = stripe.halves[column] ?? this.#addColumn(stripe, column)
-      copyRow(to, first * 2, halves[k], from * 2, count, masks, from, 1 << column)
+      if ((every & (1 << column)) === 0) copyRow(to, first, halves[k], from, count, masks, 1 << column)
+      else copyWholeRow(stripe.values[column]!, to, first, values[k], halves[k], from, count)
     }
     this.sampleCount += added
     return added
@@ -441,13 +445,31 @@ function copyRow(
   fromAt: number,
   count: number,
   masks: Uint8Array,
-  maskAt: number,
   bit: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    if ((masks[maskAt + i] & bit) === 0) continue
-    to[toAt + 2 * i] = from[fromAt + 2 * i]
-    to[toAt + 2 * i + 1] = from[fromAt + 2 * i + 1]
+    if ((masks[fromAt + i] & bit) === 0) continue
+    to[(toAt + i) * 2] = from[(fromAt + i) * 2]
+    to[(toAt + i) * 2 + 1] = from[(fromAt + i) * 2 + 1]
+  }
+}
+
+/** The same where all of them have it: one store a number, two only for a NaN, whose bits would not survive. */
+function copyWholeRow(
+  to: Float64Array,
+  toHalves: Uint32Array,
+  toAt: number,
+  from: Float64Array,
+  fromHalves: Uint32Array,
+  fromAt: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const value = from[fromAt + i]
+    if (Number.isNaN(value)) {
+      toHalves[(toAt + i) * 2] = fromHalves[(fromAt + i) * 2]
+      toHalves[(toAt + i) * 2 + 1] = fromHalves[(fromAt + i) * 2 + 1]
+    } else to[toAt + i] = value
   }
 }
 
