@@ -9,7 +9,7 @@ const MAY_IMPORT = {
   'packages/gorilla-codec': ['@varve/native'],
   'packages/tsdb-core': ['@varve/gorilla-codec', '@varve/native'],
   'packages/promql': ['@varve/native', '@varve/tsdb-core/model', '@varve/tsdb-core/query'],
-  'packages/aggregator': ['@varve/tsdb-core', '@varve/promql'],
+  'packages/aggregator': ['@varve/tsdb-core', '@varve/promql', '@varve/native'],
   'packages/coordinator': [
     '@varve/aggregator',
     '@varve/promql',

@@ -8,9 +8,10 @@ import { CODEC_KERNELS, type CodecKernels } from './codec.js'
 import { INGEST_KERNELS, type IngestKernels } from './ingest.js'
 import { JSON_KERNELS, type JsonKernels } from './json.js'
 import { QUERY_KERNELS, type QueryKernels } from './query.js'
+import { WINDOW_KERNELS, type WindowKernels } from './windows.js'
 
 /** All batch kernels that Rust offers; each has a TypeScript twin in the package that calls it. */
-export type NativeKernels = CodecKernels & IngestKernels & JsonKernels & QueryKernels
+export type NativeKernels = CodecKernels & IngestKernels & JsonKernels & QueryKernels & WindowKernels
 
 export type NativeMode = 'off' | 'auto' | 'require'
 
@@ -40,7 +41,13 @@ export interface LoadedNative {
 }
 
 /** Every kernel that a binary of this version has. A topic adds its list here. */
-const KERNELS: readonly string[] = [...CODEC_KERNELS, ...INGEST_KERNELS, ...JSON_KERNELS, ...QUERY_KERNELS]
+const KERNELS: readonly string[] = [
+  ...CODEC_KERNELS,
+  ...INGEST_KERNELS,
+  ...JSON_KERNELS,
+  ...QUERY_KERNELS,
+  ...WINDOW_KERNELS,
+]
 
 const require = createRequire(import.meta.url)
 

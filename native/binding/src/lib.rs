@@ -12,3 +12,4 @@ mod column;
 mod ingest;
 mod json;
 mod query;
+mod windows;

@@ -1,7 +1,10 @@
 /**
  * What many series contribute to one window, in one pass over their samples: `SeriesScan` for the case of every minute, one
  * window whose samples have just come in and whose series' last samples are remembered. Columns stand for series.
+ *
+ * Rust twin: native/windows/src/scan.rs.
  */
+import { nativeKernels, type WindowKernels } from '@varve/native'
 import type { RecentSamples } from '@varve/tsdb-core'
 import { halvesOf, isStaleAt } from '@varve/tsdb-core/model'
 import type { MemberStates } from './member-states.js'
@@ -23,7 +26,11 @@ export class SliceScan {
   readonly lives: Uint8Array
   readonly livedBefore: Uint8Array
 
-  constructor(length: number) {
+  readonly #kernels: WindowKernels | null
+
+  /** Without kernels (null) TypeScript does the same. */
+  constructor(length: number, kernels: WindowKernels | null = nativeKernels() ?? null) {
+    this.#kernels = kernels
     this.members = new Uint32Array(length)
     this.skips = new Uint8Array(length)
     this.counts = new Float64Array(length)
@@ -43,6 +50,44 @@ export class SliceScan {
    * on to the window's end.
    */
   scan(samples: RecentSamples, states: MemberStates, endMs: number, resolutionMs: number, lookbackMs: number): void {
+    if (this.#kernels === null) this.#scan(samples, states, endMs, resolutionMs, lookbackMs)
+    else this.#scanNatively(this.#kernels, samples, states, endMs, resolutionMs, lookbackMs)
+  }
+
+  #scanNatively(
+    kernels: WindowKernels,
+    { sampleOffsets, timestampsMs, values }: RecentSamples,
+    states: MemberStates,
+    endMs: number,
+    resolutionMs: number,
+    lookbackMs: number,
+  ): void {
+    kernels.scanWindow(
+      this.members,
+      this.skips,
+      this.count,
+      sampleOffsets,
+      timestampsMs,
+      values,
+      endMs,
+      resolutionMs,
+      lookbackMs,
+      states.valuesMs,
+      states.values,
+      states.markersMs,
+      this.counts,
+      this.sums,
+      this.mins,
+      this.maxs,
+      this.lasts,
+      this.lastTimesMs,
+      this.increases,
+      this.lives,
+      this.livedBefore,
+    )
+  }
+
+  #scan(samples: RecentSamples, states: MemberStates, endMs: number, resolutionMs: number, lookbackMs: number): void {
     const { members, skips, count, counts, sums, mins, maxs, lasts, lastTimesMs, increases, lives, livedBefore } = this
     const { sampleOffsets, timestampsMs, values } = samples
     const { valuesMs, values: lastValues, markersMs } = states

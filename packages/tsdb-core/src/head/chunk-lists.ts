@@ -7,8 +7,8 @@ const NONE = 0xffffffff
 
 export class ChunkLists {
   count = 0
-  /** By slot: the newest chunk. */
-  #lasts: Uint32Array = new Uint32Array(64).fill(NONE)
+  /** By slot: the newest chunk, or `NONE`. */
+  lasts: Uint32Array = new Uint32Array(64).fill(NONE)
   #previous: Uint32Array = new Uint32Array(64)
   #columns: Uint32Array = new Uint32Array(64)
   #positions: Uint32Array = new Uint32Array(64)
@@ -22,19 +22,19 @@ export class ChunkLists {
   }
 
   get sizeBytes(): number {
-    return this.#positions.length * 16 + this.#lasts.byteLength
+    return this.#positions.length * 16 + this.lasts.byteLength
   }
 
   /** Makes room for the slot. */
   reserve(slot: number): void {
-    const used = this.#lasts.length
-    this.#lasts = grownU32(this.#lasts, slot + 1)
-    if (this.#lasts.length > used) this.#lasts.fill(NONE, used)
+    const used = this.lasts.length
+    this.lasts = grownU32(this.lasts, slot + 1)
+    if (this.lasts.length > used) this.lasts.fill(NONE, used)
   }
 
   /** The slot's newest chunk, or `NONE`. */
   last(slot: number): number {
-    return this.#lasts[slot]
+    return this.lasts[slot]
   }
 
   /** The chunk before in the list of its slot, or `NONE`. */
@@ -63,17 +63,17 @@ export class ChunkLists {
   add(slot: number, column: number, bytes: Uint8Array, start: number, valuesEnd: number, startsEnd: number): void {
     const chunk = this.count++
     if (chunk === this.#positions.length) this.#grow(chunk)
-    this.#previous[chunk] = this.#lasts[slot]
+    this.#previous[chunk] = this.lasts[slot]
     this.#columns[chunk] = column
     this.#positions[chunk] = this.#bytes.append(bytes, start, startsEnd)
     this.#valueSizes[chunk] = valuesEnd - start
     this.#startSizes[chunk] = startsEnd - valuesEnd
-    this.#lasts[slot] = chunk
+    this.lasts[slot] = chunk
   }
 
   /** Forgets the slot's chunks. */
   clear(slot: number): void {
-    this.#lasts[slot] = NONE
+    this.lasts[slot] = NONE
   }
 
   readValues(chunk: number, out: Float64Array, outAt: number): number {

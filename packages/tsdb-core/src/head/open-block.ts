@@ -287,6 +287,11 @@ export class OpenBlock {
     return this.#chunks.last(slot)
   }
 
+  /** `lastChunk` by slot. */
+  get lastChunks(): Uint32Array {
+    return this.#chunks.lasts
+  }
+
   previousChunk(chunk: number): number {
     return this.#chunks.previous(chunk)
   }

@@ -1,7 +1,10 @@
+import { nativeKernels } from '@varve/native'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SeededRandom } from '../env/simulated/index.js'
+import type { LocalNamespace } from '../local-namespace.js'
 import { Labels } from '../model/labels.js'
 import { openTemporaryDatabase, readSamples, type TemporaryDatabase } from '../testing/index.js'
+import { RecentReader } from './recent-samples.js'
 
 const NOW = Date.UTC(2024, 0, 1, 1, 30)
 const START = NOW - 80 * 60_000
@@ -60,6 +63,42 @@ describe('recent samples', () => {
       expect(unread.every((i) => i > 80)).toBe(true)
     }
     expect(compared).toBeGreaterThan(200)
+  })
+
+  it.runIf(nativeKernels())('are the same by the Rust kernel and by TypeScript', async () => {
+    let compared = 0
+    for (const scrapeCount of [3, 47, 48, 49, 51, 96, 100, 190]) {
+      const { namespace, refs } = await filled(scrapeCount)
+      const [block] = [...(namespace as LocalNamespace).shards[0].head.blocks.values()]
+      const shuffled = refs.slice().sort((a, b) => ((a * 37) % 101) - ((b * 37) % 101))
+      for (const keys of [refs, shuffled, Uint32Array.of(...refs.subarray(10, 20), 9999)]) {
+        for (const [backMs, lengthMs] of [
+          [0, 15_000],
+          [0, 60_000],
+          [30_000, 60_000],
+          [0, 700_000],
+          [710_000, 60_000],
+        ]) {
+          const endMs = START + (scrapeCount - 1) * 15_000 + 1 - backMs
+          if (endMs <= block.startMs) continue
+          const startMs = Math.max(block.startMs, endMs - lengthMs)
+          const [native, typescript] = [undefined, null].map((kernels) => {
+            const read = new RecentReader(kernels).read(block, keys, startMs, endMs)
+            const length = read.sampleOffsets[keys.length]
+            return {
+              sampleOffsets: read.sampleOffsets.slice(0, keys.length + 1),
+              times: read.timestampsMs.slice(0, length),
+              bits: new BigUint64Array(read.values.slice(0, length).buffer),
+              unread: read.unread,
+            }
+          })
+          expect(native).toEqual(typescript)
+          compared += native.times.length
+        }
+      }
+      await temporary?.remove()
+    }
+    expect(compared).toBeGreaterThan(10_000)
   })
 
   it('are not read where the range is in two blocks, or sealed', async () => {
