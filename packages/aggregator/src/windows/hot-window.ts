@@ -21,6 +21,8 @@ const SLICES_MAX = 24
 const MEMBER_COLUMNS = COLUMNS.slice(0, 6)
 const MEMBER_MASK = (1 << MEMBER_COLUMNS.length) - 1
 const UNRESOLVED = 0
+/** So many labels are encoded and looked up before others get their turn. */
+const SERIES_PER_TURN = 128
 
 /** Members that a rule concerns, in order, with the references of their output series. Lives as long as the plan. */
 export class UsedMembers {
@@ -55,7 +57,8 @@ export interface HotWindowOptions {
   readonly lookbackMs: number
   /** Marks a member as done. */
   readonly see: (member: number) => void
-  readonly breathe: () => Promise<void>
+  /** Gives others their turn when it is time. */
+  readonly pause: () => Promise<void>
 }
 
 export class HotWindow {
@@ -72,7 +75,7 @@ export class HotWindow {
 
   /** False: the window's samples cannot be read this way; from some member on, or at all. */
   async run(): Promise<boolean> {
-    const { raw, plan, used, states, endMs, resolutionMs, lookbackMs, breathe } = this.#options
+    const { raw, plan, used, states, endMs, resolutionMs, lookbackMs, pause } = this.#options
     used.update(plan)
     states.reserve(plan.memberCount)
     for (let from = 0; from < used.count; from += SLICE_MEMBERS) {
@@ -86,13 +89,14 @@ export class HotWindow {
       this.readSampleCount += samples.sampleOffsets[count]
       this.#contribute(slice.scan, samples)
       if (this.#emit(slice)) {
+        await this.#resolve(slice)
         const stored = this.#store(slice)
         // `settle` tells of failures; until then nobody may be listening.
         stored.catch(() => undefined)
         this.#stored.push(stored)
       } else used.slices.push(slice)
       if (this.#stored.length >= SLICES_MAX) await this.#stored.shift()
-      await breathe()
+      await pause()
     }
     return true
   }
@@ -187,7 +191,6 @@ export class HotWindow {
     const { members, count } = scan
     const batch: WindowBatch = { timestampMs: endMs, count, seriesRefs: slice.targets, masks, columns: slice.columns }
     for (;;) {
-      await this.#resolve(slice)
       const { appendedCount, refused, unknown } = await target.appendWindow(batch)
       this.rowCount += appendedCount
       if (refused === 'TOO_FAR_AHEAD') {
@@ -200,12 +203,13 @@ export class HotWindow {
         if (again.has(i)) this.#options.used.targets[members[i]] = UNRESOLVED
         else masks[i] = 0
       }
+      await this.#resolve(slice)
     }
     this.#options.used.slices.push(slice)
   }
 
   async #resolve({ scan, masks, targets }: Slice): Promise<void> {
-    const { raw, target, plan, used } = this.#options
+    const { raw, target, plan, used, pause } = this.#options
     const { members, count } = scan
     const unresolved: number[] = []
     for (let i = 0; i < count; i++) {
@@ -213,17 +217,20 @@ export class HotWindow {
       if (masks[i] !== 0 && targets[i] === UNRESOLVED) unresolved.push(i)
     }
     if (unresolved.length === 0) return
-    const known = unresolved.flatMap((i) => {
-      const labels = raw.labelsOf(plan.memberRefs[members[i]])
-      if (labels) return [{ i, labels }]
-      // Nobody knows its labels any more.
-      masks[i] = 0
-      return []
-    })
-    const refs = await target.resolveLabels(known.map(({ labels }) => labels))
-    for (const [k, { i }] of known.entries()) {
-      targets[i] = refs[k]
-      used.targets[members[i]] = refs[k]
+    for (let from = 0; from < unresolved.length; from += SERIES_PER_TURN) {
+      const known = unresolved.slice(from, from + SERIES_PER_TURN).flatMap((i) => {
+        const labels = raw.labelsOf(plan.memberRefs[members[i]])
+        if (labels) return [{ i, labels }]
+        // Nobody knows its labels any more.
+        masks[i] = 0
+        return []
+      })
+      const refs = await target.resolveLabels(known.map(({ labels }) => labels))
+      for (const [k, { i }] of known.entries()) {
+        targets[i] = refs[k]
+        used.targets[members[i]] = refs[k]
+      }
+      await pause()
     }
   }
 }

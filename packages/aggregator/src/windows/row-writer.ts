@@ -1,5 +1,5 @@
 /**
- * Collects the rows of windows and appends them to the aggregated namespace, some ten thousand at a time.
+ * Collects the rows of windows and appends them to the aggregated namespace, some two thousand at a time.
  *
  * A row names its series by a slot: output series are resolved once, when first written, and again when the namespace has
  * evicted them meanwhile.
@@ -17,7 +17,9 @@ import type { HistogramColumn } from '@varve/tsdb-core/query'
 import { AggregatorError } from '../errors.js'
 import { extended } from './columns.js'
 
-const ROWS_PER_APPEND = 4096
+const ROWS_PER_APPEND = 2048
+/** So many labels are encoded and looked up before others get their turn. */
+const SERIES_PER_TURN = 128
 const ROWS_MIN = 1024
 const UNRESOLVED = 0
 
@@ -47,6 +49,8 @@ export interface OutputSeries {
 
 export interface RowWriterOptions {
   readonly target: Namespace
+  /** Called now and then: gives others their turn when it is time. */
+  readonly pause: () => Promise<void>
   /** Of member columns and of group outputs: rows name a slot of one of the two. */
   readonly slots: readonly [OutputSlots, OutputSlots]
   /** Which series a slot is; null when it is gone. */
@@ -191,14 +195,16 @@ export class RowWriter {
       if (series === null) gone.add(`${table}:${slot}`)
       else unresolved.push({ table, series, slots: [slot] })
     }
-    if (unresolved.length > 0) {
-      const refs = await target.resolveLabels(unresolved.map(({ series }) => series.labels))
-      for (const [index, { table, series, slots: own }] of unresolved.entries()) {
+    for (let from = 0; from < unresolved.length; from += SERIES_PER_TURN) {
+      const some = unresolved.slice(from, from + SERIES_PER_TURN)
+      const refs = await target.resolveLabels(some.map(({ series }) => series.labels))
+      for (const [index, { table, series, slots: own }] of some.entries()) {
         for (const slot of own) {
           const column = series.columnOf(slot)
           if (column !== null) slots[table].set(slot, target.columnRef(refs[index], column))
         }
       }
+      await this.#options.pause()
     }
     if (gone.size > 0) this.#removeRows(gone)
     for (let row = 0; row < this.#count; row++) this.#refs[row] = slots[this.#tables[row]].refOf(this.#slots[row])

@@ -27,7 +27,7 @@ import { findSamplesBefore, matchersFor } from './sample-before.js'
 import { LOOKBACK_MS, livesAt, noState, SeriesScan } from './series-scan.js'
 
 /** The event loop gets its turn after so much computing. */
-const TURN_MS = 5
+const TURN_MS = 3
 /** More members than this are read by the selectors of the rules. */
 const LEFT_MAX = 20_000
 const MEMBER = 0
@@ -115,6 +115,7 @@ export class WindowRun {
     this.#isFrozen = frozen !== null
     this.#writer = new RowWriter({
       target: options.target,
+      pause: () => this.#pause(),
       isFrozen:
         frozen &&
         ((table, slot, endMs) =>
@@ -209,7 +210,7 @@ export class WindowRun {
       resolutionMs,
       lookbackMs: LOOKBACK_MS,
       see: (member) => void this.#memory.see(member),
-      breathe: () => this.#breathe(),
+      pause: () => this.#pause(),
     })
     const isDone = await hotWindow.run()
     if (!isDone || hotWindow.left.length > LEFT_MAX) await this.#read()
@@ -361,11 +362,13 @@ export class WindowRun {
     if (this.#pending.length === 0) return
     const { raw, resolutionMs } = this.#options
     const beforeMs = this.#request.firstEndMs - resolutionMs
-    const wanted = this.#pending.flatMap(({ member }) => {
+    const wanted: { seriesRef: number; labels: Labels }[] = []
+    for (const [index, { member }] of this.#pending.entries()) {
       const seriesRef = this.#plan.memberRefs[member]
       const labels = raw.labelsOf(seriesRef)
-      return labels ? [{ seriesRef, labels }] : []
-    })
+      if (labels) wanted.push({ seriesRef, labels })
+      if ((index & 63) === 63) await this.#pause()
+    }
     const found = await findSamplesBefore(raw, wanted, beforeMs)
     for (const { member, timestampsMs, values } of this.#pending) {
       const before = found.get(this.#plan.memberRefs[member])
@@ -518,6 +521,10 @@ export class WindowRun {
 
   async #breathe(): Promise<void> {
     if (this.#writer.isFull) await this.#writer.flush()
+    await this.#pause()
+  }
+
+  async #pause(): Promise<void> {
     const { clock } = this.#options
     if (clock.monotonicMs() - this.#turnStartMs < TURN_MS) return
     await clock.yield()
