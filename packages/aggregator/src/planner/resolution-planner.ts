@@ -7,7 +7,7 @@
  */
 import type { Database, Namespace } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
-import { compareLabels, compareUtf8, type Labels } from '@varve/tsdb-core/model'
+import type { Labels } from '@varve/tsdb-core/model'
 import type {
   LabelRequest,
   LabelResult,
@@ -18,11 +18,12 @@ import type {
   SeriesResult,
 } from '@varve/tsdb-core/query'
 import type { DropFacts } from '../drops/raw-drops.js'
-import { formatDuration } from '../rules/duration.js'
+import { infosOf, leftOutWarning, resolutionSlice, WarningList } from './answer-infos.js'
 import { chooseSlices, type SliceRequest, type Tier, type TierSlice } from './choose-slices.js'
 import { type ColumnKind, columnKindOf, weighsValues } from './column-kind.js'
 import { columnStream } from './column-stream.js'
 import { DroppedSeries } from './dropped-series.js'
+import { labelUnion, seriesUnion } from './label-union.js'
 import type { RuleKnowledge } from './rule-knowledge.js'
 import { chunksOf, SAMPLES_PER_PART, type SeriesChunk } from './series-chunks.js'
 import { PartSymbols, SeriesParts } from './series-parts.js'
@@ -92,38 +93,16 @@ export class ResolutionPlanner implements Queryable {
     })
   }
 
-  async labelNames(request: LabelRequest): Promise<LabelResult> {
-    return this.#mergedLabels(request, (namespace) => namespace.labelNames(request))
+  labelNames(request: LabelRequest): Promise<LabelResult> {
+    return labelUnion(this.#namespaces(), request, (namespace) => namespace.labelNames(request))
   }
 
-  async labelValues(name: string, request: LabelRequest): Promise<LabelResult> {
-    return this.#mergedLabels(request, (namespace) => namespace.labelValues(name, request))
+  labelValues(name: string, request: LabelRequest): Promise<LabelResult> {
+    return labelUnion(this.#namespaces(), request, (namespace) => namespace.labelValues(name, request))
   }
 
-  async series(request: LabelRequest): Promise<SeriesResult> {
-    const found = new Map<string, Labels>()
-    const warnings = new Set<string>()
-    for (const namespace of this.#namespaces()) {
-      const result = await namespace.series(request)
-      for (const labels of result.series) if (!found.has(labels.key)) found.set(labels.key, labels)
-      for (const warning of result.warnings) warnings.add(warning)
-    }
-    const series = [...found.values()].sort(compareLabels)
-    return { series: limited(series, request.limit), warnings: [...warnings] }
-  }
-
-  async #mergedLabels(
-    request: LabelRequest,
-    read: (namespace: Namespace) => Promise<LabelResult>,
-  ): Promise<LabelResult> {
-    const values = new Set<string>()
-    const warnings = new Set<string>()
-    for (const namespace of this.#namespaces()) {
-      const result = await read(namespace)
-      for (const value of result.values) values.add(value)
-      for (const warning of result.warnings) warnings.add(warning)
-    }
-    return { values: limited([...values].sort(compareUtf8), request.limit), warnings: [...warnings] }
+  series(request: LabelRequest): Promise<SeriesResult> {
+    return seriesUnion(this.#namespaces(), request)
   }
 
   async #stitch(stitching: Stitching): Promise<SelectResult> {
@@ -400,54 +379,6 @@ function rangeOf({ matchers }: SelectRequest, { afterMs, untilMs }: TierSlice) {
   return { matchers, startMs: afterMs + 1, endMs: Math.min(untilMs, Number.MAX_SAFE_INTEGER - 1) + 1 }
 }
 
-/** Each warning once; those that come while batches are read too. */
-class WarningList {
-  readonly texts: string[] = []
-
-  add(warning: string): void {
-    if (!this.texts.includes(warning)) this.texts.push(warning)
-  }
-}
-
-function leftOutWarning({ namespace }: Tier, { hints }: SelectRequest): string {
-  return `PromQL warning: namespace ${namespace} keeps last, count and increase of native histograms, and ${hints?.function ?? ''} leaves them out: max_resolution=0 asks the raw samples, as long as they are kept`
-}
-
-function resolutionSlice(tier: Tier, slice: TierSlice, kind: ColumnKind): ResolutionSlice {
-  const { namespace, resolutionMs } = tier
-  return { startMs: slice.afterMs + 1, endMs: slice.untilMs + 1, namespace, resolutionMs, column: kind }
-}
-
-function infosOf(served: readonly ResolutionSlice[], request: SelectRequest): string[] {
-  const infos: string[] = []
-  // What is read for the same time is named together: a rolled-up series may be looked for in raw samples too.
-  const named = new Map<string, string[]>()
-  for (const { startMs, endMs, namespace, resolutionMs } of served) {
-    const what = resolutionMs === 0 ? 'raw samples' : `resolution ${formatDuration(resolutionMs)} (${namespace})`
-    const when = `from ${timeText(startMs)} to ${timeText(endMs - 1)}`
-    named.set(when, [...(named.get(when) ?? []), what])
-  }
-  const texts = [...named].map(([when, what]) => `${what.join(' and ')} ${when}`)
-  if (served.some(({ resolutionMs }) => resolutionMs > 0)) infos.push(`PromQL info: answered from ${texts.join(', ')}`)
-  const { rangeMs } = request.hints ?? {}
-  const coarsestMs = Math.max(0, ...served.map(({ resolutionMs }) => resolutionMs))
-  if (rangeMs !== undefined && coarsestMs > rangeMs) {
-    const what = request.hints?.function === '' ? 'lookback' : 'range'
-    infos.push(
-      `PromQL info: the ${what} ${formatDuration(rangeMs)} is widened to the resolution ${formatDuration(coarsestMs)}`,
-    )
-  }
-  return infos
-}
-
-function timeText(timeMs: number): string {
-  return Math.abs(timeMs) < 8.64e15 ? new Date(timeMs).toISOString() : String(timeMs)
-}
-
 function alignedUp(timeMs: number, resolutionMs: number): number {
   return Math.ceil(timeMs / resolutionMs) * resolutionMs
-}
-
-function limited<T>(values: T[], limit: number | undefined): T[] {
-  return limit !== undefined && limit > 0 ? values.slice(0, limit) : values
 }
