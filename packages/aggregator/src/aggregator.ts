@@ -14,7 +14,9 @@ import { AggregatorError, messageOf } from './errors.js'
 import type { MetadataLookup } from './matcher/metric-type.js'
 import { ResolutionPlanner } from './planner/resolution-planner.js'
 import { type RuleKnowledge, ruleKnowledge } from './planner/rule-knowledge.js'
+import { RuleProblems } from './rule-problems.js'
 import { problemText } from './rules/document-text.js'
+import { firstSeenOf, policiesOf } from './rules/policies-of-book.js'
 import type { NamespaceRule, Rule, RuleKind } from './rules/rule.js'
 import { RuleBook, type RuleChange, type RuleVersion } from './rules/rule-book.js'
 import { readRule } from './rules/rule-reader.js'
@@ -54,7 +56,6 @@ export interface AggregatorOptions {
 /** Late samples come in batches: their windows are computed this much after the first. */
 const LATE_DELAY_MS = 1000
 const RETRY_MS = 1000
-const FORMER_PROBLEMS_MS = 3_600_000
 /** The loop looks at the clock at least this often, since the clock may jump. */
 const WAIT_MS_MAX = 10_000
 
@@ -65,8 +66,7 @@ export class Aggregator {
   readonly #follower: RuleFollower
   readonly #runners = new Map<string, PolicyRunner>()
   readonly #stop = new AbortController()
-  readonly #ruleProblems = new Map<string, { message: string; count: number }>()
-  #formerProblems: { ids: ReadonlySet<string>; atMs: number } = { ids: new Set(), atMs: 0 }
+  readonly #problems: RuleProblems
   #loop: Promise<void> | null = null
   #unobserve: (() => void) | null = null
   /** The newest `closingMs` of all runners: what is later than it is late nowhere. */
@@ -99,6 +99,9 @@ export class Aggregator {
       onChange: (changes) => this.#rulesDidChange(changes),
       onNotice: (severity, message) => this.#notice(severity, message),
     })
+    this.#problems = new RuleProblems(options.env.clock, (id, message) =>
+      this.#notice('warning', `rule ${id}: ${message}`),
+    )
     const { stateDirectory } = options
     this.#backfills = new BackfillQueue(
       options.env.files,
@@ -115,7 +118,7 @@ export class Aggregator {
         return { resolutionMs, finalUntilMs: (holdMs) => runner.finalUntilMs(holdMs) }
       },
       backfilledUntilMs: () => Math.min(Infinity, ...this.#backfills.jobs.map(({ doneMs }) => doneMs)),
-      hasProblem: (id) => this.#hasProblem(id),
+      hasProblem: (id) => this.#problems.has(id),
       holdMs: options.dropHoldMs ?? DROP_HOLD_MS,
     })
   }
@@ -183,7 +186,7 @@ export class Aggregator {
     const nowMs = this.#env.clock.wallMs()
     return {
       store: this.#follower.status(),
-      rules: ruleStates(this.book, [...this.#runners.values()], this.#ruleProblems, this.#drops, nowMs),
+      rules: ruleStates(this.book, [...this.#runners.values()], this.#problems.current, this.#drops, nowMs),
       drops: this.#drops.status(),
       strays: this.book.strays,
       policies: [...this.#runners.values()].map((runner) => ({
@@ -349,7 +352,7 @@ export class Aggregator {
       metadata: this.#options.metadata ?? (() => undefined),
       graceMs,
       watermarkMs,
-      onProblem: (rule, message) => this.#ruleProblem(rule, message),
+      onProblem: (rule, message) => this.#problems.note(rule, message),
       holdAfterMs: () => this.#follower.holdAfterMs,
       drops: () => this.#drops.facts,
       isClean: () => !this.#isComputingLate && [...this.#runners.values()].every((other) => !other.isDirty),
@@ -490,29 +493,9 @@ export class Aggregator {
     const isNewPlan = changes.some(
       ({ id, kind }) => kind !== 'rejected' && kind !== 'mended' && /^(mapping|rollup)\//.test(id),
     )
-    if (isNewPlan) {
-      this.#formerProblems = { ids: new Set(this.#ruleProblems.keys()), atMs: this.#env.clock.monotonicMs() }
-      this.#ruleProblems.clear()
-    }
+    if (isNewPlan) this.#problems.beginAnew()
     this.#rulesChanged = true
     this.#wake?.()
-  }
-
-  /** Whether the rule cannot do all that it says, or could not a while ago: new plans tell it with their first windows. */
-  #hasProblem(id: string): boolean {
-    const { ids, atMs } = this.#formerProblems
-    if (this.#ruleProblems.has(id)) return true
-    return ids.has(id) && this.#env.clock.monotonicMs() - atMs < FORMER_PROBLEMS_MS
-  }
-
-  #ruleProblem(rule: Rule, message: string): void {
-    const id = `${rule.kind}/${rule.name}`
-    const known = this.#ruleProblems.get(id)
-    if (known) known.count++
-    else {
-      this.#ruleProblems.set(id, { message, count: 1 })
-      this.#notice('warning', `rule ${id}: ${message}`)
-    }
   }
 
   #notice(severity: 'info' | 'warning' | 'error', message: string): void {
@@ -526,32 +509,6 @@ function isDirty(runner: PolicyRunner): boolean {
 
 export function defaultGraceMs(resolutionMs: number): number {
   return Math.min(15_000, Math.max(500, resolutionMs / 4))
-}
-
-/** All policies that some rule in force, or some earlier version of one, writes to. */
-function policiesOf(book: RuleBook): StoragePolicy[] {
-  const policies = new Map<string, StoragePolicy>()
-  for (const { versions } of book.entries()) {
-    for (const { rule } of versions) {
-      if (rule?.kind !== 'mapping' && rule?.kind !== 'rollup') continue
-      for (const policy of rule.policies) policies.set(policy.namespace, policy)
-    }
-  }
-  return [...policies.values()].sort((a, b) => a.resolutionMs - b.resolutionMs)
-}
-
-/** When the first rule for the policy was seen. */
-function firstSeenOf(book: RuleBook, policy: StoragePolicy): number {
-  let firstMs = Infinity
-  for (const { versions } of book.entries()) {
-    for (const { rule, seenMs, fromMs } of versions) {
-      if (rule?.kind !== 'mapping' && rule?.kind !== 'rollup') continue
-      if (rule.policies.some(({ namespace }) => namespace === policy.namespace)) {
-        firstMs = Math.min(firstMs, Math.max(seenMs, fromMs))
-      }
-    }
-  }
-  return firstMs
 }
 
 function namespaceChange(rule: NamespaceRule): { retentionMs?: number; blockSizeMs?: number } {
