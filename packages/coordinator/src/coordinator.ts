@@ -396,6 +396,7 @@ export class Coordinator {
           localRetentionMs: config.local_retention,
           http,
           wallMs: () => env.clock.wallMs(),
+          pause: () => env.clock.yield(),
         })
       }),
     )

@@ -1,8 +1,13 @@
 /** Two coordinators as one: the second reads the first. */
 import type { Histogram } from '@varve/tsdb-core/model'
+import type { Queryable, SelectRequest, SelectResult } from '@varve/tsdb-core/query'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readResponseCodec } from '../proto/messages.js'
 import { startCoordinator, type TestCoordinator, writeSeries } from '../testing/start-coordinator.js'
 import { mergeReplicas } from './merge-replicas.js'
+import { MergedQueryable } from './merged-queryable.js'
+import { decodeReadResponse, decodeReadResponseInTurns } from './read-response.js'
+import type { RemoteSource } from './remote-source.js'
 
 interface Answer {
   data: { result: unknown[] }
@@ -104,5 +109,80 @@ remote_read:
     expect(answer.data.result).toHaveLength(1)
     expect(answer.warnings).toHaveLength(1)
     expect(answer.warnings?.[0]).toMatch(/^source gone: .*its samples are missing/)
+  })
+})
+
+describe('a read of several places', () => {
+  /** A source that never answers, and says when it is given up. */
+  function silent() {
+    let isGivenUp = false
+    const source = {
+      name: 'far',
+      isWanted: () => true,
+      read: ({ signal }: SelectRequest) =>
+        new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => {
+            isGivenUp = true
+            reject(new Error('given up'))
+          })
+        }),
+    } as unknown as RemoteSource
+    return { source, isGivenUp: () => isGivenUp }
+  }
+  const local = (select: () => Promise<Partial<SelectResult>>) => ({ select }) as unknown as Queryable
+  const request: SelectRequest = { matchers: [], startMs: 0, endMs: 1 }
+  const nothing = { symbols: [], warnings: [], infos: ['of the store'], batches: (async function* () {})() }
+
+  test('whose store answers with rolled-up columns says that sources were not asked', async () => {
+    const { source, isGivenUp } = silent()
+    const slices = [{ column: 'increase' }] as unknown as NonNullable<SelectResult['slices']>
+    const merged = new MergedQueryable(
+      local(async () => ({ ...nothing, slices })),
+      [source],
+    )
+    expect((await merged.select(request)).infos).toEqual([
+      'of the store',
+      'sources not asked, since rolled-up samples answer: far',
+    ])
+    expect(isGivenUp()).toBe(true)
+  })
+
+  test('gives its sources up when the store fails, and when the caller does', async () => {
+    const one = silent()
+    const failing = new MergedQueryable(
+      local(() => Promise.reject(new Error('no disk'))),
+      [one.source],
+    )
+    await expect(failing.select(request)).rejects.toThrow('no disk')
+    expect(one.isGivenUp()).toBe(true)
+
+    const two = silent()
+    const caller = new AbortController()
+    const waiting = new MergedQueryable(
+      local(async () => nothing),
+      [two.source],
+    )
+    const answer = waiting.select({ ...request, signal: caller.signal })
+    setTimeout(() => caller.abort(new Error('the client has gone')), 20)
+    await expect(answer).rejects.toThrow('the client has gone')
+    expect(two.isGivenUp()).toBe(true)
+  })
+
+  test('decodes a large answer in turns', async () => {
+    const timeseries = Array.from({ length: 20_000 }, (_, i) => ({
+      labels: [
+        { name: '__name__', value: 'm' },
+        { name: 'i', value: String(i) },
+      ],
+      samples: Array.from({ length: 5 }, (_, k) => ({ value: k, timestamp: k })),
+    }))
+    const bytes = readResponseCodec.encode({ results: [{ timeseries }] } as never).finish()
+    let turns = 0
+    const series = await decodeReadResponseInTurns(bytes, async () => {
+      turns++
+    })
+    expect(series).toEqual(decodeReadResponse(bytes))
+    expect(series).toHaveLength(20_000)
+    expect(turns).toBe(10)
   })
 })

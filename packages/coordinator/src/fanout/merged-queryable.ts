@@ -34,19 +34,44 @@ export class MergedQueryable implements Queryable {
   async select(request: SelectRequest): Promise<SelectResult> {
     const sources = request.hints?.namespace === undefined ? this.#wanted(request) : []
     if (sources.length === 0) return this.#local.select(request)
-    const warnings: string[] = []
-    const infos: string[] = []
-    const reads = sources.map((source) => source.read(request).catch((error: unknown) => error as Error))
+    // What is asked of sources ends with the query, and when nobody waits for it any more.
+    const asking = new AbortController()
+    const giveUp = () => asking.abort(request.signal?.reason)
+    if (request.signal?.aborted) giveUp()
+    request.signal?.addEventListener('abort', giveUp, { once: true })
+    try {
+      return await this.#merged(request, sources, asking)
+    } catch (error) {
+      giveUp()
+      throw error
+    } finally {
+      request.signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  async #merged(
+    request: SelectRequest,
+    sources: readonly RemoteSource[],
+    asking: AbortController,
+  ): Promise<SelectResult> {
+    const asked = { ...request, signal: asking.signal }
+    const reads = sources.map((source) => source.read(asked).catch((error: unknown) => error as Error))
     const local = await this.#local.select({ ...request, reusesBatches: false })
     // Remote samples are raw: what the store kept as increase or sum cannot be mixed with them.
     if (local.slices?.some((slice) => slice.column !== 'value' && slice.column !== 'last')) {
-      void Promise.all(reads)
-      return local
+      asking.abort()
+      const note = `sources not asked, since rolled-up samples answer: ${sources.map(({ name }) => name).join(', ')}`
+      return {
+        ...local,
+        // The store adds to its own while batches are read.
+        get infos() {
+          return [...local.infos, note]
+        },
+      }
     }
     const series = new Map<string, Gathered>()
     for await (const batch of local.batches) gatherBatch(series, batch, local.symbols)
-    warnings.push(...local.warnings)
-    infos.push(...local.infos)
+    const warnings = [...local.warnings]
     const answers = await Promise.all(reads)
     request.signal?.throwIfAborted()
     answers.forEach((answer, i) => {
@@ -58,7 +83,7 @@ export class MergedQueryable implements Queryable {
       for (const { labels, ...columns } of answer) gather(series, labels, columns)
     })
     const symbols = [...local.symbols]
-    return { symbols, batches: batchesOf([...series.values()], symbols), warnings, infos }
+    return { symbols, batches: batchesOf([...series.values()], symbols), warnings, infos: [...local.infos] }
   }
 
   async labelNames(request: LabelRequest): Promise<LabelResult> {

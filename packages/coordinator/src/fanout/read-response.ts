@@ -14,7 +14,36 @@ export interface RemoteSeries extends SampleColumns {
 
 /** @throws {WireError} for bytes that are not such a message. */
 export function decodeReadResponse(bytes: Uint8Array): RemoteSeries[] {
+  return [...seriesOfResponse(bytes)]
+}
+
+/**
+ * The same, with a turn of the event loop now and then: answers are as large as their servers like.
+ *
+ * @throws as `decodeReadResponse`, and what `pause` throws.
+ */
+export async function decodeReadResponseInTurns(
+  bytes: Uint8Array,
+  pause: () => Promise<void>,
+): Promise<RemoteSeries[]> {
   const series: RemoteSeries[] = []
+  let sampleCount = 0
+  for (const one of seriesOfResponse(bytes)) {
+    series.push(one)
+    sampleCount += one.timestampsMs.length + SAMPLES_PER_SERIES
+    if (sampleCount < SAMPLES_PER_TURN) continue
+    sampleCount = 0
+    await pause()
+  }
+  return series
+}
+
+/** Some milliseconds of decoding. */
+const SAMPLES_PER_TURN = 50_000
+/** What a series costs besides its samples, in samples. */
+const SAMPLES_PER_SERIES = 20
+
+function* seriesOfResponse(bytes: Uint8Array): Generator<RemoteSeries> {
   const response = new ProtobufReader(bytes)
   while (response.next()) {
     if (response.field !== 1) {
@@ -29,10 +58,9 @@ export function decodeReadResponse(bytes: Uint8Array): RemoteSeries[] {
         continue
       }
       const one = decodeSeries(bytes, result.span())
-      if (one.timestampsMs.length > 0) series.push(one)
+      if (one.timestampsMs.length > 0) yield one
     }
   }
-  return series
 }
 
 function decodeSeries(bytes: Uint8Array, { at, end }: { at: number; end: number }): RemoteSeries {

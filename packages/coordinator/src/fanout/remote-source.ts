@@ -7,7 +7,7 @@ import { readRequestCodec } from '../proto/messages.js'
 import type { ClientResponse, HttpClient } from '../server/http-client.js'
 import { decodeSnappy, encodeSnappy } from '../snappy/index.js'
 import type { ClientConnection } from './client-connection.js'
-import { decodeReadResponse, type RemoteSeries } from './read-response.js'
+import { decodeReadResponseInTurns, type RemoteSeries } from './read-response.js'
 
 export interface RemoteSourceOptions {
   readonly name: string
@@ -21,6 +21,8 @@ export interface RemoteSourceOptions {
   readonly localRetentionMs: number
   readonly http: HttpClient
   readonly wallMs: () => number
+  /** Lets the event loop turn between parts of a large answer. */
+  readonly pause: () => Promise<void>
 }
 
 const ANSWER_BYTES_MAX = 256 << 20
@@ -75,7 +77,11 @@ export class RemoteSource {
         'X-Prometheus-Remote-Read-Version': '0.1.0',
       },
     })
-    const series = decodeReadResponse(decodeSnappy(await response.bytes(ANSWER_BYTES_MAX), DECODED_BYTES_MAX))
+    const bytes = decodeSnappy(await response.bytes(ANSWER_BYTES_MAX), DECODED_BYTES_MAX)
+    const series = await decodeReadResponseInTurns(bytes, async () => {
+      await this.#options.pause()
+      request.signal?.throwIfAborted()
+    })
     const dropped = new Set(this.#options.replicaLabels)
     return dropped.size === 0 ? series : series.map((one) => ({ ...one, labels: one.labels.drop(dropped) }))
   }
