@@ -100,6 +100,20 @@ describe('Engine', () => {
     await expect(engine.instantQuery(request)).rejects.toMatchObject({ code: 'canceled' })
   })
 
+  it('charges the rows that a quantile keeps, and gives them back', async () => {
+    const request = { queryable: counters(), startMs: 0, endMs: 600_000, stepMs: 10_000 }
+    const query = 'quantile(0.5, requests_total)'
+    await expect(engine.rangeQuery({ ...request, query, limits: { samplesMax: 240 } })).rejects.toMatchObject({
+      code: 'execution',
+      message: expect.stringContaining('the limit samplesMax is 240'),
+    })
+    const { stats } = await engine.rangeQuery({ ...request, query })
+    // Four series and a group, at 61 steps.
+    expect(stats.samplesPeak).toBeGreaterThanOrEqual(5 * 61)
+    const again = await engine.rangeQuery({ ...request, query: `${query} + ${query}` })
+    expect(again.stats.samplesPeak).toBeLessThan(2 * stats.samplesPeak)
+  })
+
   it('says where in the query a rate was taken of what may be no counter', async () => {
     const queryable = new MemoryQueryable()
     for (let i = 0; i < 5; i++) queryable.append(Labels.from({ __name__: 'temperature' }), i * 15_000, i)

@@ -25,6 +25,8 @@ export interface AccumulatorContext {
   readonly labels: LabelTable
   /** quantile's argument for each step. */
   readonly parameters: Float64Array | undefined
+  /** Charges samples that are kept until the end, besides those of the groups. @throws {PromqlError} `execution` beyond the limit. */
+  readonly hold: (count: number) => void
 }
 
 export function accumulatorOf(node: AggregationPlan, steps: number, context: AccumulatorContext): Accumulator {
@@ -424,6 +426,7 @@ class QuantileAccumulator implements Accumulator {
     const { steps, values, presence } = batch
     reportIgnored(batch, row, this.#node, this.#context.annotations)
     while (this.#groups.length <= group) this.#groups.push([])
+    this.#context.hold(steps)
     const from = row * steps
     this.#groups[group].push({
       values: values.slice(from, from + steps),

@@ -29,11 +29,16 @@ export async function aggregate(
   const { labels, annotations, budget } = context
   const grouping = new Grouping(labels, node.grouping, node.without)
   const parameters = node.parameter === undefined ? undefined : await evaluator.scalar(node.parameter, grid, trace)
-  const accumulator = accumulatorOf(node, grid.count, { annotations, labels, parameters })
+  let held = 0
+  const hold = (count: number) => {
+    budget.holdSamples(count)
+    held += count
+  }
+  const accumulator = accumulatorOf(node, grid.count, { annotations, labels, parameters, hold })
   let heldGroups = 0
   const groupsGrew = (count: number) => {
     if (count === heldGroups) return
-    budget.holdSamples((count - heldGroups) * grid.count)
+    hold((count - heldGroups) * grid.count)
     heldGroups = count
   }
   const dropName: number[] = []
@@ -66,7 +71,7 @@ export async function aggregate(
     accumulator.finish(group, out)
     if ((group & 63) === 63 && context.shouldYield()) await context.yield()
   }
-  budget.releaseSamples(heldGroups * grid.count)
+  budget.releaseSamples(held)
   return withoutEmptyRows(out)
 }
 
