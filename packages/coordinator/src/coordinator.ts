@@ -19,7 +19,7 @@ import { indexRoute } from './api/index-route.js'
 import { labelRoutes } from './api/label-routes.js'
 import { metadataRoutes } from './api/metadata-routes.js'
 import { QueryGate } from './api/query-gate.js'
-import { type QueryEvent, queryRoutes } from './api/query-routes.js'
+import { type QueryEvent, type QueryLimits, queryRoutes } from './api/query-routes.js'
 import { rollupRulesRoutes } from './api/rollup-rules-route.js'
 import { statusRoutes } from './api/status-routes.js'
 import { type AccessControl, accessControl } from './auth/access-control.js'
@@ -53,6 +53,7 @@ import { Pipeline } from './server/pipeline.js'
 import { ServerStatistics } from './server/statistics.js'
 import { namespaceOfTenant, rawNamespace } from './tenants.js'
 import { VERSION } from './version.js'
+import { warmUp } from './warm-up/warm-up.js'
 
 export interface CoordinatorOptions {
   readonly config: Config
@@ -91,6 +92,8 @@ export class Coordinator {
   #rules: RuleStore | undefined
   #aggregator: Aggregator | undefined
   #selfScrape: SelfScrape | undefined
+  readonly #stopping = new AbortController()
+  #warmUp: Promise<void> = Promise.resolve()
   #sources: readonly RemoteSource[] = []
   #forwarders: readonly Forwarder[] = []
   #lastReload: { succeeded: boolean; timeMs: number }
@@ -208,10 +211,13 @@ export class Coordinator {
       ...this.#routes(this.#database, this.#ingest, this.#aggregator),
     ])
     this.#startSelfScrape(this.#database, this.#ingest)
+    if (config.query.warm_up) this.#warmUp = this.#runWarmUp()
   }
 
   async #close(): Promise<void> {
     this.#pipeline?.stop()
+    this.#stopping.abort(new Error('the server stops'))
+    await this.#warmUp
     await this.#selfScrape?.stop()
     await this.#listener?.stop(this.#config.server.shutdown_timeout)
     await this.#aggregator?.stop()
@@ -321,10 +327,7 @@ export class Coordinator {
         clock,
         gate: this.#gate,
         loop: this.#loop,
-        limits: () => {
-          const { timeout, lookback, samples, series, size } = this.#config.query
-          return { timeoutMs: timeout, lookbackMs: lookback, samplesMax: samples, seriesMax: series, bytesMax: size }
-        },
+        limits: () => queryLimits(this.#config),
         queryable,
         onQuery: (event) => {
           countQuery(event)
@@ -506,6 +509,18 @@ export class Coordinator {
     this.#selfScrape.start()
   }
 
+  /** In the background. Queries are right without it, so a failure is only worth a line in the log. */
+  async #runWarmUp(): Promise<void> {
+    const { env, logger } = this.#options
+    const { signal } = this.#stopping
+    try {
+      const count = await warmUp({ env, limits: queryLimits(this.#config), signal })
+      logger.debug({ queryCount: count }, 'warmed up')
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ error }, 'queries could not be warmed up')
+    }
+  }
+
   #logSlowQuery({ kind, query, tenant, durationMs, samplesRead, error }: QueryEvent): void {
     if (durationMs < this.#config.query.slow) return
     this.#options.logger.warn(
@@ -546,4 +561,9 @@ function settingsThatNeedRestart(before: Config, after: Config): string[] {
   const changed: string[] = sections.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
   if (JSON.stringify(before.server) !== JSON.stringify(after.server)) changed.push('server')
   return changed
+}
+
+function queryLimits({ query }: Config): QueryLimits {
+  const { timeout, lookback, samples, series, size } = query
+  return { timeoutMs: timeout, lookbackMs: lookback, samplesMax: samples, seriesMax: series, bytesMax: size }
 }

@@ -196,6 +196,8 @@ export const configSchema = z.strictObject({
       size: size.prefault('1GiB'),
       /** Queries slower than this are logged. */
       slow: duration.prefault('10s'),
+      /** Asks made-up queries right after the start, so that the first real ones find compiled code. */
+      warm_up: z.boolean().default(true),
     })
     .prefault({}),
   ingest: z

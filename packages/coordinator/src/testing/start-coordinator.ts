@@ -43,6 +43,8 @@ export async function startCoordinator(options: TestCoordinatorOptions = {}): Pr
   const overrides = [
     { path: ['server', 'listen'], value: '127.0.0.1:0', source: 'test' },
     { path: ['storage', 'retention'], value: 'forever', source: 'test' },
+    // A second of processor time for each server of each test.
+    { path: ['query', 'warm_up'], value: false, source: 'test' },
   ]
   const wanted = overrides.filter(({ path }) => {
     return path[1] === 'listen' ? !yaml.includes('listen:') : options.retention !== false
