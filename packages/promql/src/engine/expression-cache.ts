@@ -11,37 +11,37 @@ const TEXT_LENGTH_MAX = 64 << 10
 /** One text may not push out all others. */
 const KEPT_LENGTH_MAX = 4 << 10
 
+/**
+ * In two halves: what is asked again moves to the recent one, and when that is full it becomes the older one. So a tree that is
+ * found is mostly a look-up and no change.
+ */
 export class ExpressionCache {
   readonly #parser: ParserOptions | undefined
-  /** The one that was asked last is last. */
-  readonly #trees = new Map<string, Expression>()
-  #textLength = 0
+  #recent = new Map<string, Expression>()
+  #recentLength = 0
+  #older: ReadonlyMap<string, Expression> = new Map()
 
   constructor(parser: ParserOptions | undefined) {
     this.#parser = parser
   }
 
   get size(): number {
-    return this.#trees.size
+    return this.#recent.size + this.#older.size
   }
 
   /** @throws {PromqlError} as `parseExpression`; what does not parse is not kept. */
   parse(text: string): Expression {
-    const known = this.#trees.get(text)
-    if (known !== undefined) {
-      this.#trees.delete(text)
-      this.#trees.set(text, known)
-      return known
-    }
-    const tree = parseExpression(text, this.#parser)
+    const known = this.#recent.get(text)
+    if (known !== undefined) return known
+    const tree = this.#older.get(text) ?? parseExpression(text, this.#parser)
     if (text.length > KEPT_LENGTH_MAX) return tree
-    this.#trees.set(text, tree)
-    this.#textLength += text.length
-    for (const oldest of this.#trees.keys()) {
-      if (this.#textLength <= TEXT_LENGTH_MAX) break
-      this.#trees.delete(oldest)
-      this.#textLength -= oldest.length
+    if (this.#recentLength + text.length > TEXT_LENGTH_MAX / 2) {
+      this.#older = this.#recent
+      this.#recent = new Map()
+      this.#recentLength = 0
     }
+    this.#recent.set(text, tree)
+    this.#recentLength += text.length
     return tree
   }
 }
