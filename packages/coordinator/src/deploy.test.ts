@@ -108,6 +108,30 @@ describe('deploy/', () => {
     expect(validate('FRM node\nEXPOSE x\n').length).toBeGreaterThan(1)
   })
 
+  test('what Git leaves out is left out of an image too', () => {
+    const lines = (name: string) =>
+      read(name)
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+    const ignored = lines('.dockerignore')
+    for (const line of lines('.gitignore')) {
+      if (line.startsWith('benchmarks/')) continue // A lock file, which does no harm there.
+      const name = line.replace(/\/$/, '')
+      expect(ignored, line).toContain(name.startsWith('/') ? name.slice(1) : `**/${name}`)
+    }
+  })
+
+  test('the Dockerfile builds with a Rust and a Node that are new enough', () => {
+    const image = (name: string) =>
+      new RegExp(`^FROM ${name}:([\\d.]+)-`, 'm').exec(read('deploy/Dockerfile'))?.[1] ?? ''
+    const wanted = (file: string, pattern: RegExp) => pattern.exec(read(file))?.[1] ?? 'nothing'
+    const atLeast = (given: string, least: string) => given.localeCompare(least, 'en', { numeric: true }) >= 0
+    const rust = wanted('native/Cargo.toml', /^rust-version = "([\d.]+)"/m)
+    expect(atLeast(image('rust'), rust), `rust ${image('rust')}, wanted ${rust}`).toBe(true)
+    expect(atLeast(image('node'), wanted('package.json', /"node": ">=([\d.]+)"/))).toBe(true)
+    expect(atLeast('1.9', '1.88')).toBe(false)
+  })
+
   test.skipIf(spawnSync('systemd-analyze', ['--version']).error !== undefined)(
     'systemd takes the unit (skipped without systemd-analyze)',
     () => {
