@@ -48,10 +48,15 @@ interface Generated {
 
 function generated(random: SeededRandom, i: number): Generated {
   const scrapes = Math.floor((end - start) / SCRAPE_MS)
-  // Some have raw samples alone, before there are windows and after the last of them.
-  const born = i === 0 ? scrapes - 5 : i > 1 && random.chance(0.4) ? random.below(scrapes) : 0
-  const dies = i === 1 ? 90 : i > 1 && random.chance(0.4) ? born + random.below(scrapes - born) : scrapes
-  const gap = [i < 2 ? scrapes : born + random.below(scrapes), random.below(200)]
+  const some = random.chance(0.4) ? random.below(scrapes) : 0
+  const rest = random.chance(0.4) ? random.below(scrapes - some) : scrapes - some
+  // Some have raw samples alone, after the last windows and before the first, and one has windows alone.
+  const [born, dies] = [
+    [scrapes - 5, scrapes],
+    [0, 90],
+    [200, 400],
+  ][i] ?? [some, some + rest]
+  const gap = [i < 3 ? scrapes : born + random.below(scrapes), random.below(200)]
   const kind = i % 7 === 6 ? 'histogram' : i % 2 === 0 ? 'counter' : 'gauge'
   const name = { counter: 'c_total', gauge: 'g', histogram: 'h' }[kind]
   let count = random.below(1000)
@@ -186,6 +191,45 @@ describe(`an answer that streams (SEED=${SEED})`, () => {
         expect(Math.abs(numberOf(row) - numberOf(wanted.rows[i])), `${query}: ${row}`).toBeLessThanOrEqual(bound)
       })
     }
+  })
+
+  it('gives batches that may be kept to whoever does not say otherwise', async () => {
+    const namespace = world.database.namespace('1h_1y')
+    const select = namespace.select.bind(namespace)
+    const reused: ArrayBufferLike[] = []
+    const spy = vi.spyOn(namespace, 'select').mockImplementation(async (request) => {
+      const result = await select(request)
+      async function* batches() {
+        for await (const batch of result.batches) {
+          if (request.reusesBatches) reused.push(batch.values.buffer)
+          yield batch
+        }
+      }
+      return { ...result, batches: batches() }
+    })
+    const hints = {
+      function: 'rate',
+      rangeMs: HOUR,
+      stepMs: HOUR,
+      evaluationStartMs: start + HOUR,
+      evaluationEndMs: end,
+    }
+    // The second has samples within the windows alone, so nothing stands beside them.
+    for (const [name, value] of [
+      ['__name__', 'c_total'],
+      ['instance', 'i2'],
+    ] as const) {
+      const matchers = [{ name, operator: '=' as const, value }]
+      const request = { matchers, startMs: start + 1, endMs: end + 1, hints }
+      streaming.count = 0
+      for await (const { values } of (await planner().select(request)).batches) {
+        expect(values.length).toBeGreaterThan(0)
+        expect(reused).not.toContain(values.buffer)
+      }
+      expect(streaming.count).toBe(1)
+    }
+    expect(reused.length).toBeGreaterThan(0)
+    spy.mockRestore()
   })
 
   it('lets go of the store when nobody reads it, or stops to', async () => {

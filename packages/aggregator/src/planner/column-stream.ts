@@ -30,6 +30,7 @@ export interface ColumnStream {
 export async function columnStream(stream: ColumnStream): Promise<Pick<SelectResult, 'symbols' | 'batches'> | null> {
   const { reads, main } = stream
   const read = reads[main]
+  // What stands beside other slices is copied; the caller may want to keep what does not.
   const reusesBatches = stream.reusesBatches || reads.length > 1
   const result = await selectTier(read, { ...columnRequest(read), reusesBatches })
   try {
@@ -38,7 +39,8 @@ export async function columnStream(stream: ColumnStream): Promise<Pick<SelectRes
       await endUnread(result)
       return null
     }
-    const isAlone = sides.older.seriesCount + sides.newer.seriesCount === 0
+    const hasSides = sides.older.seriesCount + sides.newer.seriesCount > 0
+    const isAlone = !hasSides && reusesBatches === stream.reusesBatches
     const symbols = isAlone ? result.symbols : sides.symbols.texts
     const batches = isAlone ? alone(read, result) : beside(read, result, sides)
     return { symbols, batches: endedWith(batches, result) }

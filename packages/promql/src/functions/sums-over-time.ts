@@ -43,9 +43,12 @@ function eachWindow(series: FloatSeries, windows: Windows, out: StepOutput, mean
     if (to <= from) continue
     let result = prefixed ? prefixDifference(from, to) : Number.NaN
     if (Number.isNaN(result)) {
-      result = mean
-        ? meanOf(values, valueOffset + from, valueOffset + to)
-        : sumOf(values, valueOffset + from, valueOffset + to)
+      // Windows of downsampled columns have one sample, mostly. A sum begins at 0, which is not -0.
+      if (to - from === 1) result = 0 + values[valueOffset + from]
+      else
+        result = mean
+          ? meanOf(values, valueOffset + from, valueOffset + to)
+          : sumOf(values, valueOffset + from, valueOffset + to)
     } else if (mean) result /= to - from
     out.values[out.offset + s] = result
     out.presence[out.offset + s] = FLOAT
