@@ -15,7 +15,7 @@ import { Labels } from './model/labels.js'
 import type { NamespaceSelectRequest } from './namespace.js'
 import type { NamespaceOptions } from './options.js'
 import { compileMatcher } from './query/label-matcher.js'
-import type { LabelRequest, LabelResult, Matchers, SelectResult, SeriesResult } from './query/queryable.js'
+import type { Extreme, LabelRequest, LabelResult, Matchers, SelectResult, SeriesResult } from './query/queryable.js'
 import { OpenBlockSource } from './read/open-block-source.js'
 import { type LabelParts, readLabelNames, readLabelValues, readSeries } from './read/read-labels.js'
 import type { SampleSource } from './read/sample-source.js'
@@ -179,6 +179,7 @@ export class LocalShard implements Shard {
     const matchers = request.matchers.map(compileMatcher)
     const { sources, warnings, done } = await this.#sources(request.startMs, request.endMs)
     const { memory, clock } = this.#host
+    const extreme = extremeOf(request)
     return selectSeries({
       sources,
       matchers,
@@ -190,6 +191,7 @@ export class LocalShard implements Shard {
       ...(request.exactColumn !== undefined && { exactColumn: request.exactColumn }),
       ...(request.signal !== undefined && { signal: request.signal }),
       presenceOnly: request.hints?.presenceOnly === true,
+      ...(extreme !== undefined && { extreme }),
       reusesBatches: request.reusesBatches ?? false,
       clock,
       warnings,
@@ -344,6 +346,13 @@ export class LocalShard implements Shard {
     this.#cold ??= new SeriesTable()
     return (COLD + this.#cold.intern(bytes, 0, bytes.length)) * this.head.stride
   }
+}
+
+/** What is wanted of one window: where a caller reads a part of it, or more, it gets all samples. */
+function extremeOf({ hints, startMs, endMs }: NamespaceSelectRequest): Extreme | undefined {
+  if (hints?.extreme === undefined || hints.evaluationStartMs !== hints.evaluationEndMs) return undefined
+  const isWindow = endMs === hints.evaluationEndMs + 1 && startMs === endMs - hints.rangeMs
+  return isWindow ? hints.extreme : undefined
 }
 
 /** References of series that only sealed blocks have begin here; nothing can be appended to them. */

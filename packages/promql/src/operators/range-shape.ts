@@ -1,8 +1,15 @@
 /** What the windows of a range call look like, and what it wants of the store. */
+import type { Extreme } from '@varve/tsdb-core/query'
 import type { SubqueryPlan, WindowPlan } from '../plan/plan.js'
 import { type Grid, subqueryGrid } from './grid.js'
 import type { SelectOrder } from './series-source.js'
 import { type WindowShape, windowEnds } from './windows.js'
+
+/** Functions to which one sample of a window matters. */
+const EXTREME_FUNCTIONS: ReadonlyMap<string, Extreme> = new Map([
+  ['min_over_time', 'min'],
+  ['max_over_time', 'max'],
+])
 
 export function windowShape(node: WindowPlan | SubqueryPlan, grid: Grid, lookbackMs: number): WindowShape {
   const endsMs = windowEnds(grid, node.atMs, node.offsetMs)
@@ -26,6 +33,7 @@ export function windowOrder(
 ): SelectOrder {
   const { endsMs, rangeMs, beforeMs, afterMs, historyMs } = shape
   const last = endsMs[endsMs.length - 1]
+  const extreme = EXTREME_FUNCTIONS.get(functionName)
   return {
     matchers: node.matchers,
     afterMs: endsMs[0] - rangeMs - Math.max(beforeMs, historyMs),
@@ -36,6 +44,7 @@ export function windowOrder(
       rangeMs,
       evaluationStartMs: endsMs[0],
       evaluationEndMs: last,
+      ...(extreme !== undefined && endsMs.length === 1 && { extreme }),
     },
   }
 }

@@ -1,8 +1,10 @@
 /** Reads one sealed block for one query. Series are places in the block. */
-import { decodeSealedValues } from '@varve/gorilla-codec'
+import { decodeSealedValues, readSealedValuesHeader, type SealedValuesHeader } from '@varve/gorilla-codec'
 import type { HistogramRun } from '../head/histogram-store.js'
-import { grownU32 } from '../index/growable.js'
+import { grownF64, grownU32 } from '../index/growable.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
+import { halvesOf, isStaleAt } from '../model/sample.js'
+import type { Extreme } from '../query/queryable.js'
 import type { PieceList } from '../read/piece-list.js'
 import { RunQueue } from '../read/run-queue.js'
 import type { SampleSource } from '../read/sample-source.js'
@@ -11,6 +13,9 @@ import type { ColumnPages } from './column-pages.js'
 import { HAS_ABSENT, HAS_STARTS } from './format.js'
 import type { HistogramRuns } from './histogram-runs.js'
 
+const header: SealedValuesHeader = { encoding: 0, count: 0, min: 0, max: 0, sum: 0 }
+/** One chunk's, for one call. */
+let values: Float64Array = new Float64Array(0)
 const NO_ZEROS: Uint32Array = new Uint32Array(0)
 
 export interface BlockSourceParts {
@@ -40,6 +45,9 @@ export class BlockSource implements SampleSource {
   #held = new Map<number, Uint8Array>()
   readonly #queue = new RunQueue()
   #presenceOnly = false
+  /** Chunks of which one value is wanted, and where it goes. */
+  readonly #extremes: number[] = []
+  #extreme: Extreme = 'max'
   /** Where zeros go instead of values, first and end. */
   #zeros: Uint32Array = NO_ZEROS
   #zerosEnd = 0
@@ -93,6 +101,7 @@ export class BlockSource implements SampleSource {
   begin(presenceOnly: boolean): number {
     this.#presenceOnly = presenceOnly
     this.#zerosEnd = 0
+    this.#extremes.length = 0
     this.#queue.clear()
     return 0
   }
@@ -154,7 +163,16 @@ export class BlockSource implements SampleSource {
     this.#queue.add(page, start, end, count, first, last, outAt)
   }
 
+  queueExtreme(chunk: number, extreme: Extreme, outAt: number): void {
+    this.#extreme = extreme
+    this.#extremes.push(chunk, outAt)
+  }
+
   readQueued(out: Float64Array): void {
+    for (let at = 0; at < this.#extremes.length; at += 2) {
+      this.#readExtreme(this.#extremes[at], out, this.#extremes[at + 1])
+    }
+    this.#extremes.length = 0
     for (let at = 0; at < this.#zerosEnd; at += 2) out.fill(0, this.#zeros[at], this.#zeros[at + 1])
     this.#zerosEnd = 0
     this.#queue.decode((page) => this.#pageBytes(page), out)
@@ -210,9 +228,43 @@ export class BlockSource implements SampleSource {
     this.#zerosEnd = end + 2
   }
 
+  /** From the header; where that does not know the bits (a zero has a sign, a NaN a payload), from the values. */
+  #readExtreme(chunk: number, out: Float64Array, outAt: number): void {
+    const { chunkEnds, chunkStartSizes } = this.index
+    const page = this.#pages.pageOf(chunk)
+    const base = this.#pages.startOf(page)
+    const start = (chunk === 0 ? 0 : chunkEnds[chunk - 1]) - base
+    const end = chunkEnds[chunk] - chunkStartSizes[chunk] - base
+    const bytes = this.#pageBytes(page)
+    const { min, max, count } = readSealedValuesHeader(bytes, start, end, header)
+    const known = this.#extreme === 'max' ? max : min
+    if (known !== 0 && !Number.isNaN(known)) {
+      out[outAt] = known
+      return
+    }
+    values = grownF64(values, count)
+    decodeSealedValues(bytes, start, end, values, 0)
+    const place = extremePlace(values, count, this.#extreme)
+    out.set(values.subarray(place, place + 1), outAt)
+  }
+
   #pageBytes(page: number): Uint8Array {
     const bytes = this.#held.get(page)
     if (bytes === undefined) throw new Error(`invariant broken: page ${page} was not loaded`)
     return bytes
   }
+}
+
+/** The newest of the equal extremes; else the first NaN that is no staleness marker; else a marker. */
+function extremePlace(column: Float64Array, count: number, extreme: Extreme): number {
+  const halves = halvesOf(column)
+  let best = -1
+  let firstNaN = -1
+  for (let i = 0; i < count; i++) {
+    const value = column[i]
+    if (Number.isNaN(value)) {
+      if (firstNaN < 0 && !isStaleAt(halves, i)) firstNaN = i
+    } else if (best < 0 || (extreme === 'max' ? value >= column[best] : value <= column[best])) best = i
+  }
+  return best >= 0 ? best : Math.max(firstNaN, 0)
 }

@@ -1,6 +1,7 @@
 export type { CompiledMatcher } from './label-matcher.js'
 export { ALTERNATION_LENGTH_MAX, compileMatcher, matchesAll, PATTERN_LENGTH_MAX } from './label-matcher.js'
 export type {
+  Extreme,
   LabelRequest,
   LabelResult,
   Matchers,

@@ -41,6 +41,8 @@ export interface SelectRequest {
   readonly reusesBatches?: boolean
 }
 
+export type Extreme = 'min' | 'max'
+
 /** What the engine knows of its purpose. A store may ignore all of it. */
 export interface SelectHints {
   /** The PromQL function around the selector, `''` for an instant selector. */
@@ -56,6 +58,11 @@ export interface SelectHints {
   readonly grouping?: { readonly labels: readonly string[]; readonly without: boolean }
   /** Only which samples there are is wanted, and which are staleness markers: any other value may be any number. */
   readonly presenceOnly?: boolean
+  /**
+   * Only the least or the greatest value of each series in the range is wanted, NaN only where there is nothing else: other
+   * samples may be left out, and the extreme may stand at the time of one of them.
+   */
+  readonly extreme?: Extreme
   /** Force one namespace, or read nothing coarser than this. */
   readonly namespace?: string
   readonly resolutionMsMax?: number

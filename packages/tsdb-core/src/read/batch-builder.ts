@@ -10,6 +10,7 @@ import { grownF64, grownU32 } from '../index/growable.js'
 import type { AggregateColumn } from '../model/aggregate.js'
 import { COLUMNS, COUNT_COLUMN, columnNumber, LAST_COLUMN, VALUE_COLUMN } from '../model/columns.js'
 import type { Histogram } from '../model/histogram.js'
+import type { Extreme } from '../query/queryable.js'
 import type { SeriesBatch } from '../query/series-batch.js'
 import { SampleMerge } from './merge-samples.js'
 import { PieceList } from './piece-list.js'
@@ -27,6 +28,8 @@ export interface ReadRange {
   readonly keepsAbsent?: boolean
   /** Values may be read as 0 where none of them is NaN. */
   readonly presenceOnly?: boolean
+  /** Of a run that lies in the range whole, one value is enough. */
+  readonly extreme?: Extreme
   /** Newer samples replace older ones of the same timestamp. */
   readonly replaces: boolean
 }
@@ -52,10 +55,12 @@ export class BatchMemory {
   }
 }
 
+const EXTREME = 0xffffffff
+
 /** Which samples make up a time column. */
 interface Plan {
   readonly key: Float64Array
-  /** Clip of each run: `[from, to)` of its samples. */
+  /** Clip of each run: `[from, to)` of its samples; `EXTREME` and its last for one value that stands for all. */
   readonly clips: Uint32Array
   readonly count: number
   readonly timeColumn: number
@@ -295,11 +300,22 @@ export class BatchBuilder {
       const to = pieces.lastMs[i] < endMs ? count : lowerBound(times, at, at + count, endMs) - at
       clips[i * 2] = from
       clips[i * 2 + 1] = Math.max(from, to)
+      if (count > 1 && to - from === count && this.#summarizes(pieces.sources[i])) {
+        clips[i * 2] = EXTREME
+        times[at] = times[at + count - 1]
+        at++
+        continue
+      }
       if (from > 0) times.copyWithin(at, at + from, at + to)
       at += Math.max(0, to - from)
     }
     const timeColumn = this.#closeTimeColumn(at)
     return { key, clips, count: at - first, timeColumn }
+  }
+
+  #summarizes(source: number): boolean {
+    const { queueExtreme, hasStarts } = this.#sources[source]
+    return this.#range.extreme !== undefined && queueExtreme !== undefined && !hasStarts
   }
 
   #closeTimeColumn(endOffset: number): number {
@@ -319,6 +335,10 @@ export class BatchBuilder {
       const source = this.#sources[pieces.sources[i]]
       const handle = pieces.handles[i]
       const count = pieces.counts[i]
+      if (from === EXTREME) {
+        source.queueExtreme?.(handle, this.#range.extreme as Extreme, at++)
+        continue
+      }
       source.queueValues(handle, count, from, to, at)
       if (this.#hasStarts && source.hasStarts) queueStarts(pieces.sources[i], handle, count, from, to, at)
       at += to - from

@@ -6,6 +6,7 @@
  */
 import type { HistogramRun } from '../head/histogram-store.js'
 import type { LabelIndex } from '../index/label-index.js'
+import type { Extreme } from '../query/queryable.js'
 import type { PieceList } from './piece-list.js'
 
 export interface SampleSource {
@@ -38,6 +39,11 @@ export interface SampleSource {
   readValues(handle: number, out: Float64Array, outAt: number): number
   /** Notes that values `[first, last)` of a piece of `count` shall stand at `outAt` once `readQueued` was called. */
   queueValues(handle: number, count: number, first: number, last: number, outAt: number): void
+  /**
+   * Notes that the least or greatest value of a piece shall stand at `outAt`: NaN where there is nothing else, the staleness
+   * marker where there is nothing but that. Absent where that takes reading all values anyway.
+   */
+  queueExtreme?(handle: number, extreme: Extreme, outAt: number): void
   /** Puts what was queued in this turn into `out`: many pieces by one call of the codec. */
   readQueued(out: Float64Array): void
   /** False when no sample of the piece has a start timestamp. */

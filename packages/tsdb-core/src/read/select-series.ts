@@ -8,7 +8,7 @@ import type { LabelIndex } from '../index/label-index.js'
 import { matchedSeries } from '../index/matched-series.js'
 import type { AggregateColumn } from '../model/aggregate.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
-import type { SelectResult } from '../query/queryable.js'
+import type { Extreme, SelectResult } from '../query/queryable.js'
 import type { SeriesBatch } from '../query/series-batch.js'
 import { BatchBuilder, BatchMemory } from './batch-builder.js'
 import { endedBy } from './ended-by.js'
@@ -42,6 +42,7 @@ export interface SelectParts {
   readonly column?: AggregateColumn
   readonly counts?: boolean
   readonly presenceOnly?: boolean
+  readonly extreme?: Extreme
   readonly exactColumn?: boolean
   /** The caller is done with a batch when it asks for the next. */
   readonly reusesBatches?: boolean
@@ -122,6 +123,7 @@ async function* readBatches(
       endMs,
       replaces: parts.replaces,
       presenceOnly: parts.presenceOnly === true && !parts.replaces,
+      ...(parts.extreme !== undefined && !parts.replaces && { extreme: parts.extreme }),
       ...(parts.column !== undefined && { column: parts.column }),
       ...(parts.counts !== undefined && { counts: parts.counts }),
       ...(parts.exactColumn !== undefined && { exactColumn: parts.exactColumn }),
