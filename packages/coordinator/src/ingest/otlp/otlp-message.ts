@@ -2,6 +2,7 @@
  * OpenTelemetry's metrics request, from protobuf or JSON, in one shape: what is absent is undefined or null, 64-bit numbers
  * are texts, numbers or `Long`.
  */
+import { isUtf8 } from 'node:buffer'
 import { CoordinatorError } from '../../errors.js'
 import * as generated from '../../proto/generated/messages.js'
 import type { Long64, MessageCodec } from '../../proto/messages.js'
@@ -127,7 +128,7 @@ const DEPTH_MAX = 60
  * Walks over all messages of a request without making them; gives the event loop a turn now and then.
  *
  * @throws {WireError} for bytes that are no such message, {CoordinatorError} `TOO_LARGE` for too many messages and
- * `INVALID_ARGUMENT` for values that are nested too deep.
+ * `INVALID_ARGUMENT` for values that are nested too deep and for names and labels that are not UTF-8.
  */
 export async function checkOtlpMessages(body: Uint8Array, pause: () => Promise<void>): Promise<void> {
   const open: { readonly reader: ProtobufReader; readonly fields: Fields }[] = [
@@ -143,6 +144,13 @@ export async function checkOtlpMessages(body: Uint8Array, pause: () => Promise<v
     const inner = fields[reader.field]
     if (inner === undefined || !reader.isSpan) {
       reader.skip()
+      continue
+    }
+    if (inner === TEXT) {
+      const { at, end } = reader.span()
+      if (!isUtf8(body.subarray(at, end))) {
+        throw new CoordinatorError('INVALID_ARGUMENT', `OTLP: the text at byte ${at} is not UTF-8`)
+      }
       continue
     }
     if (++count > MESSAGE_COUNT_MAX) {
@@ -170,17 +178,20 @@ export async function parseOtlpJson(text: string, pause: () => Promise<void>): P
   return request as OtlpRequest
 }
 
-/** Which fields hold messages, as far down as their number can grow. */
+/** Which fields hold messages, as far down as their number can grow, and which hold names and values of labels. */
 interface Fields {
   [field: number]: Fields
 }
 const LEAF: Fields = {}
-const ANY_VALUE: Fields = {}
-const KEY_VALUE: Fields = { 2: ANY_VALUE }
+/** Decoded as it is, bytes that are not UTF-8 would become one and the same sign: two series would be one. */
+const TEXT: Fields = {}
+const ANY_VALUE: Fields = { 1: TEXT }
+const KEY_VALUE: Fields = { 1: TEXT, 2: ANY_VALUE }
 ANY_VALUE[5] = { 1: ANY_VALUE }
 ANY_VALUE[6] = { 1: KEY_VALUE }
 const EXEMPLAR: Fields = { 7: KEY_VALUE }
 const METRIC: Fields = {
+  1: TEXT,
   5: { 1: { 5: EXEMPLAR, 7: KEY_VALUE } },
   7: { 1: { 5: EXEMPLAR, 7: KEY_VALUE } },
   9: { 1: { 8: EXEMPLAR, 9: KEY_VALUE } },

@@ -267,6 +267,31 @@ describe('OTLP metrics', () => {
     )
   })
 
+  it.each([
+    ['a label value', of({ name: 'g', gauge: { dataPoints: [{ ...point, attributes: [text('a', 'mark')] }] } })],
+    ['a label name', of({ name: 'g', gauge: { dataPoints: [{ ...point, attributes: [text('mark', 'a')] }] } })],
+    [
+      'a value in a list',
+      of({ name: 'g', gauge: { dataPoints: [point] } }, [
+        { key: 'k', value: { arrayValue: { values: [{ stringValue: 'mark' }] } } },
+      ]),
+    ],
+    [
+      'an exemplar',
+      of({
+        name: 'g',
+        gauge: { dataPoints: [{ ...point, exemplars: [{ filteredAttributes: [text('a', 'mark')] }] }] },
+      }),
+    ],
+    ['a metric', of({ name: 'mark', gauge: { dataPoints: [point] } })],
+  ])('refuses bytes that are not UTF-8 in %s', async (_, request) => {
+    const bytes = Buffer.from(otlpRequestCodec.encode(request as never).finish())
+    await checkOtlpMessages(bytes, noPause)
+    const at = bytes.indexOf('mark')
+    bytes[at] = 0xff
+    await expect(checkOtlpMessages(bytes, noPause)).rejects.toThrowError(`the text at byte ${at} is not UTF-8`)
+  })
+
   it('refuses what would fill the memory, and what is nested without end', async () => {
     const bomb = new Uint8Array(4_000_000).map((_, i) => (i % 2 === 0 ? 0x0a : 0))
     await expect(checkOtlpMessages(bomb, noPause)).rejects.toThrowError(expect.objectContaining({ code: 'TOO_LARGE' }))
