@@ -54,14 +54,21 @@ async function byRank(
 ): Promise<(a: number, b: number) => number> {
   const { labels } = context
   const { pairs, offsets } = labels
-  const used = new Set<number>()
-  for (const set of labelSets) for (let i = offsets[set] * 2; i < offsets[set + 1] * 2; i++) used.add(pairs[i])
-  const texts = await mergeSort(context, Uint32Array.from(used), (a, b) => compareUtf8(labels.text(a), labels.text(b)))
-  let rankOf = new Uint32Array(1024)
-  for (const [rank, id] of texts.entries()) {
-    if (id >= rankOf.length) rankOf = grown(rankOf, id)
-    rankOf[id] = rank
+  /** First whether a text is used, then its place among those that are. */
+  const rankOf = new Uint32Array(labels.textCount)
+  let usedCount = 0
+  for (let row = 0; row < labelSets.length; row++) {
+    const set = labelSets[row]
+    for (let i = offsets[set] * 2; i < offsets[set + 1] * 2; i++) {
+      usedCount += 1 - rankOf[pairs[i]]
+      rankOf[pairs[i]] = 1
+    }
+    if ((row & 255) === 255 && context.shouldYield()) await context.yield()
   }
+  const used = new Uint32Array(usedCount)
+  for (let id = 0, at = 0; at < usedCount; id++) if (rankOf[id] === 1) used[at++] = id
+  const texts = await mergeSort(context, used, (a, b) => compareUtf8(labels.text(a), labels.text(b)))
+  for (let rank = 0; rank < texts.length; rank++) rankOf[texts[rank]] = rank
   return (a, b) => {
     const setA = labelSets[a]
     const setB = labelSets[b]
@@ -77,10 +84,4 @@ async function byRank(
     }
     return lengthA - lengthB
   }
-}
-
-function grown(array: Uint32Array<ArrayBuffer>, index: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(Math.max(index + 1, array.length * 2))
-  larger.set(array)
-  return larger
 }

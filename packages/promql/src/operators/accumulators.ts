@@ -16,8 +16,10 @@ export interface Accumulator {
   addRow(batch: VectorBatch, row: number, group: number): void
   /** The cells of so many groups, for a kernel that adds rows of floats to them; good until the next call of anything. */
   cells?(groupCount: number): FoldCells
-  /** Writes the group's result into the row of the same number. */
-  finish(group: number, out: VectorBatch): void
+  /** Writes the group's result into the row of the same number; steps `[from, to)` where it says how many it does at once. */
+  finish(group: number, out: VectorBatch, from: number, to: number): void
+  /** Absent: all steps of a group together take no time to speak of. */
+  stepsAtOnce?(group: number): number
 }
 
 export interface AccumulatorContext {
@@ -404,6 +406,9 @@ class VarianceAccumulator implements Accumulator {
   }
 }
 
+/** A millisecond or two. */
+const VALUES_SORTED_AT_ONCE = 16_384
+
 interface QuantileRow {
   readonly values: Float64Array
   readonly presence: Uint8Array
@@ -434,12 +439,16 @@ class QuantileAccumulator implements Accumulator {
     })
   }
 
-  finish(group: number, out: VectorBatch): void {
+  stepsAtOnce(group: number): number {
+    return Math.max(1, Math.floor(VALUES_SORTED_AT_ONCE / Math.max(1, this.#groups[group].length)))
+  }
+
+  finish(group: number, out: VectorBatch, from: number, to: number): void {
     const quantiles = this.#context.parameters!
     const rows = this.#groups[group]
     if (this.#scratch.length < rows.length) this.#scratch = new Float64Array(rows.length * 2)
     const scratch = this.#scratch
-    for (let s = 0; s < out.steps; s++) {
+    for (let s = from; s < to; s++) {
       let total = 0
       for (const { values, presence } of rows) if (presence[s] === FLOAT) scratch[total++] = values[s]
       if (total === 0) continue

@@ -68,8 +68,11 @@ export async function aggregate(
   const out = new VectorBatch(grid.count, grouping.count)
   for (let group = 0; group < grouping.count; group++) {
     out.addRow(grouping.labelSets[group], dropName[group])
-    accumulator.finish(group, out)
-    if ((group & 63) === 63 && context.shouldYield()) await context.yield()
+    const width = accumulator.stepsAtOnce?.(group) ?? grid.count
+    for (let from = 0; from < grid.count; from += width) {
+      accumulator.finish(group, out, from, Math.min(grid.count, from + width))
+      if ((width < grid.count || (group & 63) === 63) && context.shouldYield()) await context.yield()
+    }
   }
   budget.releaseSamples(held)
   return withoutEmptyRows(out)

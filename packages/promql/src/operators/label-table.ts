@@ -8,25 +8,37 @@
  */
 import { compareUtf8, Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { SeriesBatch } from '@varve/tsdb-core/query'
+import { TextIds } from './text-ids.js'
 
 /** The id of the empty text, which stands for an absent label. */
 export const ABSENT_LABEL = 0
 
 export class LabelTable {
   readonly #texts: string[] = ['']
-  readonly #textIds = new Map<string, number>([['', ABSENT_LABEL]])
+  readonly #textIds = new TextIds()
   /** Small at first: most queries read some series, and zeroed pages cost more than to grow a few times. */
   #pairs = new Uint32Array(1 << 8)
   #offsets = new Uint32Array(1 << 6)
   #count = 0
   /** Open addressing: set id + 1, or 0 for a free slot. Holds interned sets only. */
   #slots = new Int32Array(1 << 6)
+  /** By slot, the hash of its set: the table grows without a look at the pairs. */
+  #hashes = new Uint32Array(1 << 6)
   #internedCount = 0
   /** The pairs of a set that is being made. */
   #scratch = new Uint32Array(64)
 
+  constructor() {
+    this.#textIds.set('', ABSENT_LABEL)
+  }
+
   get count(): number {
     return this.#count
+  }
+
+  /** Of texts, whose ids are below this. */
+  get textCount(): number {
+    return this.#texts.length
   }
 
   /** Not to be changed. It is replaced as the table grows: fetch it anew after `add`. */
@@ -70,15 +82,17 @@ export class LabelTable {
   intern(pairs: ArrayLike<number>, start: number, count: number): number {
     if ((this.#internedCount + 1) * 2 > this.#slots.length) this.#rehash()
     const mask = this.#slots.length - 1
-    let slot = hashPairs(pairs, start, count) & mask
+    const hash = hashPairs(pairs, start, count)
+    let slot = hash & mask
     for (;;) {
       const held = this.#slots[slot]
       if (held === 0) break
-      if (this.#equals(held - 1, pairs, start, count)) return held - 1
+      if (this.#hashes[slot] === hash && this.#equals(held - 1, pairs, start, count)) return held - 1
       slot = (slot + 1) & mask
     }
     const id = this.add(pairs, start, count)
     this.#slots[slot] = id + 1
+    this.#hashes[slot] = hash
     this.#internedCount++
     return id
   }
@@ -213,16 +227,19 @@ export class LabelTable {
 
   #rehash(): void {
     const old = this.#slots
+    const oldHashes = this.#hashes
     const slots = new Int32Array(old.length * 2)
+    const hashes = new Uint32Array(slots.length)
     const mask = slots.length - 1
-    for (const held of old) {
-      if (held === 0) continue
-      const start = this.#offsets[held - 1]
-      let slot = hashPairs(this.#pairs, start * 2, this.#offsets[held] - start) & mask
+    for (let i = 0; i < old.length; i++) {
+      if (old[i] === 0) continue
+      let slot = oldHashes[i] & mask
       while (slots[slot] !== 0) slot = (slot + 1) & mask
-      slots[slot] = held
+      slots[slot] = old[i]
+      hashes[slot] = oldHashes[i]
     }
     this.#slots = slots
+    this.#hashes = hashes
   }
 }
 
