@@ -22,11 +22,9 @@ const SEED = Number(process.env.SEED ?? 1)
 const BODY_COUNT = Number(process.env.VARVE_HOSTILE_BODIES ?? 21_000)
 /** Requests in flight at a time. */
 const CONNECTIONS = 16
-/**
- * Of processor time. The promise is 100 ms on a machine that does nothing else; what shares its cores and caches stretches
- * even processor time, up to twice.
- */
-const STALL_CPU_MS_MAX = Number(process.env.VARVE_STALL_MS ?? 200)
+/** Of processor time. What shares the machine's caches stretches even that, so a query or bomb may try again. */
+const STALL_CPU_MS_MAX = Number(process.env.VARVE_STALL_MS ?? 100)
+const ATTEMPTS_MAX = 3
 const NOW = Date.now() - 600_000
 
 const V1 = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' }
@@ -271,13 +269,42 @@ describe('a server under attack', () => {
     const answers = [await send(request)]
     let stall = (await probe.take()).cpuMs
     // Collecting garbage of this size takes time too, once: what holds the loop does so each time.
-    if (stall >= STALL_CPU_MS_MAX) {
+    for (let attempt = 1; attempt < ATTEMPTS_MAX && stall >= STALL_CPU_MS_MAX; attempt++) {
       answers.push(await send(request))
       stall = Math.min(stall, (await probe.take()).cpuMs)
     }
     for (const { status, text: answer } of answers) expect(statuses, answer).toContain(status)
     expect(stall, 'milliseconds of processor time in one turn').toBeLessThan(STALL_CPU_MS_MAX)
     expect((await residentMiB()) - before).toBeLessThan(400)
+  })
+
+  it('is not held by queries over wide data', { timeout: 90_000 }, async () => {
+    for (let from = 0; from < WIDE_SERIES; from += 1_000) {
+      const series = Array.from({ length: 1_000 }, (_, k) => ({
+        labels: wideLabels(from + k),
+        samples: [{ value: from + k, timestamp: NOW }],
+      }))
+      expect((await send({ path: '/api/v1/write', headers: V1, body: encodeSnappy(bodyV1(series)) })).status).toBe(204)
+    }
+    const stalls: [string, number][] = []
+    for (const [query, steps] of WIDE_QUERIES) {
+      const start = NOW / 1000 - 60
+      const times = steps === 1 ? `time=${NOW / 1000}` : `start=${start}&end=${start + steps - 1}&step=1`
+      const request = {
+        path: steps === 1 ? '/api/v1/query' : '/api/v1/query_range',
+        headers: FORM,
+        body: `query=${encodeURIComponent(query)}&${times}`,
+      }
+      let least = Number.POSITIVE_INFINITY
+      for (let attempt = 0; attempt < ATTEMPTS_MAX && least >= STALL_CPU_MS_MAX; attempt++) {
+        await settled()
+        const { status, text: answer } = await send(request)
+        expect(status, answer.slice(0, 200)).toBe(200)
+        least = Math.min(least, (await probe.take()).cpuMs)
+      }
+      stalls.push([query, least])
+    }
+    expect(stalls.filter(([, cpuMs]) => cpuMs >= STALL_CPU_MS_MAX)).toEqual([])
   })
 
   it('shuts out who only hangs around, and serves the others meanwhile', { timeout: 60_000 }, async () => {
@@ -320,6 +347,23 @@ describe('a server under attack', () => {
     expect((await send({ path: '/api/v1/query', headers: FORM, body })).text).toContain('"1"')
   })
 })
+
+const WIDE_SERIES = 10_000
+const WIDE_QUERIES: readonly (readonly [query: string, steps: number])[] = [
+  ['count without (l1) (wide)', 1],
+  ['count_values without (l1) ("x", wide)', 1],
+  ['label_replace(wide, "a", "$1", "l1", "(.*)x")', 1],
+  ['topk(5, wide and wide)', 1],
+  ['quantile by (l3) (0.5, wide)', 500],
+  ['sum by (l3) (rate(wide[5m]))', 11_000],
+]
+
+/** Thirty labels, most of them with a value that no other series has. */
+function wideLabels(i: number): [string, string][] {
+  const label = (k: number): [string, string] => [`l${k}`, k % 3 === 0 ? `v${i % (k + 2)}` : `value-${i}-${k}`]
+  const labels = Array.from({ length: 30 }, (_, k) => label(k)).sort(([a], [b]) => (a < b ? -1 : 1))
+  return [['__name__', 'wide'], ...labels]
+}
 
 interface Bomb {
   readonly name: string
