@@ -53,7 +53,7 @@ export class Credentials implements Authenticator {
       )
     }
     if (!mayDo(access, route.permission))
-      return refused(textResponse(403, `these credentials may not ${route.permission}`))
+      return refused(textResponse(403, `these credentials have not the role ${route.permission}`))
     return tenantOf(head, access, this.#options.tenantsEnabled)
   }
 

@@ -24,6 +24,10 @@ export class ApiClient {
 
   constructor(given: Arguments, program: Program) {
     this.url = (given.text('url') ?? program.variable('VARVE_URL') ?? 'http://127.0.0.1:7201').replace(/\/+$/, '')
+    if (!/^https?:\/\/[^/\s]/.test(this.url)) {
+      const said = `--url ${JSON.stringify(this.url)}: expected a URL such as http://127.0.0.1:7201`
+      throw new CoordinatorError('INVALID_ARGUMENT', said)
+    }
     this.#program = program
     const headers = given.texts('header').map((header) => {
       const colon = header.indexOf(':')
@@ -44,7 +48,7 @@ export class ApiClient {
     try {
       answer = JSON.parse(text)
     } catch {
-      throw new CoordinatorError('UNAVAILABLE', `${this.url}${path} answered ${response.status}: ${text.slice(0, 300)}`)
+      throw this.#refused(path, response.status, text.slice(0, 300))
     }
     if (answer.status !== 'success') throw new ServerError(answer.error ?? `status ${response.status}`)
     return answer
@@ -55,10 +59,12 @@ export class ApiClient {
     const response = await this.#request(path, body, { 'Content-Type': contentType })
     if (response.status >= 200 && response.status < 300) return response
     const text = await response.text()
-    throw new CoordinatorError(
-      'UNAVAILABLE',
-      `${this.url}${path} answered ${response.status}: ${text.slice(0, 1000).trim()}`,
-    )
+    throw this.#refused(path, response.status, text.slice(0, 1000))
+  }
+
+  #refused(path: string, status: number, text: string): CoordinatorError {
+    const hint = status === 401 ? "; --header 'Authorization: Bearer TOKEN' says who asks" : ''
+    return new CoordinatorError('UNAVAILABLE', `${this.url}${path} answered ${status}: ${text.trim()}${hint}`)
   }
 
   async #request(path: string, body: string | AsyncIterable<Uint8Array>, headers: Record<string, string>) {

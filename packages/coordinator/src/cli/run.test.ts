@@ -74,6 +74,10 @@ describe('varve', () => {
 
   test.each([
     [['nope'], 'there is no command "nope"'],
+    [
+      ['query', 'up', '--url', '127.0.0.1:7201'],
+      '--url "127.0.0.1:7201": expected a URL such as http://127.0.0.1:7201',
+    ],
     [['coordinatr'], 'there is no command "coordinatr"; did you mean coordinator?'],
     [['coordinator', '--lisen', 'x'], "Unknown option '--lisen'; did you mean --listen?"],
     [['coordinator', '--data', 'x'], "Unknown option '--data'; did you mean --data-dir?"],
@@ -343,6 +347,21 @@ describe('coordinator', () => {
       const other = await startCoordinator({ yaml: `self_scrape: off\n${yaml}`, logger })
       await other.stop()
       expect(lines.filter((line) => line.includes('no file or folder of rules'))).toHaveLength(count)
+    }
+  })
+
+  test('who has to say who asks is told how', async () => {
+    const web = `${server.directory}/tokens.yml`
+    writeFileSync(web, `bearer_tokens: [{ name: a, sha256: ${'0'.repeat(64)} }]\n`)
+    const guarded = await startCoordinator({ yaml: `self_scrape: off\nserver: { web_config: ${web} }` })
+    try {
+      const { code, err } = await varve(['query', 'up', '--url', guarded.url])
+      expect([code, err]).toEqual([
+        1,
+        expect.stringMatching(/answered 401: .*; --header 'Authorization: Bearer TOKEN'/),
+      ])
+    } finally {
+      await guarded.stop()
     }
   })
 
