@@ -352,7 +352,7 @@ describe('coordinator', () => {
 
   test('who has to say who asks is told how', async () => {
     const web = `${server.directory}/tokens.yml`
-    writeFileSync(web, `bearer_tokens: [{ name: a, sha256: ${'0'.repeat(64)} }]\n`)
+    writeFileSync(web, `bearer_tokens: [{ name: a, sha256: ${'a'.repeat(64)} }]\n`)
     const guarded = await startCoordinator({ yaml: `self_scrape: off\nserver: { web_config: ${web} }` })
     try {
       const { code, err } = await varve(['query', 'up', '--url', guarded.url])
