@@ -90,6 +90,8 @@ export class WindowPlan {
   #contributionCounts: Uint16Array = new Uint16Array(64)
   readonly contributions: Contribution[] = []
   readonly groups: Group[] = []
+  /** By group, whose members all contribute the same: one object, not one for each of them. */
+  readonly #contributionTo: Contribution[] = []
   readonly #groupsByKey = new Map<string, number>()
   /** Output series → the rule that owns it. */
   readonly #owners = new Map<string, string>()
@@ -310,7 +312,8 @@ export class WindowPlan {
     // Aggregations that take the same of each series share a group.
     return [...new Set(rule.outputs.map(eachOf))].map((each) => {
       const outputs = rule.outputs.flatMap((output, at) => (eachOf(output) === each ? [at] : []))
-      return { group: this.#groupOf(stage, labels, each, outputs, isCounter, ofHistograms), each }
+      const group = this.#groupOf(stage, labels, each, outputs, isCounter, ofHistograms)
+      return (this.#contributionTo[group] ??= { group, each })
     })
   }
 

@@ -12,7 +12,7 @@
  * than a run, and hide its samples of the same time.
  */
 import { grownU32 } from '../index/growable.js'
-import { COLUMN_STRIDE } from '../model/columns.js'
+import { COLUMN_STRIDE, LAST_COLUMN } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import { bitCount } from '../window-batch.js'
 import type { ByteArena } from './byte-arena.js'
@@ -389,6 +389,8 @@ export class WindowStripes {
     const positions = new Uint32Array(RUN_PLACES)
     const sizes = new Uint16Array(RUN_PLACES)
     const lanes = Math.min(LANES, this.#slotCount - index * LANES)
+    // The maxima of a counter are its last values, and of a gauge that stands still all are: those are encoded once.
+    const lasts = stripe.halves[LAST_COLUMN]
     for (let column = 0; column < COLUMN_STRIDE; column++) {
       const halves = stripe.halves[column]
       if (halves === undefined) continue
@@ -399,6 +401,13 @@ export class WindowStripes {
         if (count === 0) continue
         if (count < rowCount) {
           this.#spill(stripe, index, lane, column, halves)
+          continue
+        }
+        const place = lane * COLUMN_STRIDE
+        const isShared = lasts !== undefined && column > LAST_COLUMN && positions[place + LAST_COLUMN] !== 0
+        if (isShared && isSameLane(halves, lasts, lane, rowCount)) {
+          positions[place + column] = positions[place + LAST_COLUMN]
+          sizes[place + column] = sizes[place + LAST_COLUMN]
           continue
         }
         let to = rows * rowCount * 2
@@ -435,6 +444,14 @@ export class WindowStripes {
       this.#sink(key, this.#windows[stripe.first + row], halves, at)
     }
   }
+}
+
+/** Whether a lane has the same values in two columns, bit by bit. */
+function isSameLane(a: Uint32Array, b: Uint32Array, lane: number, rowCount: number): boolean {
+  for (let row = 0, at = lane * 2; row < rowCount; row++, at += LANES * 2) {
+    if (a[at] !== b[at] || a[at + 1] !== b[at + 1]) return false
+  }
+  return true
 }
 
 /** Copies the values of those series that have the column: what others have of an earlier computation stays. */
