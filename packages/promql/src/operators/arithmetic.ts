@@ -1,5 +1,6 @@
 /** Operators on numbers. Comparison answers are 1 and 0 here; filtering is the caller's. */
 import type { BinaryOperator } from '../ast.js'
+import { PromqlError } from '../errors.js'
 
 export type FloatOperation = (left: number, right: number) => number
 
@@ -24,9 +25,12 @@ const OPERATIONS: Partial<Record<BinaryOperator, FloatOperation>> = {
   '<=': (left, right) => (left <= right ? 1 : 0),
 }
 
+/** @throws {PromqlError} `execution` for one that trims histograms, which the parser takes between scalars, too. */
 export function floatOperation(operator: BinaryOperator): FloatOperation {
   const operation = OPERATIONS[operator]
-  if (operation === undefined) throw new Error(`${operator} is not defined on two floats`)
+  if (operation === undefined) {
+    throw new PromqlError('execution', `operator "${operator}" not allowed for Scalar operations`)
+  }
   return operation
 }
 
