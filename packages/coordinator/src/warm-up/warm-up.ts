@@ -8,6 +8,7 @@
 import { Engine } from '@varve/promql'
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
 import { type Env, sleep } from '@varve/tsdb-core/env'
+import { Cancellation } from '@varve/tsdb-core/query'
 import { labelRoutes } from '../api/label-routes.js'
 import { QueryGate } from '../api/query-gate.js'
 import { type QueryLimits, queryRoutes } from '../api/query-routes.js'
@@ -135,7 +136,7 @@ async function ask(
   const route = routes.get(path)
   if (route === undefined) throw new Error(`there is no route ${path}`)
   signal.throwIfAborted()
-  const controller = new AbortController()
+  const cancellation = new Cancellation()
   const { status, body }: HttpResponse = await route.handle({
     method: 'GET',
     path,
@@ -145,10 +146,8 @@ async function ask(
     remoteAddress: '',
     tenant: DEFAULT_TENANT,
     body: new Uint8Array(0),
-    get signal() {
-      return controller.signal
-    },
-    cancel: (reason) => controller.abort(reason),
+    signal: cancellation,
+    cancel: (reason) => cancellation.abort(reason),
   })
   if (typeof body === 'object' && !(body instanceof Uint8Array)) for await (const _ of body);
   if (status !== 200) throw new Error(`${path}?${new URLSearchParams(parameters)} was answered ${status}: ${body}`)

@@ -1,6 +1,6 @@
 /** What all operators of one running query share. */
 import type { QueryKernels } from '@varve/native'
-import type { Queryable } from '@varve/tsdb-core/query'
+import { Cancellation, type Queryable } from '@varve/tsdb-core/query'
 import { PromqlError } from '../errors.js'
 import { LabelTable } from '../operators/label-table.js'
 import { Annotations } from './annotations.js'
@@ -39,7 +39,7 @@ export class QueryContext {
   /** Warnings and infos of the store, in its own words. */
   readonly storeWarnings = new Set<string>()
   readonly storeInfos = new Set<string>()
-  readonly #abort = new AbortController()
+  readonly #abort = new Cancellation()
   readonly #startMs: number
   #turnStartMs: number
   /** Set once the loop has turned since `#turnStartMs`: the next turn begins when the query goes on. */
@@ -72,7 +72,7 @@ export class QueryContext {
 
   /** Aborted when the caller gives up or the query has failed. */
   get signal(): AbortSignal {
-    return this.#abort.signal
+    return this.#abort
   }
 
   nowMs(): number {

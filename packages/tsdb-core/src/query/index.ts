@@ -1,3 +1,4 @@
+export { Cancellation } from './cancellation.js'
 export type { CompiledMatcher } from './label-matcher.js'
 export { ALTERNATION_LENGTH_MAX, compileMatcher, matchesAll, PATTERN_LENGTH_MAX } from './label-matcher.js'
 export type {

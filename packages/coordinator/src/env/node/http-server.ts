@@ -11,6 +11,7 @@ import { pipeline as pipeStreams } from 'node:stream/promises'
 import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { createGzip, gunzip, gzip, inflate, constants as zlib } from 'node:zlib'
+import { Cancellation } from '@varve/tsdb-core/query'
 import { BodyPool } from '../../server/body-pool.js'
 import { type HttpResponse, type Route, textResponse, unavailableResponse } from '../../server/http.js'
 import type { Listener, ListenOptions, TlsSettings } from '../../server/listener.js'
@@ -51,7 +52,7 @@ export class HttpServer implements Listener {
   readonly #pool = new BodyPool(POOL_KEEP_BYTES_MAX)
   readonly #drainTimeoutMs: number
   readonly #requestTimeoutMs: number
-  readonly #inFlight = new Set<AbortController>()
+  readonly #inFlight = new Set<Cancellation>()
   #tls: TlsSettings | undefined
   #stopping = false
   #idle: (() => void) | undefined
@@ -128,7 +129,7 @@ export class HttpServer implements Listener {
           resolve()
         }
       })
-      for (const controller of this.#inFlight) controller.abort(new Error('the server stops'))
+      for (const cancellation of this.#inFlight) cancellation.abort(new Error('the server stops'))
     }
     this.#server.closeAllConnections()
     await closed
@@ -136,15 +137,15 @@ export class HttpServer implements Listener {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now()
-    const controller = new AbortController()
+    const cancellation = new Cancellation()
     const statistics = this.#pipeline.statistics
-    this.#inFlight.add(controller)
+    this.#inFlight.add(cancellation)
     statistics.requestsInFlight++
     const raw = new NodeRequestHead(request)
     let name = 'unknown'
     let status = 499
     response.once('close', () => {
-      if (!response.writableFinished) controller.abort(new Error('the client has gone'))
+      if (!response.writableFinished) cancellation.abort(new Error('the client has gone'))
     })
     // Without a listener a socket that breaks while we write would end the process.
     response.on('error', () => {})
@@ -156,21 +157,21 @@ export class HttpServer implements Listener {
       if (beginning.kind === 'answered') {
         answer = beginning.response
         this.#discardBody(request, response)
-        status = await this.#send(raw, request, response, answer, controller)
+        status = await this.#send(raw, request, response, answer, cancellation)
       } else {
         status = await this.#withBody(request, response, beginning.route, async (refused, body) => {
           if (refused !== null) {
             this.#discardBody(request, response)
-            return this.#send(raw, request, response, refused, controller)
+            return this.#send(raw, request, response, refused, cancellation)
           }
           const timeoutMs = beginning.route.timeoutMs ?? this.#requestTimeoutMs
           const timer = setTimeout(
-            () => controller.abort(new Error(`the request took longer than ${timeoutMs} ms`)),
+            () => cancellation.abort(new Error(`the request took longer than ${timeoutMs} ms`)),
             timeoutMs,
           )
           try {
-            answer = await this.#pipeline.handle(beginning.route, new NodeRequest(beginning.head, body, controller))
-            return await this.#send(raw, request, response, answer, controller)
+            answer = await this.#pipeline.handle(beginning.route, new NodeRequest(beginning.head, body, cancellation))
+            return await this.#send(raw, request, response, answer, cancellation)
           } finally {
             clearTimeout(timer)
           }
@@ -178,10 +179,10 @@ export class HttpServer implements Listener {
       }
     } catch (error) {
       // The socket broke while we read or wrote: there is nobody left to tell.
-      if (!controller.signal.aborted) this.#pipeline.logger.debug({ error, path: raw.path }, 'connection broke')
+      if (!cancellation.aborted) this.#pipeline.logger.debug({ error, path: raw.path }, 'connection broke')
       response.destroy()
     } finally {
-      this.#inFlight.delete(controller)
+      this.#inFlight.delete(cancellation)
       statistics.requestsInFlight--
       statistics.count(name, status, (performance.now() - startedMs) / 1000)
       if (this.#inFlight.size === 0) this.#idle?.()
@@ -257,9 +258,9 @@ export class HttpServer implements Listener {
     request: IncomingMessage,
     response: ServerResponse,
     answer: HttpResponse,
-    controller: AbortController,
+    cancellation: Cancellation,
   ): Promise<number> {
-    if (response.destroyed && controller.signal.aborted) {
+    if (response.destroyed && cancellation.aborted) {
       giveUp(answer.body)
       return 499
     }
@@ -295,7 +296,7 @@ export class HttpServer implements Listener {
     }
     if (acceptsGzip) headers['Content-Encoding'] = 'gzip'
     response.writeHead(answer.status, headers)
-    await this.#stream(response, body, this.#watched(body, raw, controller.signal), acceptsGzip, controller)
+    await this.#stream(response, body, this.#watched(body, raw, cancellation), acceptsGzip, cancellation)
     return answer.status
   }
 
@@ -304,7 +305,7 @@ export class HttpServer implements Listener {
     body: AsyncIterable<string | Uint8Array>,
     watched: AsyncIterable<string | Uint8Array>,
     compressed: boolean,
-    controller: AbortController,
+    cancellation: Cancellation,
   ): Promise<void> {
     const guard = this.#drainGuard(response)
     try {
@@ -314,9 +315,9 @@ export class HttpServer implements Listener {
       })
       if (compressed) {
         const level = { level: 3, flush: zlib.Z_NO_FLUSH }
-        await pipeStreams(source, createGzip(level), response, { signal: controller.signal })
+        await pipeStreams(source, createGzip(level), response, { signal: cancellation })
       } else {
-        await pipeStreams(source, response, { signal: controller.signal })
+        await pipeStreams(source, response, { signal: cancellation })
       }
     } finally {
       guard.stop()

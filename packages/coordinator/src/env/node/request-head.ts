@@ -1,6 +1,7 @@
 /** What stands before a body, as Node's parser gives it. Addresses and parameters are looked up when somebody asks. */
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
+import type { Cancellation } from '@varve/tsdb-core/query'
 import type { HttpRequest, RequestHead } from '../../server/http.js'
 import type { RawHead } from '../../server/pipeline.js'
 
@@ -49,21 +50,20 @@ export class NodeRequestHead implements RawHead {
 export class NodeRequest implements HttpRequest {
   readonly body: Uint8Array
   readonly #head: RequestHead
-  readonly #controller: AbortController
+  readonly #cancellation: Cancellation
 
-  constructor(head: RequestHead, body: Uint8Array, controller: AbortController) {
+  constructor(head: RequestHead, body: Uint8Array, cancellation: Cancellation) {
     this.body = body
     this.#head = head
-    this.#controller = controller
+    this.#cancellation = cancellation
   }
 
-  /** Node makes the signal when it is asked for, and a write never asks. */
   get signal(): AbortSignal {
-    return this.#controller.signal
+    return this.#cancellation
   }
 
   cancel(reason: Error): void {
-    this.#controller.abort(reason)
+    this.#cancellation.abort(reason)
   }
 
   get method(): string {
