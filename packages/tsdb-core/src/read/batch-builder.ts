@@ -286,7 +286,8 @@ export class BatchBuilder {
   #makePlan(pieces: PieceList): Plan {
     const { startMs, endMs } = this.#range
     const clips = new Uint32Array(pieces.length * 2)
-    const key = new Float64Array(pieces.length * 2)
+    // One run alone is found by its time column.
+    const key = pieces.length === 1 ? EMPTY : new Float64Array(pieces.length * 2)
     const first = this.#timeOffsets[this.#timeColumnCount]
     let at = first
     for (let i = 0; i < pieces.length; i++) {
