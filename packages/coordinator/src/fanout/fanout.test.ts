@@ -1,6 +1,8 @@
 /** Two coordinators as one: the second reads the first. */
-import type { Histogram } from '@varve/tsdb-core/model'
+import { Engine } from '@varve/promql'
+import { type Histogram, Labels } from '@varve/tsdb-core/model'
 import type { Queryable, SelectRequest, SelectResult } from '@varve/tsdb-core/query'
+import { openTemporaryDatabase } from '@varve/tsdb-core/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readResponseCodec } from '../proto/messages.js'
 import { startCoordinator, type TestCoordinator, writeSeries } from '../testing/start-coordinator.js'
@@ -166,6 +168,36 @@ describe('a read of several places', () => {
     setTimeout(() => caller.abort(new Error('the client has gone')), 20)
     await expect(answer).rejects.toThrow('the client has gone')
     expect(two.isGivenUp()).toBe(true)
+  })
+
+  test('has every sample of the store, which one of each hour would not stand for', async () => {
+    const temporary = await openTemporaryDatabase({ nowMs: START_MS })
+    try {
+      const namespace = temporary.database.namespace('default')
+      const labels = { __name__: 'both' }
+      const startMs = START_MS - 3_600_000
+      const timesMs = Array.from({ length: 60 }, (_, i) => startMs + i * 60_000)
+      // The greatest value came while the other replica was away.
+      await namespace.appendSamples(
+        timesMs.map((timestampMs, i) => ({ labels, timestampMs, value: i === 30 ? 100 : 1 })),
+      )
+      await temporary.database.flush()
+      const others = [...timesMs.slice(0, 25), ...timesMs.slice(35)].map((timeMs) => timeMs - 1)
+      const copy = { timestampsMs: Float64Array.from(others), values: new Float64Array(others.length).fill(2) }
+      const source = {
+        name: 'replica',
+        isWanted: () => true,
+        read: async () => [{ labels: Labels.from(labels), ...copy }],
+      } as unknown as RemoteSource
+      const queryable = new MergedQueryable(namespace, [source])
+      const query = 'max_over_time(both[2h])'
+      const { series } = await new Engine().instantQuery({ queryable, query, timeMs: START_MS })
+      const found: number[] = []
+      series.forEachSample(0, (_, value) => found.push(value))
+      expect(found).toEqual([100])
+    } finally {
+      await temporary.remove()
+    }
   })
 
   test('decodes a large answer in turns', async () => {

@@ -56,7 +56,7 @@ export class MergedQueryable implements Queryable {
   ): Promise<SelectResult> {
     const asked = { ...request, signal: asking.signal }
     const reads = sources.map((source) => source.read(asked).catch((error: unknown) => error as Error))
-    const local = await this.#local.select({ ...request, reusesBatches: false })
+    const local = await this.#local.select(withEverySample(request))
     // Remote samples are raw: what the store kept as increase or sum cannot be mixed with them.
     if (local.slices?.some((slice) => slice.column !== 'value' && slice.column !== 'last')) {
       asking.abort()
@@ -133,6 +133,12 @@ export class MergedQueryable implements Queryable {
   #wanted(request: { matchers: SelectRequest['matchers']; startMs: number }): RemoteSource[] {
     return this.#sources.filter((source) => source.isWanted(request))
   }
+}
+
+/** Copies are put together by the times of their samples: none of the store's may be left out, and all are kept. */
+function withEverySample({ hints, ...request }: SelectRequest): SelectRequest {
+  const { extreme: _, ...others } = hints ?? {}
+  return { ...request, reusesBatches: false, ...(hints && { hints: others as typeof hints }) }
 }
 
 function gather(series: Map<string, Gathered>, labels: Labels, columns: SampleColumns): void {
