@@ -59,6 +59,7 @@ const EXTREME = 0xffffffff
 
 /** Which samples make up a time column. */
 interface Plan {
+  /** Source and time column of each run; of one run alone empty. */
   readonly key: Float64Array
   /** Clip of each run: `[from, to)` of its samples; `EXTREME` and its last for one value that stands for all. */
   readonly clips: Uint32Array
@@ -422,7 +423,11 @@ export class BatchBuilder {
     pieces.length = 0
     this.#collect(entries, from, to, pieces, COUNT_COLUMN)
     pieces.sort(0, pieces.length)
-    if (!isPlanOf(plan, pieces)) return false
+    const isAlike =
+      plan.key.length > 0
+        ? isPlanOf(plan, pieces)
+        : pieces.length === 1 && this.#plansOfOne[pieces.sources[0]].get(pieces.timeColumns[0]) === plan
+    if (!isAlike) return false
     this.#counts = grownF64(this.#counts as Float64Array, this.#sampleCount)
     let at = firstSample
     for (let i = 0; i < pieces.length; i++) {
