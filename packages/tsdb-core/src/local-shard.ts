@@ -199,7 +199,8 @@ export class LocalShard implements Shard {
         index: this.head.index,
         stride: this.head.stride,
         isLive: (series) => this.head.series.isLive(series),
-        refOf: (source, series) => (request.coldRefs === true ? this.#coldRef(source, series) : 0),
+        refOf: (source, series) =>
+          request.coldRefs || request.headRefs ? this.#refElsewhere(source, series, request.coldRefs === true) : 0,
       },
       reserve: (sizeBytes) => memory.reserveQuery(sizeBytes),
       release: (sizeBytes) => memory.releaseQuery(sizeBytes),
@@ -335,14 +336,14 @@ export class LocalShard implements Shard {
     }
   }
 
-  #coldRef(source: SampleSource, series: number): number {
+  /** Of a series that is found in a sealed block: the head may have it without a sample in the range that was asked for. */
+  #refElsewhere(source: SampleSource, series: number, mayBeCold: boolean): number {
     const pairs = new Uint32Array(source.pairsLength(series))
     source.readPairs(series, pairs, 0)
     const labels = Labels.fromSorted([...pairs].map((symbol) => source.symbolText(symbol)))
     const bytes = encodeCanonicalLabels(labels)
-    // The head may have it without a sample in the range that was asked for.
     const known = this.head.series.find(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length))
-    if (known !== 0) return known * this.head.stride
+    if (known !== 0 || !mayBeCold) return known * this.head.stride
     this.#cold ??= new SeriesTable()
     return (COLD + this.#cold.intern(bytes, 0, bytes.length)) * this.head.stride
   }

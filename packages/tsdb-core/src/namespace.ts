@@ -164,6 +164,8 @@ export interface NamespaceSelectRequest extends SelectRequest {
    * closed: for who tells series apart by reference, like the aggregator, and not for queries.
    */
   readonly coldRefs?: boolean
+  /** The same, but only for series that the head has: for who knows samples by the references with which they were stored. */
+  readonly headRefs?: boolean
 }
 
 /** Called synchronously while a batch is stored: be quick and do not throw. Arrays are valid during the call only. */

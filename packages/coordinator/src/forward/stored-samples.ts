@@ -46,7 +46,7 @@ export class StoredSamples {
       const timesOf = isAggregated ? allTimes(stretch) : timesBySeries(stretch)
       const seen = new Set<string>()
       for (const matchers of wanted) {
-        const result = await this.#namespace.select({ matchers, startMs, endMs: endMs + 1 })
+        const result = await this.#namespace.select({ matchers, startMs, endMs: endMs + 1, headRefs: true })
         for await (const batch of result.batches) {
           for (let i = 0; i < batch.seriesCount; i++) {
             const times = timesOf(batch.seriesRefs?.[i] ?? 0)

@@ -34,8 +34,8 @@ export interface SeriesBatch {
   readonly timestampTable?: number
   /**
    * The store's own reference of each series: stable while the store is open, and another one for each series of the
-   * namespace. 0 for a series of which only sealed blocks have samples in the range, unless `coldRefs` asked for it. Absent
-   * where the series come from several stores.
+   * namespace. 0 for a series of which only sealed blocks have samples in the range, unless `coldRefs` or `headRefs` asked
+   * for it. Absent where the series come from several stores.
    */
   readonly seriesRefs?: Uint32Array
   /** Parallel to `values`, with column `sum` for an average: how many raw samples each sum stands for. */
