@@ -2,7 +2,7 @@
 import type { DropStatus, RawDrops } from './drops/raw-drops.js'
 import { DocumentText, type RuleProblem } from './rules/document-text.js'
 import type { RuleKind } from './rules/rule.js'
-import type { RuleBook } from './rules/rule-book.js'
+import type { RuleBook, RuleVersion } from './rules/rule-book.js'
 import type { RuleStoreStatus } from './stores/rule-follower.js'
 import type { RuleListing } from './stores/rule-store.js'
 import type { Backfill } from './windows/backfill-queue.js'
@@ -94,7 +94,10 @@ export function ruleStates(
       where: entry.where,
       state,
       revision: version?.revision ?? entry.badRevision,
-      document: version?.rule ? new DocumentText(version.text).value() : null,
+      // Read when somebody looks at it: metrics are asked for often, and never do.
+      get document() {
+        return version?.rule ? documentOf(version) : null
+      },
       problems: entry.problems,
       conflicts: conflicts.get(`${entry.kind}/${entry.name}`) ?? null,
       versionCount: entry.versions.length,
@@ -117,4 +120,12 @@ export function ruleStates(
 /** How far the last computed window lies behind the one that ended last. */
 export function latenessMsOf({ watermarkMs, policy }: PolicyRunner, nowMs: number): number {
   return Math.max(0, nowMs - watermarkMs - policy.resolutionMs)
+}
+
+const documents = new WeakMap<RuleVersion, unknown>()
+
+/** A version's document, read once. */
+function documentOf(version: RuleVersion): unknown {
+  if (!documents.has(version)) documents.set(version, new DocumentText(version.text).value())
+  return documents.get(version)
 }

@@ -202,14 +202,15 @@ export class LocalNamespace implements Namespace {
   }
 
   headSeries(): Uint32Array {
-    const refs: number[] = []
+    const refs = new Uint32Array(this.shards.reduce((sum, { head }) => sum + head.series.liveCount, 0))
+    let count = 0
     for (const shard of this.shards) {
       const { series, stride } = shard.head
       for (let ref = 1; ref < series.nextRef; ref++) {
-        if (series.isLive(ref)) refs.push(ref * stride * this.shards.length + shard.number)
+        if (series.isLive(ref)) refs[count++] = ref * stride * this.shards.length + shard.number
       }
     }
-    return Uint32Array.from(refs).sort()
+    return this.shards.length === 1 ? refs : refs.sort()
   }
 
   observe(observer: SeriesObserver): () => void {

@@ -14,7 +14,7 @@ import type { RuleListing, StoredDocument } from '../stores/rule-store.js'
 import { ruleIdText } from '../stores/rule-store.js'
 import type { RuleProblem } from './document-text.js'
 import type { Rule, RuleKind } from './rule.js'
-import { readRule, readRuleAt } from './rule-reader.js'
+import { type RuleReading, readRule, readRuleAt } from './rule-reader.js'
 
 export interface RuleVersion {
   /** The store's, for people: the order of versions is that of the list. */
@@ -49,6 +49,7 @@ export interface RuleChange {
 
 /** A rule keeps so many versions; older ones are forgotten, and their windows are then not computed again. */
 const VERSIONS_MAX = 100
+const NONE: ReadonlyMap<StoredDocument, RuleReading> = new Map()
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type Entry = Omit<Mutable<RuleEntry>, 'versions'> & { versions: RuleVersion[] }
@@ -117,8 +118,17 @@ export class RuleBook {
     return [...times].sort((a, b) => a - b)
   }
 
-  /** Takes over what a store lists. Changes hold for windows that end after `nowMs`, or as the document says. */
-  update(listing: RuleListing, nowMs: number): RuleChange[] {
+  /** Whether a document is not the one in force, so that `update` has to read it. */
+  isNews(document: StoredDocument): boolean {
+    const last = this.#entries.get(ruleIdText(document))?.versions.at(-1)
+    return !last?.rule || last.text !== document.text
+  }
+
+  /**
+   * Takes over what a store lists. Changes hold for windows that end after `nowMs`, or as the document says. `readings` are those
+   * of documents that the caller has read already.
+   */
+  update(listing: RuleListing, nowMs: number, readings: ReadonlyMap<StoredDocument, RuleReading> = NONE): RuleChange[] {
     this.#revision = listing.revision
     this.#strays = listing.strays
     const changes: RuleChange[] = []
@@ -126,7 +136,7 @@ export class RuleBook {
     const documents = [...listing.documents].sort((a, b) => a.revision - b.revision)
     for (const document of documents) {
       listed.add(ruleIdText(document))
-      const change = this.#take(document, nowMs)
+      const change = this.#take(document, nowMs, readings.get(document))
       if (change) changes.push(change)
     }
     if (listing.complete) {
@@ -168,19 +178,19 @@ export class RuleBook {
     this.generation++
   }
 
-  #take(document: StoredDocument, nowMs: number): RuleChange | null {
+  #take(document: StoredDocument, nowMs: number, read: RuleReading | undefined): RuleChange | null {
     const id = ruleIdText(document)
     const entry = this.#entries.get(id)
     const last = entry?.versions.at(-1)
-    if (entry && last?.rule && last.text === document.text) {
+    if (entry && !this.isNews(document)) {
       entry.where = document.where
       if (entry.problems.length === 0) return null
       // The bad document was taken back; the version in force is what it was.
       entry.problems = []
       return { kind: 'mended', id, problems: [], backfillFromMs: null }
     }
-    const { kind, name, within, text, revision, where } = document
-    const reading = within ? readRuleAt(kind, name, within.document, within.path) : readRule(kind, name, text)
+    const { kind, name, text, revision, where } = document
+    const reading = read ?? readDocument(document)
     if (reading.rule === null) {
       const isNews = JSON.stringify(entry?.problems) !== JSON.stringify(reading.problems)
       this.#entries.set(id, {
@@ -216,6 +226,11 @@ export class RuleBook {
     entry.versions.push({ revision: this.#revision, text: '', rule: null, fromMs: nowMs, seenMs: nowMs })
     return [{ kind: 'deleted', id, problems: [], backfillFromMs: null }]
   }
+}
+
+/** Reads what a store listed; whether it is good stands in the reading. */
+export function readDocument({ kind, name, within, text }: StoredDocument): RuleReading {
+  return within ? readRuleAt(kind, name, within.document, within.path) : readRule(kind, name, text)
 }
 
 /** The version that holds for a window: the newest that begins before its end. */

@@ -4,9 +4,10 @@
  */
 import { type Env, sleep, type Timer } from '@varve/tsdb-core/env'
 import { messageOf } from '../errors.js'
-import { RuleBook, type RuleChange } from '../rules/rule-book.js'
+import { RuleBook, type RuleChange, readDocument } from '../rules/rule-book.js'
+import type { RuleReading } from '../rules/rule-reader.js'
 import { readRuleBook, writeRuleBook } from './rule-state-file.js'
-import type { RuleListing, RuleStore } from './rule-store.js'
+import type { RuleListing, RuleStore, StoredDocument } from './rule-store.js'
 
 const RELIST_MS = 60_000
 /** A failed listing is repeated after this, and then at most so much later. */
@@ -157,9 +158,10 @@ export class RuleFollower {
     try {
       this.#listingCount++
       const listing = await store.list()
+      const readings = await this.#readNews(listing)
       const book = this.#book.clone()
       const fromMs = this.#options.effectiveFromMs?.() ?? env.clock.wallMs()
-      const changes = book.update(listing, fromMs)
+      const changes = book.update(listing, fromMs, readings)
       try {
         this.#holdAfterMs = fromMs
         if (changes.length > 0 && statePath !== undefined) await this.#write(statePath, book)
@@ -181,6 +183,18 @@ export class RuleFollower {
       this.#error = messageOf(error)
       this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2)
     }
+  }
+
+  /** Reads the documents that are new, one in a turn of the event loop: each is some milliseconds at first. */
+  async #readNews({ documents }: RuleListing): Promise<ReadonlyMap<StoredDocument, RuleReading>> {
+    const { clock } = this.#options.env
+    const readings = new Map<StoredDocument, RuleReading>()
+    for (const document of documents) {
+      if (!this.#book.isNews(document)) continue
+      if (readings.size > 0) await clock.yield()
+      readings.set(document, readDocument(document))
+    }
+    return readings
   }
 
   /** What is no rule, such as a file that does not parse: told when it appears and when it has gone. */

@@ -15,6 +15,7 @@ import { type MetadataLookup, metricTypeOf } from '../matcher/metric-type.js'
 import { RuleMatcher } from '../matcher/rule-matcher.js'
 import type { EachFunction, MappingRule, RollupOutput, RollupRule, Rule } from '../rules/rule.js'
 import { extended } from './columns.js'
+import { MemberIndex } from './member-index.js'
 
 export const COLUMNS: readonly AggregateColumn[] = ['last', 'min', 'max', 'sum', 'count', 'increase', 'value']
 export const LAST = 0
@@ -82,7 +83,7 @@ export class WindowPlan {
   readonly #options: PlanOptions
   readonly #matcher: RuleMatcher
   readonly #rootStages: readonly RollupStage[]
-  readonly #members = new Map<number, number>()
+  readonly #members = new MemberIndex()
   /** Member → raw reference; its bits of columns; where its contributions begin and how many there are. */
   memberRefs: Uint32Array = new Uint32Array(64)
   memberColumns: Uint8Array = new Uint8Array(64)
@@ -138,7 +139,7 @@ export class WindowPlan {
 
   /** The member of a raw series, or -1 when it was not seen yet. */
   memberOf(seriesRef: number): number {
-    return this.#members.get(seriesRef) ?? -1
+    return this.#members.get(seriesRef)
   }
 
   /** Whether a rule concerns the member at all. */
@@ -298,7 +299,7 @@ export class WindowPlan {
   /** The series is gone; its reference may not come again. */
   removeMember(seriesRef: number): void {
     const member = this.#members.get(seriesRef)
-    if (member === undefined) return
+    if (member < 0) return
     this.#members.delete(seriesRef)
     this.#restless.set(this.#memberHashes[member], member)
     this.#histogramMembers.delete(member)

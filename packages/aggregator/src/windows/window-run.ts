@@ -223,10 +223,11 @@ export class WindowRun {
     let count = 0
     for (const refs of this.#memory.takeCreated()) {
       for (const ref of refs) {
+        // Those that are known take their time too: at first these are all series of the head.
+        if ((++count & 63) === 0) await this.#breathe()
         if (this.#plan.memberOf(ref) >= 0) continue
         const labels = this.#options.raw.labelsOf(ref)
         if (labels) this.#plan.addMember(ref, labels)
-        if ((++count & 63) === 0) await this.#breathe()
       }
     }
   }

@@ -165,7 +165,7 @@ export class IngestService {
   }
 
   async #makeTenant(name: string): Promise<TenantIngest> {
-    const { clock, random, namespaceOf, rawNamespace, config, tenantLimits } = this.#options
+    const { clock, loop, random, namespaceOf, rawNamespace, config, tenantLimits } = this.#options
     const sink = await namespaceOf(name)
     const metadata = this.metadataOf(name)
     await this.#loadMetadata(name, metadata)
@@ -185,7 +185,7 @@ export class IngestService {
         exemplars,
         metadata,
         limits,
-        pause: () => clock.yield(),
+        pause: () => (loop === undefined ? clock.yield() : loop.pause()),
         ...(door === undefined ? {} : { door }),
         ...(replicas === undefined ? {} : { replicas }),
       }),

@@ -2,7 +2,7 @@
  * From a write request to stored samples.
  *
  *     scan       body → columns, series found by their label bytes                  synchronous, one pass
- *     stage      unknown series parsed and checked; histograms, exemplars, metadata  in parts of 2,000
+ *     stage      unknown series parsed and checked; histograms, exemplars, metadata  in parts of 500
  *     resolve    unknown series → references, which the cache then knows             one call a part
  *     append     columns → storage; what it refuses is reported, the rest is stored  in parts of 20,000 rows
  *
@@ -143,8 +143,11 @@ interface UnknownPart {
   readonly unknowns: Uint32Array
 }
 
-/** So many unknown series, exemplars, histograms … are looked at in one turn of the event loop: some 10 ms. */
-const STAGED_AT_ONCE = 2_000
+/**
+ * So many unknown series, exemplars, histograms … are looked at in one turn of the event loop: 3 ms, and twice that
+ * while the code for it is not compiled yet, as when all series of a fleet come to a server that has just started.
+ */
+const STAGED_AT_ONCE = 500
 /** … or of so many bytes: labels may be long, and histograms wide. */
 const STAGED_BYTES_AT_ONCE = 256 << 10
 /** Of one histogram on the wire, some ten thousand buckets: what is larger is no measurement of anything. */
@@ -262,6 +265,8 @@ export class WritePipeline {
       const part = this.#stageUnknown(scanned, staged, from, unknownEnd)
       if (part.count > 0) await this.#resolve(part, staged, columns)
     }
+    // To store the first samples of so many series takes as long again.
+    if (unknownCount >= STAGED_AT_ONCE) await this.#pause()
     return staged
   }
 

@@ -47,6 +47,12 @@ export class LoopShare {
     }
   }
 
+  /** Lets the event loop turn within a write, which goes on in a turn that has time for it. */
+  async pause(): Promise<void> {
+    do await this.#clock.yield()
+    while (this.#isSpent())
+  }
+
   /** Does a query: what it does until its first yield, and after its last, counts as slices too. */
   async query<T>(work: () => Promise<T>): Promise<T> {
     await this.#rested()
