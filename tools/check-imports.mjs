@@ -1,7 +1,7 @@
 // Holds the code to the architecture (docs: ARCHITECTURE.md): packages import downwards only, files never in circles, and
 // only the folders that implement Env on Node touch the platform.
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize, relative } from 'node:path'
+import { basename, dirname, join, normalize, relative } from 'node:path'
 
 /** Each package with what it may import of ours. */
 const MAY_IMPORT = {
@@ -46,6 +46,7 @@ export function checkImports(root) {
   const problems = []
   const graph = new Map()
   for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
+    const built = builtBefore(root, folder)
     for (const path of sourcesUnder(join(root, folder, 'src'))) {
       const file = relative(root, path)
       const text = withoutComments(readFileSync(path, 'utf8'))
@@ -58,6 +59,10 @@ export function checkImports(root) {
           if (!target.startsWith(`${folder}/src/`)) {
             problems.push(`${file}:${line}: imports ${specifier}: another package is imported by its name`)
           }
+        } else if (specifier.startsWith('@varve/') && !built.has(specifier.split('/')[1])) {
+          problems.push(
+            `${file}:${line}: imports ${specifier}, which ${folder}/tsconfig.json has no reference to: a clean build fails`,
+          )
         } else if (specifier.startsWith('@varve/') && !/\.(test|conformance|test\.program)\.ts$/.test(file)) {
           if (
             !allowed.some((name) => specifier === name || specifier.startsWith(name.endsWith('/') ? name : `${name}/`))
@@ -73,6 +78,16 @@ export function checkImports(root) {
     }
   }
   return [...problems, ...circles(graph)]
+}
+
+/** The packages that are built before this one: its references, theirs, and itself. */
+function builtBefore(root, folder) {
+  const built = new Set([basename(folder)])
+  const { references } = JSON.parse(readFileSync(join(root, folder, 'tsconfig.json'), 'utf8'))
+  for (const { path } of references) {
+    for (const name of builtBefore(root, join(folder, path))) built.add(name)
+  }
+  return built
 }
 
 function folderProblems(file, target, line) {
