@@ -91,7 +91,8 @@ struct State {
 unsafe impl Send for State {}
 
 struct Pool {
-    helpers: usize,
+    /// Those that could be started.
+    helpers: AtomicUsize,
     /// Held by whoever is helped.
     turn: Mutex<()>,
     state: Mutex<State>,
@@ -108,7 +109,7 @@ impl Pool {
     fn threads(&self) -> usize {
         let resting = self.resting.load(Ordering::Relaxed);
         if resting == 0 {
-            return self.helpers + 1;
+            return self.helpers.load(Ordering::Relaxed) + 1;
         }
         self.resting.store(resting - 1, Ordering::Relaxed);
         1
@@ -124,7 +125,7 @@ impl Pool {
     }
 
     fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
-        let Ok(_turn) = self.turn.try_lock() else {
+        let Ok(turn) = self.turn.try_lock() else {
             (0..count).for_each(work);
             return;
         };
@@ -147,6 +148,8 @@ impl Pool {
         let done = Instant::now();
         self.leave();
         self.note(job.helped.load(Ordering::Relaxed) && done.elapsed() < WAIT_MAX);
+        // Before a panic goes on: it would poison the lock, and nobody would be helped any more.
+        drop(turn);
         if let Err(panic) = mine {
             resume_unwind(panic);
         }
@@ -200,7 +203,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn pool() -> Option<&'static Pool> {
     static POOL: OnceLock<Option<&'static Pool>> = OnceLock::new();
-    *POOL.get_or_init(|| start(wanted_threads(std::env::var("VARVE_NATIVE_THREADS").ok())))
+    *POOL.get_or_init(|| start(wanted_threads(std::env::var("VARVE_NATIVE_THREADS").ok()), spawn))
 }
 
 fn wanted_threads(setting: Option<String>) -> usize {
@@ -212,13 +215,18 @@ fn wanted_threads(setting: Option<String>) -> usize {
     setting.and_then(|text| text.parse().ok()).unwrap_or(processors).clamp(1, THREADS_MAX)
 }
 
-/// The pool lives as long as the process, and so do its threads: the binding is never unloaded.
-fn start(threads: usize) -> Option<&'static Pool> {
+/// None where the system gives no more threads.
+fn spawn(name: String, pool: &'static Pool) -> bool {
+    thread::Builder::new().name(name).spawn(move || pool.help()).is_ok()
+}
+
+/// The pool lives as long as the process, and so do its threads: the binding is never unloaded. None without a helper.
+fn start(threads: usize, spawn: impl Fn(String, &'static Pool) -> bool) -> Option<&'static Pool> {
     if threads < 2 {
         return None;
     }
     let pool: &'static Pool = Box::leak(Box::new(Pool {
-        helpers: threads - 1,
+        helpers: AtomicUsize::new(0),
         turn: Mutex::new(()),
         state: Mutex::new(State { job: None, number: 0 }),
         called: Condvar::new(),
@@ -227,11 +235,9 @@ fn start(threads: usize) -> Option<&'static Pool> {
         misses: AtomicUsize::new(0),
         resting: AtomicUsize::new(0),
     }));
-    for helper in 1..threads {
-        // One that cannot be started is one that does not help.
-        let _ = thread::Builder::new().name(format!("varve-kernels-{helper}")).spawn(move || pool.help());
-    }
-    Some(pool)
+    let helpers = (1..threads).take_while(|helper| spawn(format!("varve-kernels-{helper}"), pool)).count();
+    pool.helpers.store(helpers, Ordering::Relaxed);
+    (helpers > 0).then_some(pool)
 }
 
 #[cfg(test)]
@@ -240,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_part_is_done_once_whoever_does_it() {
-        let pool = start(4).expect("a pool of four");
+        let pool = start(4, spawn).expect("a pool of four");
         for round in 0..2000usize {
             let done: Vec<AtomicUsize> = (0..1 + round % 40).map(|_| AtomicUsize::new(0)).collect();
             pool.run(done.len(), &|index| {
@@ -252,7 +258,7 @@ mod tests {
 
     #[test]
     fn callers_at_the_same_time_all_get_their_answers() {
-        let pool = start(3).expect("a pool of three");
+        let pool = start(3, spawn).expect("a pool of three");
         thread::scope(|scope| {
             for caller in 0..4u64 {
                 scope.spawn(move || {
@@ -270,17 +276,29 @@ mod tests {
 
     #[test]
     fn a_panic_in_any_part_reaches_the_caller_and_the_pool_goes_on() {
-        let pool = start(3).expect("a pool of three");
+        let pool = start(3, spawn).expect("a pool of three");
         for bad in 0..50 {
             let outcome = catch_unwind(AssertUnwindSafe(|| pool.run(50, &|index| assert_ne!(index, bad, "wanted"))));
             assert!(outcome.is_err(), "part {bad}");
+            assert!(pool.turn.try_lock().is_ok(), "the next call is helped with again");
         }
-        pool.run(2, &|_| {});
+    }
+
+    #[test]
+    fn parts_are_done_where_the_system_gives_fewer_threads_or_none() {
+        assert!(start(4, |_, _| false).is_none());
+        let pool = start(4, |name, pool| name.ends_with('1') && spawn(name, pool)).expect("a pool of two");
+        assert_eq!(pool.threads(), 2);
+        let total = AtomicUsize::new(0);
+        pool.run(16, &|index| {
+            total.fetch_add(index, Ordering::Relaxed);
+        });
+        assert_eq!(total.load(Ordering::Relaxed), 120);
     }
 
     #[test]
     fn helpers_that_come_too_late_are_left_alone_for_a_while() {
-        let pool = start(2).expect("a pool of two");
+        let pool = start(2, spawn).expect("a pool of two");
         (0..MISSES_MAX - 1).for_each(|_| pool.note(false));
         pool.note(true);
         (0..MISSES_MAX - 1).for_each(|_| pool.note(false));
