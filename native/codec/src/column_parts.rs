@@ -49,7 +49,8 @@ fn parts_of<'a>(runs: &'a [Run], out: &'a mut [f64]) -> Option<Vec<Part<'a>>> {
     if value_count < SHARED_VALUES_MIN || varve_pool::threads() < 2 {
         return None;
     }
-    let mut parts = Vec::with_capacity(value_count / PART_VALUES + 1);
+    // The counts are not checked yet.
+    let mut parts = Vec::with_capacity(runs.len().min(value_count / PART_VALUES + 1));
     let (mut first, mut part_start, mut end, mut part_values) = (0, 0, 0, 0);
     let mut rest = out;
     for (index, run) in runs.iter().enumerate() {
@@ -156,6 +157,18 @@ mod tests {
         assert_eq!((error.code as u8, error.bit_offset), (alone.code as u8, alone.bit_offset));
         let before = runs[150][6] as usize;
         assert_eq!(out[..before], wanted[..before]);
+    }
+
+    #[test]
+    fn counts_that_no_column_can_have_are_refused_and_take_no_memory() {
+        let (pages, mut runs, wanted) = pages_and_runs(200);
+        let mut out = vec![0.0; wanted.len()];
+        for run in &mut runs[100..] {
+            run[3] = u32::MAX;
+        }
+        assert!(parts_of(&runs, &mut out).is_none_or(|parts| parts.capacity() <= runs.len()));
+        let error = decode_runs(&slices(&pages), &runs, &mut out).expect_err("a hundred runs are bad");
+        assert_eq!(error.code, CodecErrorCode::InvalidArgument);
     }
 
     #[test]
