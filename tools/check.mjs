@@ -1,5 +1,5 @@
-// One command for all static checks: types, lint and formatting, import direction and circles, platform calls.
-// `npm run check -- imports` runs one of them: types | lint | imports.
+// One command for all static checks: types, lint and formatting, import direction and circles, platform calls, and where there
+// is a cargo, that the Rust tests compile. `npm run check -- imports` runs one of them: types | lint | imports | rust.
 import { spawnSync } from 'node:child_process'
 import { checkImports } from './check-imports.mjs'
 
@@ -11,6 +11,10 @@ const checks = {
     const problems = checkImports(process.cwd())
     for (const problem of problems) console.error(problem)
     return problems.length === 0
+  },
+  rust: () => {
+    if (spawnSync('cargo', ['--version']).status !== 0) return true
+    return run('cargo', 'test', '--no-run', '--quiet', '--manifest-path', 'native/Cargo.toml')
   },
 }
 
