@@ -4,8 +4,10 @@
  * `VARVE_NATIVE=off` never looks for it, `auto` (the default) takes it where it is there, `require` fails without it.
  */
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { CODEC_KERNELS, type CodecKernels } from './codec.js'
 import { INGEST_KERNELS, type IngestKernels } from './ingest.js'
+import { INTERFACE_VERSION } from './interface.js'
 import { JSON_KERNELS, type JsonKernels } from './json.js'
 import { QUERY_KERNELS, type QueryKernels } from './query.js'
 import { WINDOW_KERNELS, type WindowKernels } from './windows.js'
@@ -53,32 +55,63 @@ const require = createRequire(import.meta.url)
 
 /**
  * Loads the binary for this platform as `setting` says. The paths begin beside the package's `src` and `dist`, so the same
- * ones serve both.
+ * ones serve both. Where there is a binary that cannot be used, and no other, `warn` is told: nobody meant that.
  *
  * @throws {NativeError} `INVALID_ARGUMENT` for an unknown setting, `UNAVAILABLE` if the setting is `require` and there is none.
  */
-export function loadNative(setting: string | undefined, load: (source: string) => unknown = require): LoadedNative {
+export function loadNative(
+  setting: string | undefined,
+  load: (source: string) => unknown = require,
+  warn: (reason: string) => void = emitWarning,
+): LoadedNative {
   const mode = setting === undefined || setting === '' ? 'auto' : setting
   if (mode !== 'off' && mode !== 'auto' && mode !== 'require') {
     throw new NativeError('INVALID_ARGUMENT', `VARVE_NATIVE is ${mode}, wanted off, auto or require`)
   }
   if (mode === 'off') return { kernels: undefined, status: { mode, loaded: false, reason: 'VARVE_NATIVE is off' } }
   const reasons: string[] = []
+  const unfit: string[] = []
   for (const source of sources()) {
     try {
       const kernels = load(source) as Record<string, unknown>
-      const missing = KERNELS.filter((name) => typeof kernels[name] !== 'function')
-      if (missing.length === 0) {
+      const problem = problemOf(kernels)
+      if (problem === undefined) {
         return { kernels: kernels as unknown as NativeKernels, status: { mode, loaded: true, source } }
       }
-      reasons.push(`${source}: built from other sources, without ${missing.join(', ')}`)
+      unfit.push(`${placeOf(source)}: ${problem}`)
+      reasons.push(`${source}: ${problem}`)
     } catch (error) {
-      reasons.push(`${source}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`)
+      const problem = error instanceof Error ? error.message.split('\n')[0] : String(error)
+      reasons.push(`${source}: ${problem}`)
+      if ((error as NodeJS.ErrnoException | undefined)?.code !== 'MODULE_NOT_FOUND') {
+        unfit.push(`${placeOf(source)}: ${problem}`)
+      }
     }
   }
   const reason = `no native kernels for ${process.platform} ${process.arch} (npm run build:native builds them): ${reasons.join('; ')}`
   if (mode === 'require') throw new NativeError('UNAVAILABLE', `VARVE_NATIVE is require, but there are ${reason}`)
+  if (unfit.length > 0) {
+    warn(`${unfit.join('; ')}. TypeScript does the work instead, more slowly: build it again (npm run build:native)`)
+  }
   return { kernels: undefined, status: { mode, loaded: false, reason } }
+}
+
+/** Why a binary was not built from these sources. */
+function problemOf(kernels: Record<string, unknown>): string | undefined {
+  const { interfaceVersion } = kernels
+  const version = typeof interfaceVersion === 'function' ? interfaceVersion() : 'none'
+  const missing = KERNELS.filter((name) => typeof kernels[name] !== 'function')
+  if (version === INTERFACE_VERSION && missing.length === 0) return undefined
+  const lacks = missing.length > 0 ? `, and without ${missing.join(', ')}` : ''
+  return `built from other sources, with interface version ${version} instead of ${INTERFACE_VERSION}${lacks}`
+}
+
+function placeOf(source: string): string {
+  return source.startsWith('.') ? fileURLToPath(new URL(source, import.meta.url)) : source
+}
+
+function emitWarning(reason: string): void {
+  process.emitWarning(reason, { type: 'VarveNative', code: 'VARVE_NATIVE_UNFIT' })
 }
 
 /** Where a binary may be: built here, or installed as the package of this platform. */

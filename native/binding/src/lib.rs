@@ -13,3 +13,15 @@ mod ingest;
 mod json;
 mod query;
 mod windows;
+
+use napi_derive::napi;
+
+/// What this binary and its callers agree on: names, parameters and meanings. That of native/src/interface.ts, which says when
+/// it is raised.
+const INTERFACE_VERSION: u32 = 1;
+
+/// The loader takes a binary only if it says the version that it knows.
+#[napi(catch_unwind)]
+pub fn interface_version() -> u32 {
+    INTERFACE_VERSION
+}
