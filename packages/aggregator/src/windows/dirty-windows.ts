@@ -10,6 +10,8 @@ export interface DirtyRun {
   /** Contiguous windows. */
   readonly firstEndMs: number
   readonly lastEndMs: number
+  /** End of the last window that a sample came late for; those after it are what it may reach. */
+  readonly lastLateEndMs: number
   /** Null: all series. */
   seriesRefs: ReadonlySet<number> | null
 }
@@ -72,7 +74,12 @@ export class DirtyWindows {
   /** Takes all of them out, as runs of windows with what each may reach, none after `lastEndMs`. */
   take(lastEndMs: number): DirtyRun[] {
     const ends = [...this.#windows.keys()].sort((a, b) => a - b)
-    const runs: { firstEndMs: number; lastEndMs: number; seriesRefs: Set<number> | null }[] = []
+    const runs: {
+      firstEndMs: number
+      lastEndMs: number
+      lastLateEndMs: number
+      seriesRefs: Set<number> | null
+    }[] = []
     for (const endMs of ends) {
       if (endMs > lastEndMs) continue // Not computed yet: its time comes.
       const refs = this.#windows.get(endMs)!
@@ -80,9 +87,13 @@ export class DirtyWindows {
       const run = runs.at(-1)
       if (run && endMs <= run.lastEndMs + this.#resolutionMs) {
         run.lastEndMs = Math.max(run.lastEndMs, reachEndMs)
+        run.lastLateEndMs = endMs
         if (refs === null) run.seriesRefs = null
         else for (const ref of refs) run.seriesRefs?.add(ref)
-      } else runs.push({ firstEndMs: endMs, lastEndMs: reachEndMs, seriesRefs: refs === null ? null : new Set(refs) })
+      } else {
+        const seriesRefs = refs === null ? null : new Set(refs)
+        runs.push({ firstEndMs: endMs, lastEndMs: reachEndMs, lastLateEndMs: endMs, seriesRefs })
+      }
     }
     this.#windows.clear()
     return runs

@@ -6,7 +6,7 @@
  */
 import { LATE_MARK, type Namespace, type Watermark } from '@varve/tsdb-core'
 import type { Clock } from '@varve/tsdb-core/env'
-import type { Labels } from '@varve/tsdb-core/model'
+import { type Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { DropFacts } from '../drops/raw-drops.js'
 import type { MetadataLookup } from '../matcher/metric-type.js'
 import type { Rule } from '../rules/rule.js'
@@ -16,7 +16,8 @@ import { type DirtyRun, DirtyWindows, forgetEvicted } from './dirty-windows.js'
 import { type Evaluation, Evaluator } from './evaluator.js'
 import { hideOutputs } from './hide-outputs.js'
 import { WindowPlan } from './plan.js'
-import { findSamplesAfter } from './sample-before.js'
+import { ReferenceChanges } from './reference-changes.js'
+import { findSamplesAfter, gatherSilentAfter } from './sample-before.js'
 import { COUNTER_LOOKBACK_MS, LOOKBACK_MS } from './series-scan.js'
 
 /** Windows that are computed by one pass over the samples, when there are many to catch up with. */
@@ -77,6 +78,8 @@ export class PolicyRunner {
   readonly #dirty: DirtyWindows
   /** Those that are being computed. */
   #dirtyRuns: readonly DirtyRun[] = []
+  /** While next samples are looked for of series that are not known by name. */
+  #changes: ReferenceChanges | null = null
   #evaluators: { rules: readonly Rule[]; evaluator: Evaluator }[] = []
   #watermarkMs: number
   #closingMs: number
@@ -150,11 +153,13 @@ export class PolicyRunner {
   seriesEvicted(seriesRefs: Uint32Array): void {
     this.#dirty.seriesEvicted(seriesRefs)
     forgetEvicted(this.#dirtyRuns, seriesRefs)
+    this.#changes?.seriesEvicted(seriesRefs)
     for (const { evaluator } of this.#evaluators) for (const ref of seriesRefs) evaluator.plan.removeMember(ref)
   }
 
   /** To be told of every series that is new in the head: windows are computed of those that are known. */
   seriesCreated(seriesRefs: Uint32Array): void {
+    this.#changes?.seriesCreated(seriesRefs)
     for (const { evaluator } of this.#evaluators) evaluator.seriesCreated(seriesRefs)
   }
 
@@ -299,16 +304,52 @@ export class PolicyRunner {
 
   /** A counter's growth to its next sample begins at the late one: the window of that sample is wrong too. */
   async #markNextSamples(run: DirtyRun): Promise<void> {
-    if (run.lastEndMs >= this.#watermarkMs || run.seriesRefs === null) return
+    if (run.lastEndMs >= this.#watermarkMs) return
     const { raw } = this.#options
+    if (run.seriesRefs !== null) {
+      const late = new Map<number, Labels>()
+      for (const seriesRef of run.seriesRefs) {
+        const labels = raw.labelsOf(seriesRef)
+        if (labels) late.set(seriesRef, labels)
+      }
+      await this.#computeNextSamples(run, late)
+      return
+    }
+    // Which series were late is not known: of those with samples there, most have one again within the run.
+    const changes = new ReferenceChanges()
+    this.#changes = changes
+    try {
+      const late = new Map<number, Labels>()
+      const range = {
+        afterMs: run.firstEndMs - this.policy.resolutionMs,
+        lateMs: run.lastLateEndMs,
+        untilMs: run.lastEndMs,
+      }
+      const plans = this.#evaluators.map(({ evaluator }) => evaluator.plan)
+      const selectors = this.#areSameRules(run) ? new Set(plans.flatMap((plan) => plan.selectors())) : [EVERY_SERIES]
+      const pause = async () => {
+        await this.#options.clock.yield()
+        this.#options.signal.throwIfAborted()
+      }
+      const isComplete = await gatherSilentAfter(raw, selectors, range, pause, late)
+      await this.#computeNextSamples(run, late)
+      if (!isComplete || changes.concern(raw, late)) this.#dirty.putBack(run)
+    } finally {
+      this.#changes = null
+    }
+  }
+
+  /** Computes the windows of the next samples after the run. */
+  async #computeNextSamples(run: DirtyRun, late: ReadonlyMap<number, Labels>): Promise<void> {
+    const { raw } = this.#options
+    const areSameRules = this.#areSameRules(run)
     const wanted: { seriesRef: number; labels: Labels }[] = []
-    for (const seriesRef of run.seriesRefs) {
-      const labels = raw.labelsOf(seriesRef)
-      if (labels && this.#needsIncrease(seriesRef)) wanted.push({ seriesRef, labels })
+    for (const [seriesRef, labels] of late) {
+      if (!areSameRules || this.#mayNeedIncrease(seriesRef)) wanted.push({ seriesRef, labels })
     }
     if (wanted.length === 0) return
-    const untilMs = Math.min(this.#watermarkMs, run.lastEndMs + COUNTER_LOOKBACK_MS)
     const { resolutionMs } = this.policy
+    const untilMs = this.#lastNextMs(run)
     const found = await findSamplesAfter(raw, wanted, run.lastEndMs, untilMs)
     const byWindow = new Map<number, Set<number>>()
     for (const [seriesRef, timeMs] of found) {
@@ -332,11 +373,22 @@ export class PolicyRunner {
     }
   }
 
-  #needsIncrease(seriesRef: number): boolean {
-    return this.#evaluators.some(({ evaluator }) => {
-      const member = evaluator.plan.memberOf(seriesRef)
-      return member >= 0 && evaluator.plan.needsIncrease(member)
-    })
+  /** The next sample whose growth begins in the run is not later. */
+  #lastNextMs(run: DirtyRun): number {
+    return Math.min(this.#watermarkMs, run.lastEndMs + COUNTER_LOOKBACK_MS)
+  }
+
+  /** Whether the rules of the run hold up to the next samples: else growth may count there that does not in the run. */
+  #areSameRules(run: DirtyRun): boolean {
+    const untilMs = this.#lastNextMs(run)
+    const boundariesMs = this.#options.book().boundariesMs()
+    return !boundariesMs.some((timeMs) => timeMs >= run.firstEndMs && timeMs < untilMs)
+  }
+
+  #mayNeedIncrease(seriesRef: number): boolean {
+    const plans = this.#evaluators.map(({ evaluator }) => evaluator.plan)
+    const known = plans.filter((plan) => plan.memberOf(seriesRef) >= 0)
+    return known.length === 0 || known.some((plan) => plan.needsIncrease(plan.memberOf(seriesRef)))
   }
 
   async #measured(evaluate: () => Promise<Evaluation>): Promise<Evaluation> {
@@ -392,6 +444,8 @@ export class PolicyRunner {
 
 /** Stands for every series. */
 const ALL_SERIES: ReadonlySet<number> = Object.assign(new Set<number>(), { has: () => true })
+
+const EVERY_SERIES: readonly Matcher[] = [{ name: METRIC_NAME, operator: '!=', value: '' }]
 
 function watermarkOf(policy: StoragePolicy): Omit<Watermark, 'timestampMs'> {
   return { policy: policy.namespace, shard: 0 }

@@ -7,6 +7,7 @@
  */
 import type { Namespace } from '@varve/tsdb-core'
 import { type Histogram, halvesOf, isStaleAt, type Labels, type Matcher, METRIC_NAME } from '@varve/tsdb-core/model'
+import type { SeriesBatch } from '@varve/tsdb-core/query'
 import { histogramsByIndex } from './histogram-samples.js'
 import { type HistogramState, noHistogram } from './histogram-scan.js'
 import { COUNTER_LOOKBACK_MS } from './series-scan.js'
@@ -119,36 +120,71 @@ export async function findSamplesAfter(
   return found
 }
 
+/**
+ * Gathers series with a value in `(afterMs, lateMs]` and none in `(lateMs, untilMs]`: those for which a sample in the former
+ * may be the one before a later sample than `untilMs`. False: one of them left the head meanwhile, and was not gathered.
+ */
+export async function gatherSilentAfter(
+  raw: Namespace,
+  selectors: Iterable<readonly Matcher[]>,
+  { afterMs, lateMs, untilMs }: { readonly afterMs: number; readonly lateMs: number; readonly untilMs: number },
+  pause: () => Promise<void>,
+  gathered: Map<number, Labels>,
+): Promise<boolean> {
+  let isComplete = true
+  for (const matchers of selectors) {
+    const { batches } = await raw.select({ matchers, startMs: afterMs + 1, endMs: untilMs + 1, coldRefs: true })
+    for await (const batch of batches) {
+      visitSeries(batch, null, (seriesRef, timestampsMs, values, histogramAt) => {
+        const halves = halvesOf(values)
+        let at = values.length - 1
+        while (at >= 0 && (isStaleAt(halves, at) || histogramAt(at)?.stale)) at--
+        if (at < 0 || timestampsMs[at] > lateMs) return
+        const labels = raw.labelsOf(seriesRef)
+        if (labels) gathered.set(seriesRef, labels)
+        else isComplete = false
+      })
+      await pause()
+    }
+  }
+  return isComplete
+}
+
+type VisitSeries = (
+  seriesRef: number,
+  timestampsMs: Float64Array,
+  values: Float64Array,
+  histogramAt: (at: number) => Histogram | undefined,
+) => void
+
 async function forEachSelect(
   raw: Namespace,
   wanted: readonly Wanted[],
   startMs: number,
   endMs: number,
-  visit: (
-    seriesRef: number,
-    timestampsMs: Float64Array,
-    values: Float64Array,
-    histogramAt: (at: number) => Histogram | undefined,
-  ) => void,
+  visit: VisitSeries,
 ): Promise<void> {
   const refs = new Set(wanted.map(({ seriesRef }) => seriesRef))
   for (const matchers of matchersFor(wanted)) {
     const { batches } = await raw.select({ matchers, startMs, endMs, coldRefs: true })
-    for await (const batch of batches) {
-      const byIndex = histogramsByIndex(batch)
-      for (let series = 0; series < batch.seriesCount; series++) {
-        const seriesRef = batch.seriesRefs?.[series] ?? 0
-        if (!refs.has(seriesRef)) continue
-        const column = batch.timestampColumns[series]
-        const start = batch.sampleOffsets[series]
-        visit(
-          seriesRef,
-          batch.timestampsMs.subarray(batch.timestampOffsets[column], batch.timestampOffsets[column + 1]),
-          batch.values.subarray(start, batch.sampleOffsets[series + 1]),
-          (at) => byIndex?.get(start + at),
-        )
-      }
-    }
+    for await (const batch of batches) visitSeries(batch, refs, visit)
+  }
+}
+
+/** `refs`: null visits all. */
+function visitSeries(batch: SeriesBatch, refs: ReadonlySet<number> | null, visit: VisitSeries): void {
+  const byIndex = histogramsByIndex(batch)
+  for (let series = 0; series < batch.seriesCount; series++) {
+    const seriesRef = batch.seriesRefs?.[series] ?? 0
+    if (refs !== null && !refs.has(seriesRef)) continue
+    const column = batch.timestampColumns[series]
+    const start = batch.sampleOffsets[series]
+    visit(
+      seriesRef,
+      batch.timestampsMs.subarray(batch.timestampOffsets[column], batch.timestampOffsets[column + 1]),
+      batch.values.subarray(start, batch.sampleOffsets[series + 1]),
+      (at) => byIndex?.get(start + at),
+    )
   }
 }
 

@@ -95,4 +95,48 @@ describe('series that come and go', { timeout: 60_000 }, () => {
     await world.advanceTo(start + 15 * HOUR)
     await world.expectExact()
   })
+
+  it.each([
+    ['the same rules', 'c_total'],
+    ['rules that count it from then on', 'd_total'],
+  ])('leave with a late sample that is not computed: growth to the next one counts once, by %s', async (_, name) => {
+    const world = await open()
+    await world.putRule('mapping', 'all', { match: 'c_total', aggregations: ['last', 'increase'], policies })
+    await world.putRule('rollup', 'sum', { match: 'c_total', name: 'out', by: [], aggregate: 'sum', policies })
+    const [soon, later, never, stays] = ['soon', 'later', 'never', 'stays'].map((pod) =>
+      Labels.from({ __name__: pod === 'later' ? name : 'c_total', pod }),
+    )
+    const write = async (minute: number, series: readonly Labels[], value: number) => {
+      const timeMs = start + minute * MINUTE
+      world.clock.nowMs = timeMs
+      await world.append(series.map((labels) => sampleAt(labels, timeMs, value)))
+    }
+    const pass = async (minute: number) => {
+      await world.advanceTo(start + minute * MINUTE)
+      await world.database.flush()
+    }
+    await write(0.5, [soon, later, never, stays], 1)
+    await pass(1.2)
+    await write(40.5, [soon, stays], 10)
+    await pass(60)
+    if (name !== 'c_total') await world.putRule('mapping', 'more', { match: name, policies })
+    await write(600.5, [later, stays], 100)
+    await pass(601.2)
+    await write(1000.5, [stays], 1000)
+    await pass(1007)
+    await world.expectExact()
+    const lateSamples = [soon, later, never].map((labels) => sampleAt(labels, start + 5.5 * MINUTE, 4))
+    await world.append(lateSamples)
+    const raw = world.database.namespace('default')
+    const refs = await raw.resolveLabels([soon, later, never])
+    const [runner] = world.runners.values()
+    expect(runner.isDirty).toBe(true)
+    for (const minute of [1200.5, 1400.5]) {
+      await write(minute, [stays], 2000)
+      await world.database.flush()
+    }
+    expect([...refs].map((ref) => raw.labelsOf(ref))).toEqual([undefined, undefined, undefined])
+    await world.advanceTo(start + 1401.2 * MINUTE)
+    await world.expectExact()
+  })
 })
