@@ -9,6 +9,7 @@ import { UsedMembers } from './hot-window.js'
 import { MemberStates } from './member-states.js'
 import type { WindowPlan } from './plan.js'
 import { OutputSlots } from './row-writer.js'
+import { LOOKBACK_MS, noState } from './series-scan.js'
 
 /** Batches of new series that are kept for a plan. */
 const CREATED_MAX = 10_000
@@ -49,6 +50,28 @@ export class EvaluatorMemory {
       const member = this.#plan.memberOf(ref)
       if (this.histogramStates.delete(member)) this.#forgotten.add(member)
       if (this.states.forget(member)) this.#forgotten.add(member)
+    }
+  }
+
+  /**
+   * Series that left the head: the state of one that lives is not found by its next reference. Whether it has ended in the
+   * next window is to be read from what is stored.
+   */
+  seriesEvicted(seriesRefs: Uint32Array, resolutionMs: number): void {
+    const state = noState()
+    for (const ref of seriesRefs) {
+      const member = this.#plan.memberOf(ref)
+      if (member < 0) continue
+      const histogram = this.histogramStates.get(member)
+      const valueMs = Math.max(
+        this.states.read(member, state) ? state.valueMs : -Infinity,
+        histogram?.valueMs ?? -Infinity,
+      )
+      // By the longer of the two times, whatever markers there are: to forget once more is only slow.
+      if (valueMs > this.#hotEndMs - Math.max(resolutionMs, LOOKBACK_MS)) {
+        this.forget()
+        return
+      }
     }
   }
 

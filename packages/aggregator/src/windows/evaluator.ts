@@ -51,6 +51,12 @@ export class Evaluator {
     this.#memory.forgetSeries(seriesRefs)
   }
 
+  /** Series that left the head: they may be found under another reference from now on, or none. */
+  seriesEvicted(seriesRefs: Uint32Array): void {
+    this.#memory.seriesEvicted(seriesRefs, this.options.resolutionMs)
+    for (const ref of seriesRefs) this.plan.removeMember(ref)
+  }
+
   /** Series that are new in the head. */
   seriesCreated(seriesRefs: Uint32Array): void {
     this.#memory.seriesCreated(seriesRefs)

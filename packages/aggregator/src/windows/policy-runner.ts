@@ -154,7 +154,7 @@ export class PolicyRunner {
     this.#dirty.seriesEvicted(seriesRefs)
     forgetEvicted(this.#dirtyRuns, seriesRefs)
     this.#changes?.seriesEvicted(seriesRefs)
-    for (const { evaluator } of this.#evaluators) for (const ref of seriesRefs) evaluator.plan.removeMember(ref)
+    for (const { evaluator } of this.#evaluators) evaluator.seriesEvicted(seriesRefs)
   }
 
   /** To be told of every series that is new in the head: windows are computed of those that are known. */

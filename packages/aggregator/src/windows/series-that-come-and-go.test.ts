@@ -139,4 +139,21 @@ describe('series that come and go', { timeout: 60_000 }, () => {
     await world.advanceTo(start + 1401.2 * MINUTE)
     await world.expectExact()
   })
+
+  it('end with a marker where they leave memory before the next window of a coarse policy is computed', async () => {
+    const world = await open()
+    await world.putRule('mapping', 'all', { match: 'g', aggregations: ['last'], policies: ['6h:90d'] })
+    const [goes, stays] = ['goes', 'stays'].map((pod) => Labels.from({ __name__: 'g', pod }))
+    const raw = world.database.namespace('default')
+    await world.advanceTo(start + HOUR)
+    for (let hour = 1.5; hour < 20; hour++) {
+      world.clock.nowMs = start + hour * HOUR
+      const series = hour < 12 ? [goes, stays] : [stays]
+      await world.append(series.map((labels) => sampleAt(labels, world.clock.nowMs, hour)))
+      await world.advanceTo(world.clock.nowMs + MINUTE)
+      await world.database.flush()
+    }
+    expect(raw.headSeries()).toHaveLength(1)
+    await world.expectExact()
+  })
 })
