@@ -1,5 +1,7 @@
 //! Finds the decimal scale of a run of values: the twin of gorilla-codec/src/decimal-scale.ts, which explains it.
 
+use varve_lanes::wide;
+
 use crate::limits::{POWERS_OF_TEN, SCALED_MAX, SCALE_MAX};
 
 /// 1.5 * 2^52: adding and subtracting it rounds a number below 2^51 to an integer.
@@ -13,6 +15,9 @@ pub struct ScaledValues {
 
 /// Writes scaled integers and the positions of exceptions; `None` if the run is none of decimals.
 pub fn scale_values(values: &[f64], integers: &mut [f64], exceptions: &mut [u32]) -> Option<ScaledValues> {
+    if fits(values[0], 1.0) && scale_all(values, 1.0, integers) {
+        return Some(ScaledValues { scale: 0, exception_count: 0 });
+    }
     let exceptions_max = values.len() >> 2;
     let mut scale = 0;
     let mut visited = 0u32;
@@ -46,11 +51,23 @@ pub fn scale_values(values: &[f64], integers: &mut [f64], exceptions: &mut [u32]
     convert(values, scale, integers, exceptions, exceptions_max)
 }
 
-#[inline]
+#[inline(always)]
 fn fits(value: f64, power: f64) -> bool {
     let integer = value * power + ROUNDER - ROUNDER;
     // Bits, so that -0 is no 0; NaN and infinities fail the bound.
-    value.abs() <= BOUND && integer.abs() <= BOUND && (integer / power).to_bits() == value.to_bits()
+    (value.abs() <= BOUND) & (integer.abs() <= BOUND) & ((integer / power).to_bits() == value.to_bits())
+}
+
+wide! {
+    /// Writes the scaled integers and says whether all values fit.
+    fn scale_all(values: &[f64], power: f64, integers: &mut [f64]) -> bool {
+        let mut misfit = false;
+        for (&value, slot) in values.iter().zip(integers) {
+            *slot = value * power + ROUNDER - ROUNDER;
+            misfit |= !fits(value, power);
+        }
+        !misfit
+    }
 }
 
 /// The smallest scale from `from` on at which the value fits.
@@ -86,6 +103,9 @@ fn convert(
     exceptions_max: usize,
 ) -> Option<ScaledValues> {
     let power = POWERS_OF_TEN[scale];
+    if scale_all(values, power, integers) {
+        return Some(ScaledValues { scale, exception_count: 0 });
+    }
     let mut exception_count = 0;
     for (index, (&value, slot)) in values.iter().zip(integers.iter_mut()).enumerate() {
         *slot = value * power + ROUNDER - ROUNDER;

@@ -3,6 +3,10 @@
 //! The integers are float64 here too: below 2^53 they are exact, their width is in their exponent, and processors compare
 //! and subtract several at once.
 
+use varve_lanes::wide;
+
+use crate::limits::bit_width;
+
 pub const TRANSFORM_NONE: u8 = 0;
 pub const TRANSFORM_DELTA: u8 = 1;
 pub const TRANSFORM_DELTA2: u8 = 2;
@@ -27,7 +31,7 @@ pub struct IntegerPlan {
     pub patches_signed: bool,
     pub patch_width: u32,
     pub patch_count: usize,
-    pub cost_bits: f64,
+    pub cost_bits: usize,
 }
 
 impl Default for IntegerPlan {
@@ -40,84 +44,111 @@ impl Default for IntegerPlan {
             patches_signed: false,
             patch_width: 0,
             patch_count: 0,
-            cost_bits: f64::INFINITY,
+            cost_bits: usize::MAX,
         }
     }
 }
 
 type Histogram = [u32; 64];
 
-/// Four histograms in turn, so that equal widths in a row do not wait for each other.
-struct Tally([Histogram; 4]);
-
-impl Tally {
-    fn new() -> Self {
-        Tally([[0; 64]; 4])
-    }
-
-    fn of(residuals: &[f64], slot: impl Fn(f64) -> usize) -> Histogram {
-        let mut tally = Tally::new();
-        let (quads, rest) = residuals.as_chunks::<4>();
-        for quad in quads {
-            for (histogram, &residual) in tally.0.iter_mut().zip(quad) {
-                histogram[slot(residual) & 63] += 1;
+/// Counts residuals by slot, which are found for several at once before they are counted.
+///
+/// Four counters in turn, so that equal slots in a row do not wait for each other; bytes where none can overflow, since
+/// clearing and adding them up is much of the work for the short columns of the head.
+#[inline(always)]
+fn tally(residuals: &[f64], slot_of: impl Fn(f64) -> u64) -> Histogram {
+    macro_rules! counted {
+        ($counter:ty) => {{
+            let mut counters = [[0 as $counter; 64]; 4];
+            let mut slots = [0; 64];
+            for some in residuals.chunks(slots.len()) {
+                let slots = &mut slots[..some.len()];
+                for (slot, &residual) in slots.iter_mut().zip(some) {
+                    *slot = slot_of(residual);
+                }
+                let (quads, rest) = slots.as_chunks::<4>();
+                for quad in quads {
+                    for (histogram, &slot) in counters.iter_mut().zip(quad) {
+                        histogram[slot as usize & 63] += 1;
+                    }
+                }
+                for &slot in rest {
+                    counters[0][slot as usize & 63] += 1;
+                }
             }
-        }
-        for &residual in rest {
-            tally.0[0][slot(residual) & 63] += 1;
-        }
-        let [mut sum, b, c, d] = tally.0;
-        for index in 0..64 {
-            sum[index] += b[index] + c[index] + d[index];
-        }
-        sum
+            let [a, b, c, d] = counters;
+            std::array::from_fn(|index| u32::from(a[index] + b[index] + c[index] + d[index]))
+        }};
+    }
+    if residuals.len() <= u8::MAX as usize {
+        counted!(u8)
+    } else {
+        counted!(u32)
     }
 }
 
+/// The width of a non-negative integer below 2^51, without a look at whether it is 0: with 0.5 added its exponent says so.
+#[inline(always)]
+fn slot_width(value: f64) -> u64 {
+    ((value + 0.5).to_bits() >> 52).wrapping_sub(1022)
+}
+
 /// How many bits the non-negative integer needs: its exponent says so.
+#[inline(always)]
 pub fn width_of(value: f64) -> u32 {
     ((value.to_bits() >> 52) as u32).saturating_sub(1022)
 }
 
+#[inline(always)]
 fn power_of_two(width: u32) -> f64 {
     f64::from_bits(u64::from(1023 + width) << 52)
 }
 
-/// Extremes of a run of residuals.
+/// Extremes of a run of numbers.
 #[derive(Clone, Copy)]
-struct Extremes {
-    min: f64,
-    max: f64,
+pub struct Extremes {
+    pub min: f64,
+    pub max: f64,
 }
 
-/// Plans `integers` (the first is 0, all within ±2^51, at least two) and leaves the residuals of the chosen transform at the
-/// start of `residuals`; returns the plan and how many there are.
-pub fn plan_integers(integers: &[f64], residuals: &mut [f64], candidate: &mut [f64]) -> (IntegerPlan, usize) {
-    let mut plan = IntegerPlan::default();
-    let mut chosen = TRANSFORM_NONE;
-    for transform in TRANSFORM_NONE..=TRANSFORM_DELTA2 {
-        if transform == TRANSFORM_DELTA2 && integers.len() < 4 {
-            break;
+wide! {
+    /// Plans `integers` (the first is 0, all within ±2^51, at least two) and leaves the residuals of the chosen transform at
+    /// the start of `residuals`; returns the plan and how many there are.
+    ///
+    /// Compiled twice as a whole: of a column of the head each loop is some ten rounds, and calling it would cost as much.
+    pub fn plan_integers(
+        integers: &[f64],
+        residuals: &mut Vec<f64>,
+        candidate: &mut Vec<f64>,
+    ) -> (IntegerPlan, usize) {
+        let mut plan = IntegerPlan::default();
+        let mut chosen = Extremes { min: 0.0, max: 0.0 };
+        let mut chosen_length = 0;
+        for transform in TRANSFORM_NONE..=TRANSFORM_DELTA2 {
+            if plan.cost_bits == 0 || (transform == TRANSFORM_DELTA2 && integers.len() < 4) {
+                break;
+            }
+            let length = differences(integers, transform, candidate);
+            let run = &candidate[..length];
+            let extremes = extremes_of(run);
+            if extremes.max - extremes.min > SPREAD_MAX {
+                continue;
+            }
+            let before = plan.cost_bits;
+            let width = width_of(extremes.max - extremes.min);
+            offer(&mut plan, extremes, transform, extremes.min, width, 0, length);
+            plan_from_pivot(run, extremes, transform, &mut plan);
+            if plan.cost_bits < before {
+                std::mem::swap(residuals, candidate);
+                (chosen, chosen_length) = (extremes, length);
+            }
         }
-        let length = differences(integers, transform, candidate);
-        let run = &candidate[..length];
-        let extremes = extremes_of(run);
-        if extremes.max - extremes.min > SPREAD_MAX {
-            continue;
-        }
-        let before = plan.cost_bits;
-        let width = width_of(extremes.max - extremes.min);
-        offer(&mut plan, extremes, transform, extremes.min, width, 0, length);
-        plan_from_pivot(run, extremes, transform, &mut plan);
-        if plan.cost_bits < before {
-            chosen = transform;
-        }
+        refine(&residuals[..chosen_length], chosen, &mut plan);
+        (plan, chosen_length)
     }
-    let length = differences(integers, chosen, residuals);
-    refine(&residuals[..length], &mut plan);
-    (plan, length)
 }
 
+#[inline(always)]
 fn differences(integers: &[f64], transform: u8, out: &mut [f64]) -> usize {
     let count = integers.len();
     match transform {
@@ -140,7 +171,9 @@ fn differences(integers: &[f64], transform: u8, out: &mut [f64]) -> usize {
     }
 }
 
-fn extremes_of(run: &[f64]) -> Extremes {
+/// The extremes of what is no NaN; infinities the wrong way round if there is nothing.
+#[inline(always)]
+pub fn extremes_of(run: &[f64]) -> Extremes {
     let mut min = [f64::INFINITY; 4];
     let mut max = [f64::NEG_INFINITY; 4];
     let (quads, rest) = run.as_chunks::<4>();
@@ -152,75 +185,85 @@ fn extremes_of(run: &[f64]) -> Extremes {
     }
     let mut extremes = Extremes { min: f64::INFINITY, max: f64::NEG_INFINITY };
     for &value in min.iter().chain(rest) {
-        extremes.min = extremes.min.min(value);
+        extremes.min = if value < extremes.min { value } else { extremes.min };
     }
     for &value in max.iter().chain(rest) {
-        extremes.max = extremes.max.max(value);
+        extremes.max = if value > extremes.max { value } else { extremes.max };
     }
     extremes
 }
 
+#[inline(always)]
 fn plan_from_pivot(run: &[f64], extremes: Extremes, transform: u8, plan: &mut IntegerPlan) {
     let pivot = typical_of(run);
-    let histogram = Tally::of(run, |residual| {
+    let histogram = tally(run, |residual| {
         let distance = residual - pivot;
         // -1 and 0 share a window of one bit; 0 alone needs none.
-        let width = 1 + width_of(if distance > 0.0 { distance } else { -distance - 1.0 });
-        if distance == 0.0 {
-            0
-        } else {
-            width as usize
-        }
+        let reach = if distance < 0.0 { -distance - 1.0 } else { distance };
+        slot_width(reach) + u64::from(distance != 0.0)
     });
     let mut inside = 0;
     let width_max = 1 + width_of(extremes.max - extremes.min);
     for width in 0..width_max {
+        if run.len() * width as usize >= plan.cost_bits {
+            break; // A larger width only costs more.
+        }
         inside += histogram[width as usize] as usize;
         let base = if width == 0 { pivot } else { pivot - power_of_two(width - 1) };
         offer(plan, extremes, transform, base, width, run.len() - inside, run.len());
-        if inside == run.len() {
-            break; // A larger width only costs more.
-        }
     }
 }
 
-fn refine(run: &[f64], plan: &mut IntegerPlan) {
+#[inline(always)]
+fn refine(run: &[f64], extremes: Extremes, plan: &mut IntegerPlan) {
+    if plan.cost_bits == 0 {
+        return;
+    }
     let from = plan.base;
     let to = plan.base + power_of_two(plan.width);
-    let extremes = extremes_of(run);
-    let mut lowest = f64::INFINITY;
-    for &residual in run {
-        let inside = residual >= from && residual < to && residual < lowest;
-        lowest = if inside { residual } else { lowest };
+    let mut lowest = [f64::INFINITY; 4];
+    let (quads, rest) = run.as_chunks::<4>();
+    for quad in quads {
+        for lane in 0..4 {
+            let inside = quad[lane] >= from && quad[lane] < to && quad[lane] < lowest[lane];
+            lowest[lane] = if inside { quad[lane] } else { lowest[lane] };
+        }
     }
+    let lowest = rest
+        .iter()
+        .filter(|&&residual| residual >= from && residual < to)
+        .chain(&lowest)
+        .fold(f64::INFINITY, |least, &residual| if residual < least { residual } else { least });
     plan_from_base(run, extremes, lowest, plan);
     if extremes.min < lowest {
         plan_from_base(run, extremes, extremes.min, plan);
     }
 }
 
+#[inline(always)]
 fn plan_from_base(run: &[f64], extremes: Extremes, base: f64, plan: &mut IntegerPlan) {
     // Slot 63 holds what lies below the base: no width reaches it.
-    let histogram = Tally::of(run, |residual| {
+    let histogram = tally(run, |residual| {
         let distance = residual - base;
-        if distance >= 0.0 {
-            width_of(distance) as usize
-        } else {
+        if distance < 0.0 {
             63
+        } else {
+            slot_width(distance)
         }
     });
     let width_max = width_of(extremes.max - base);
     let mut inside = 0;
     for width in 0..=width_max {
-        inside += histogram[width as usize] as usize;
-        offer(plan, extremes, plan.transform, base, width, run.len() - inside, run.len());
-        if inside == run.len() {
+        if run.len() * width as usize >= plan.cost_bits {
             break;
         }
+        inside += histogram[width as usize] as usize;
+        offer(plan, extremes, plan.transform, base, width, run.len() - inside, run.len());
     }
 }
 
 /// Takes the offered plan if it costs less than the one held.
+#[inline(always)]
 fn offer(
     plan: &mut IntegerPlan,
     extremes: Extremes,
@@ -230,30 +273,29 @@ fn offer(
     patch_count: usize,
     length: usize,
 ) {
-    let mut cost_bits = (length * width as usize) as f64;
+    let mut cost_bits = length * width as usize;
     let mut patch_form = PATCHES_NONE;
     let mut patch_width = 0;
     let patches_signed = patch_count > 0 && extremes.min < base;
-    let list_bits = if patch_count > 0 { patch_count * width_of((length - 1) as f64) as usize } else { 0 };
+    let list_bits = if patch_count > 0 { patch_count * bit_width(length as u64 - 1) as usize } else { 0 };
     if patch_count > 0 {
         // All of the patches but their own bits.
-        cost_bits += (list_bits.min(length) + patch_count * PATCH_PENALTY_BITS + 24) as f64;
+        cost_bits += list_bits.min(length) + patch_count * PATCH_PENALTY_BITS + 24;
     }
     if cost_bits >= plan.cost_bits {
         return;
     }
     if patch_count > 0 {
-        // Dividing by a power of two is multiplying by its inverse, exactly.
-        let unit = f64::from_bits(u64::from(1023 - width) << 52);
-        let above = ((extremes.max - base) * unit).floor();
+        // Shifting rounds down, below zero too.
+        let above = (extremes.max - base) as i64 >> width;
         patch_width = if patches_signed {
-            let below = -((extremes.min - base) * unit).floor();
-            width_of((2.0 * above - 1.0).max(2.0 * below - 2.0).max(0.0))
+            let below = -((extremes.min - base) as i64 >> width);
+            bit_width((2 * above - 1).max(2 * below - 2).max(0) as u64)
         } else {
-            width_of(above - 1.0)
+            bit_width((above - 1) as u64)
         };
         patch_form = if list_bits <= length { PATCHES_LIST } else { PATCHES_BITMAP };
-        cost_bits += (patch_count * patch_width as usize) as f64;
+        cost_bits += patch_count * patch_width as usize;
     }
     if cost_bits >= plan.cost_bits {
         return;
@@ -262,6 +304,7 @@ fn offer(
 }
 
 /// Zero where most residuals are zero, else the median of 15 evenly spaced ones.
+#[inline(always)]
 fn typical_of(run: &[f64]) -> f64 {
     let zeros = run.iter().filter(|&&residual| residual == 0.0).count();
     if 2 * zeros >= run.len() {
@@ -271,6 +314,7 @@ fn typical_of(run: &[f64]) -> f64 {
 }
 
 /// The median of 15 evenly spaced items of a run, or of all if there are fewer.
+#[inline(always)]
 pub fn median_of_15(length: usize, item: impl Fn(usize) -> f64) -> f64 {
     let mut samples = [f64::INFINITY; 16];
     let count = length.min(15);
@@ -278,13 +322,63 @@ pub fn median_of_15(length: usize, item: impl Fn(usize) -> f64) -> f64 {
         *slot = item(sample * length / count);
     }
     // By counting, which several comparisons at once do: sorting goes a way that the processor cannot foresee.
-    let rank = count / 2;
-    for &candidate in &samples[..count] {
-        let below = samples.iter().map(|&other| usize::from(other < candidate)).sum::<usize>();
-        let reached = samples.iter().map(|&other| usize::from(other <= candidate)).sum::<usize>();
-        if below <= rank && rank < reached {
-            return candidate;
+    let mut below = [0u64; 16];
+    for &other in &samples {
+        for (below, &candidate) in below.iter_mut().zip(&samples) {
+            *below += u64::from(other < candidate);
         }
     }
-    samples[0]
+    // The largest that has at most half of them below it.
+    let half = (count / 2) as u64;
+    below.iter().zip(&samples).fold(f64::NEG_INFINITY, |median, (&below, &candidate)| {
+        if below <= half && candidate > median {
+            candidate
+        } else {
+            median
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(count: usize) -> Vec<f64> {
+        (0..count).map(|i| (i * 7919 % 1013 >> (i % 11)) as f64).collect()
+    }
+
+    #[test]
+    fn a_tally_counts_every_residual_of_short_and_long_columns() {
+        for length in [1, 3, 47, 64, 65, 255, 256, 1021] {
+            // All in one slot, which is where a counter of bytes would overflow, and in many.
+            for run in [vec![5.0; length], numbers(length)] {
+                let mut expected = [0; 64];
+                for &number in &run {
+                    expected[width_of(number) as usize] += 1;
+                }
+                assert_eq!(tally(&run, slot_width), expected, "{length} residuals");
+            }
+        }
+    }
+
+    #[test]
+    fn the_width_of_a_slot_is_the_width_of_the_number() {
+        for width in 0..=51 {
+            let power = (1u64 << width) as f64;
+            for number in [power - 1.0, power] {
+                assert_eq!(slot_width(number), u64::from(width_of(number)), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_median_is_the_middle_of_the_sorted_samples() {
+        for length in 1..60 {
+            let run: Vec<f64> = numbers(length).iter().map(|number| number - 40.0).collect();
+            let count = length.min(15);
+            let mut sorted: Vec<f64> = (0..count).map(|sample| run[sample * length / count]).collect();
+            sorted.sort_by(f64::total_cmp);
+            assert_eq!(median_of_15(length, |index| run[index]), sorted[count / 2], "{length} numbers");
+        }
+    }
 }

@@ -39,12 +39,12 @@ pub fn prepare_integers(scratch: &mut Scratch, count: usize) -> PreparedIntegers
     let divisor = divide_out(integers);
     if count < 2 || divisor == 0.0 {
         scratch.residuals[..count - 1].fill(0.0);
-        let plan = IntegerPlan { cost_bits: 0.0, ..IntegerPlan::default() };
+        let plan = IntegerPlan { cost_bits: 0, ..IntegerPlan::default() };
         return PreparedIntegers { plan, divisor: 1.0, first_delta: 0.0, length: count - 1, size_bytes: 3 };
     }
     let (plan, length) = plan_integers(integers, &mut scratch.residuals, &mut scratch.candidate);
     let first_delta = if plan.transform == TRANSFORM_DELTA2 { integers[1] } else { 0.0 };
-    let size_bytes = PACKED_INTEGERS_HEADER_SIZE_MAX + (plan.cost_bits as usize).div_ceil(8);
+    let size_bytes = PACKED_INTEGERS_HEADER_SIZE_MAX + plan.cost_bits.div_ceil(8);
     PreparedIntegers { plan, divisor, first_delta, length, size_bytes }
 }
 
@@ -289,7 +289,7 @@ fn divide_out(integers: &mut [f64]) -> f64 {
         }
         if divisor == 0.0 {
             divisor = distance;
-        } else if (distance / divisor).floor() * divisor != distance {
+        } else if (distance / divisor) as i64 as f64 * divisor != distance {
             divisor = greatest_common_divisor(divisor as u64, distance as u64) as f64;
         }
         if divisor == 1.0 {

@@ -7,6 +7,7 @@ use crate::byte_writer::{write_float, write_signed_varint, write_u32, write_vari
 use crate::crc32c::crc32c;
 use crate::decimal_scale::{scale_values, ScaledValues};
 use crate::error::{corrupt, truncated, CodecError, CodecErrorCode, Result};
+use crate::integer_plan::{extremes_of, Extremes};
 use crate::limits::{bit_width, DIFFERENCE_MAX, POWERS_OF_TEN, SAMPLES_PER_CHUNK_MAX, SCALED_MAX, SCALE_MAX};
 use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers, PreparedIntegers};
 use crate::packed_xor::{pack_xor, prepare_xor, unpack_xor};
@@ -148,11 +149,8 @@ fn write_decimals(
         at = write_float(out, at, summary.min);
         at = write_float(out, at, summary.max);
     } else {
-        let (mut least, mut greatest) = (0.0, 0.0);
-        for &integer in &scratch.integers[..values.len()] {
-            least = if integer < least { integer } else { least };
-            greatest = if integer > greatest { integer } else { greatest };
-        }
+        // The first of them is 0.
+        let Extremes { min: least, max: greatest } = extremes_of(&scratch.integers[..values.len()]);
         at = write_varint(out, at, -least as u64);
         at = write_varint(out, at, greatest as u64);
     }
@@ -172,17 +170,13 @@ fn write_decimals(
 
 /// What the header says: -0 counts as 0, NaN not at all. A NaN sum has the standard quiet bits.
 fn summarize(values: &[f64]) -> Summary {
-    let mut min = f64::INFINITY;
-    let mut max = f64::NEG_INFINITY;
+    let Extremes { min, max } = extremes_of(values);
     let mut sum = 0.0;
-    let mut any = false;
     for &value in values {
-        let is_number = !value.is_nan();
-        any |= is_number;
-        min = if value < min { value } else { min };
-        max = if value > max { value } else { max };
-        sum += if is_number { value } else { -0.0 };
+        sum += if value.is_nan() { -0.0 } else { value };
     }
+    // Where there are no numbers, nothing took the place of the infinities that `extremes_of` begins with.
+    let any = min <= max;
     Summary {
         min: if any { min + 0.0 } else { QUIET_NAN },
         max: if any { max + 0.0 } else { QUIET_NAN },

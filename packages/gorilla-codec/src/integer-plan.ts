@@ -77,7 +77,7 @@ export function planIntegers(
   plan.costBits = Number.POSITIVE_INFINITY
   let chosen = -1
   for (let transform = TRANSFORM_NONE; transform <= TRANSFORM_DELTA2; transform++) {
-    if (transform === TRANSFORM_DELTA2 && count < 4) break
+    if (plan.costBits === 0 || (transform === TRANSFORM_DELTA2 && count < 4)) break
     const length = differences(integers, count, transform, candidate)
     if (residualMax - residualMin > SPREAD_MAX) continue
     const before = plan.costBits
@@ -86,7 +86,7 @@ export function planIntegers(
     if (plan.costBits < before) chosen = transform
   }
   const length = differences(integers, count, chosen, residuals)
-  refine(residuals, length, plan)
+  if (plan.costBits > 0) refine(residuals, length, plan)
   return length
 }
 
@@ -126,9 +126,9 @@ function planFromPivot(residuals: Float64Array, length: number, transform: numbe
   let inside = 0
   const widthMax = 1 + bitWidth(residualMax - residualMin)
   for (let width = 0; width < widthMax; width++) {
+    if (length * width >= plan.costBits) break // A larger width only costs more.
     inside += HISTOGRAM[width]
     offer(plan, transform, width === 0 ? pivot : pivot - POWERS_OF_TWO[width - 1], width, length - inside, length)
-    if (inside === length) break // A larger width only costs more.
   }
 }
 
@@ -161,9 +161,9 @@ function planFromBase(residuals: Float64Array, length: number, base: number, pla
   const widthMax = bitWidth(residualMax - base)
   let inside = 0
   for (let width = 0; width <= widthMax; width++) {
+    if (length * width >= plan.costBits) break
     inside += HISTOGRAM[width]
     offer(plan, plan.transform, base, width, length - inside, length)
-    if (inside === length) break
   }
 }
 
