@@ -130,6 +130,8 @@ export class WindowCache {
   }
 
   #findOrFill(timesMs: Float64Array, from: number, to: number): number {
+    // Slots are found, and freed, by their first timestamp.
+    if (from === to) return this.#fill(timesMs, from, to)
     const found = this.#find(timesMs, from, to)
     if (found !== undefined) return found
     const slot = this.#fill(timesMs, from, to)
@@ -204,6 +206,7 @@ export class WindowCache {
     this.#nextVictim = (slot + 1) % this.slotsMax
     const firstMs = this.#times[slot]?.[0]
     if (firstMs !== undefined && this.#slotOfFirst.get(firstMs) === slot) this.#slotOfFirst.delete(firstMs)
+    this.#times[slot] = undefined
     this.#slotOfColumn.forEach((held, key) => {
       if (held === slot) this.#slotOfColumn[key] = undefined
     })
