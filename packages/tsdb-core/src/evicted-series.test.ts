@@ -1,4 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
+import { HeadIndex } from './index/head-index.js'
+import type { LocalNamespace } from './local-namespace.js'
 import { METRIC_NAME } from './model/labels.js'
 import { openTemporaryDatabase } from './testing/temporary-database.js'
 
@@ -74,4 +76,27 @@ it('a query makes the store remember no series that only sealed blocks have', as
   const [ref] = await refsOf(true)
   expect(namespace.isColdRef(ref)).toBe(true)
   expect(namespace.labelsOf(ref)?.metricName).toBe('m')
+})
+
+it('a select reads the blocks that it took with the index that knows their series', async () => {
+  const temporary = await openTemporaryDatabase()
+  opened.push(temporary)
+  const { database, clock } = temporary
+  const namespace = database.namespace('default') as LocalNamespace
+  const write = async (name: string) => {
+    const labels = { [METRIC_NAME]: name }
+    await database.append([{ labels, timestampMs: clock.wallMs(), value: 1 }])
+  }
+  await write('sealed')
+  await database.flush()
+  await write('open')
+  const matchers = [{ name: METRIC_NAME, operator: '!=' as const, value: '' }]
+  const asked = namespace.select({ matchers, startMs: 0, endMs: 8e15 })
+  // While the sealed block is opened, the open one is sealed, its series is evicted and the index made anew.
+  const { head } = namespace.shards[0]
+  head.index = new HeadIndex(head.series)
+  const { batches } = await asked
+  let seriesCount = 0
+  for await (const batch of batches) seriesCount += batch.seriesCount
+  expect(seriesCount).toBe(2)
 })

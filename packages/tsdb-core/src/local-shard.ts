@@ -8,6 +8,7 @@ import { Head } from './head/head.js'
 import type { OpenBlock } from './head/open-block.js'
 import { RecentReader } from './head/recent-samples.js'
 import { SeriesTable } from './head/series-table.js'
+import type { HeadIndex } from './index/head-index.js'
 import { matchSeries } from './index/match-series.js'
 import type { MemoryBudget } from './memory-budget.js'
 import { encodeCanonicalLabels, hashBytes } from './model/canonical-labels.js'
@@ -177,7 +178,7 @@ export class LocalShard implements Shard {
 
   async select(request: NamespaceSelectRequest): Promise<SelectResult> {
     const matchers = request.matchers.map(compileMatcher)
-    const { sources, warnings, done } = await this.#sources(request.startMs, request.endMs)
+    const { sources, index, warnings, done } = await this.#sources(request.startMs, request.endMs)
     const { memory, clock } = this.#host
     const extreme = extremeOf(request)
     return selectSeries({
@@ -196,7 +197,7 @@ export class LocalShard implements Shard {
       clock,
       warnings,
       refs: {
-        index: this.head.index,
+        index,
         stride: this.head.stride,
         isLive: (series) => this.head.series.isLive(series),
         refOf: (source, series) =>
@@ -313,16 +314,18 @@ export class LocalShard implements Shard {
   async #sources(
     startMs: number,
     endMs: number,
-  ): Promise<{ sources: SampleSource[]; warnings: string[]; done: () => void }> {
+  ): Promise<{ sources: SampleSource[]; index: HeadIndex; warnings: string[]; done: () => void }> {
     const { head } = this
-    // The open blocks are taken in the same turn as the sealed ones, so that no block is missed or read twice.
+    // The open blocks are taken in the same turn as the sealed ones, so that no block is missed or read twice; and the index
+    // that knows their series, since one made anew leaves out those that are in no open block any more.
+    const { index } = head
     const sealed = this.sealed.acquire(this.number, startMs, endMs)
     const open = [...this.sealing, ...head.blocks.values()].filter(
       (block) => block.startMs < endMs && block.endMs > startMs,
     )
     const { sources, warnings } = await sealed.sources()
-    for (const block of open) sources.push(new OpenBlockSource(block, head.series, head.index, head.stride))
-    return { sources, warnings, done: sealed.release }
+    for (const block of open) sources.push(new OpenBlockSource(block, head.series, index, head.stride))
+    return { sources, index, warnings, done: sealed.release }
   }
 
   async #readLabels<T>(request: LabelRequest, read: (parts: LabelParts) => Promise<T>): Promise<T> {
