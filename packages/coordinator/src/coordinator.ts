@@ -74,6 +74,10 @@ export interface CoordinatorOptions {
 }
 
 const QUERY_WAIT_MS_MAX = 60_000
+/** Of the memory setting, for what bodies become while they are read; one that takes more is read alone. */
+const BODY_MEMORY_SHARE = 1 / 4
+/** Requests for the labels of series; asked of other servers too, most of their time is waiting. */
+const SERIES_REQUESTS_AT_ONCE = 4
 
 export class Coordinator {
   readonly #options: CoordinatorOptions
@@ -299,6 +303,7 @@ export class Coordinator {
       },
       rawNamespace: (tenant, name) => rawNamespace(database, tenant, name),
       futureMsMax: storage.max_future,
+      bodyMemoryBytesMax: storage.memory * BODY_MEMORY_SHARE,
       ...(this.#etcd === undefined ? {} : { etcd: this.#etcd, etcdPrefix: etcd.prefix }),
       stateDirectory: `${dataDirectory}/state`,
     })
@@ -349,7 +354,16 @@ export class Coordinator {
             throw new CoordinatorError('UNAVAILABLE', error.message, { cause: error })
           }),
       }),
-      ...labelRoutes({ queryable, pause: () => clock.yield() }),
+      ...labelRoutes({
+        queryable,
+        pause: () => clock.yield(),
+        gate: new QueryGate({
+          clock,
+          concurrencyMax: this.#sources.length > 0 ? this.#config.query.concurrency : SERIES_REQUESTS_AT_ONCE,
+          queueLengthMax: this.#config.query.queue_length,
+          waitMsMax: QUERY_WAIT_MS_MAX,
+        }),
+      }),
       exportRoute({ clock, queryable: local }),
       federateRoute({
         clock,

@@ -6,6 +6,7 @@ import { getRoute, readRoute } from './api-handler.js'
 import { ApiError, JSON_HEADERS, noticesJson, successResponse } from './envelope.js'
 import { labelsJson } from './go-json.js'
 import { type Parameters, TIME_MS_MAX, TIME_MS_MIN } from './parameters.js'
+import type { QueryGate } from './query-gate.js'
 import { parseSelectors } from './selectors.js'
 import { shortBody } from './short-body.js'
 import { unescapeLabelName } from './unescape-name.js'
@@ -14,6 +15,8 @@ export interface LabelRoutesOptions {
   readonly queryable: (tenant: string) => Queryable
   /** Lets the event loop turn between parts of a long answer. */
   readonly pause: () => Promise<void>
+  /** Of requests for series, whose labels are all in memory until the answer is written. Default: they do not wait. */
+  readonly gate?: Pick<QueryGate, 'run'>
 }
 
 const LIMIT_WARNING = 'results truncated due to limit'
@@ -21,7 +24,10 @@ const SERIES_PER_PART = 500
 
 export function labelRoutes(options: LabelRoutesOptions): Route[] {
   return [
-    readRoute('/api/v1/series', (parameters, request) => series(options, parameters, request)),
+    readRoute('/api/v1/series', (parameters, request) => {
+      const work = () => series(options, parameters, request)
+      return options.gate === undefined ? work() : options.gate.run(request.signal, work)
+    }),
     readRoute('/api/v1/labels', (parameters, request) =>
       names(parameters, request, (labelRequest) => options.queryable(request.tenant).labelNames(labelRequest)),
     ),

@@ -12,9 +12,11 @@
  */
 import type { Clock } from '@varve/tsdb-core/env'
 import type { MetricMetadata } from '../metadata/metadata-store.js'
+import type { ByteGate } from '../server/byte-gate.js'
 import { type HttpRequest, type HttpResponse, POST, type Route, textResponse } from '../server/http.js'
 import { textOf } from './body-text.js'
 import { parseInfluxLines, parsePrecision } from './formats/influx-line.js'
+import { JSON_MEMORY_TIMES } from './formats/json-in-turns.js'
 import { parseJsonLines } from './formats/json-lines.js'
 import { parsePrometheusText } from './formats/prometheus-text.js'
 import { mediaType } from './media-type.js'
@@ -28,6 +30,8 @@ export interface ImportRoutesOptions {
   readonly counters: RemoteWriteCounters
   readonly bodySizeBytesMax: number
   readonly decodedSizeBytesMax: number
+  /** Of what bodies become while they are read. */
+  readonly gate: ByteGate
   /** Lets the event loop turn between parts of a large request. */
   readonly pause: () => Promise<void>
 }
@@ -37,18 +41,23 @@ type Rows = Iterable<WriteRow | null> | AsyncIterable<WriteRow | null>
 type Parse = (text: string, request: HttpRequest, tenant: TenantIngest) => Rows
 
 const ROWS_PER_BATCH = 1_000
+/** A text takes twice its body at most. */
+const TEXT_MEMORY_TIMES = 2
 /** Whose metadata is taken from one text: as many as are kept at all. */
 const FAMILY_COUNT_MAX = 20_000
 
 export function importRoutes(options: ImportRoutesOptions): Route[] {
   const { clock } = options
-  const route = (path: string, name: string, parse: Parse): Route => ({
+  const route = (path: string, name: string, parse: Parse, memoryTimes = TEXT_MEMORY_TIMES): Route => ({
     methods: POST,
     path,
     permission: 'write',
     name,
     body: { sizeBytesMax: options.bodySizeBytesMax, decodedSizeBytesMax: options.decodedSizeBytesMax },
-    handle: (request) => handleImport(request, options, name, parse),
+    handle: (request) =>
+      options.gate.run(request.signal, request.body.length * memoryTimes, () =>
+        handleImport(request, options, name, parse),
+      ),
   })
   const text: Parse = (body, request, tenant) => textRows(body, request, tenant, clock.wallMs())
   const influx: Parse = (body, request) => {
@@ -57,7 +66,7 @@ export function importRoutes(options: ImportRoutesOptions): Route[] {
     return parseInfluxLines(body, { nowMs: clock.wallMs(), precision })
   }
   return [
-    route('/api/v1/import', 'import_json', (body) => parseJsonLines(body, options.pause)),
+    route('/api/v1/import', 'import_json', (body) => parseJsonLines(body, options.pause), JSON_MEMORY_TIMES),
     route('/api/v1/import/prometheus', 'import_text', text),
     route('/api/v1/import/prometheus/metrics/job/:job', 'import_text', text),
     route('/api/v1/import/prometheus/metrics/job/:job/instance/:instance', 'import_text', text),

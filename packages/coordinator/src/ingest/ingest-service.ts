@@ -12,6 +12,7 @@ import type { Logger } from '../logging/logger.js'
 import { MetadataFile } from '../metadata/metadata-file.js'
 import { MetadataStore } from '../metadata/metadata-store.js'
 import type { Metrics } from '../metrics/metrics.js'
+import { ByteGate } from '../server/byte-gate.js'
 import { DEFAULT_TENANT, type HttpResponse, type Route, textResponse } from '../server/http.js'
 import type { LoopShare } from '../server/loop-share.js'
 import type { Door } from './door/door.js'
@@ -52,6 +53,8 @@ export interface IngestOptions {
   readonly etcdPrefix?: string
   /** Keeps metadata over restarts. */
   readonly stateDirectory?: string
+  /** Of bodies that become text and objects, all tenants' together. */
+  readonly bodyMemoryBytesMax: number
   /** Shared with the queries. Default: writes take what they want of the event loop. */
   readonly loop?: LoopShare
   /** Default: native where it is there, else TypeScript. */
@@ -100,7 +103,7 @@ export class IngestService {
   }
 
   routes(): Route[] {
-    const { config, clock, loop } = this.#options
+    const { config, clock, loop, bodyMemoryBytesMax } = this.#options
     const open = (tenant: string) => this.tenant(tenant)
     const shared = {
       open,
@@ -108,6 +111,7 @@ export class IngestService {
       bodySizeBytesMax: config.body_size,
       decodedSizeBytesMax: config.decoded_size,
       pause: () => clock.yield(),
+      gate: new ByteGate(bodyMemoryBytesMax),
     }
     return [
       ...remoteWriteRoutes({

@@ -19,9 +19,12 @@ export class ByteBudget {
     return this.#refusedCount
   }
 
-  /** A request larger than the whole budget is let in when nothing else is in flight: it could never come in otherwise. */
-  tryReserve(sizeBytes: number): boolean {
-    if (this.#usedBytes > 0 && this.#usedBytes + sizeBytes > this.capacityBytes) {
+  /**
+   * `heldBytes` is what the same request has already. One that is larger than the whole budget is let in when nothing else is in
+   * flight: it could never come in otherwise.
+   */
+  tryReserve(sizeBytes: number, heldBytes = 0): boolean {
+    if (this.#usedBytes > heldBytes && this.#usedBytes + sizeBytes > this.capacityBytes) {
       this.#refusedCount++
       return false
     }

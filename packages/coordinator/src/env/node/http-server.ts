@@ -10,8 +10,18 @@ import { Readable } from 'node:stream'
 import { pipeline as pipeStreams } from 'node:stream/promises'
 import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
-import { createGzip, gunzip, gzip, inflate, constants as zlib } from 'node:zlib'
+import {
+  createGunzip,
+  createGzip,
+  createInflate,
+  type Gunzip,
+  gzip,
+  type Inflate,
+  type ZlibOptions,
+  constants as zlib,
+} from 'node:zlib'
 import { Cancellation } from '@varve/tsdb-core/query'
+import { BodyBuffer } from '../../server/body-buffer.js'
 import { BodyPool } from '../../server/body-pool.js'
 import { type HttpResponse, type Route, textResponse, unavailableResponse } from '../../server/http.js'
 import type { Listener, ListenOptions, TlsSettings } from '../../server/listener.js'
@@ -36,14 +46,16 @@ const COMPRESS_BYTES_MIN = 1_400
 const POOL_KEEP_BYTES_MAX = 64 << 20
 /** What a body of unknown length reserves before the first byte, and again each time it has outgrown that. */
 const CHUNKED_RESERVE_BYTES = 256 << 10
+/** A compressed body is taken to become so many times larger; it grows from there. */
+const INFLATED_TIMES = 8
+/** Of a body that is no small one. */
+const INFLATE_PART_BYTES = 128 << 10
 /** A refused body is read away up to this size and its connection stays; above it the connection ends with the answer. */
 const DRAIN_BYTES_MAX = 256 << 10
 /** How long a connection that ends with a refusal is still read from, so that the client gets to the answer. */
 const LINGER_MS = 5_000
 
 const gzipAsync = promisify(gzip)
-const gunzipAsync = promisify(gunzip)
-const inflateAsync = promisify(inflate)
 const EMPTY = new Uint8Array(0)
 
 export class HttpServer implements Listener {
@@ -205,45 +217,46 @@ export class HttpServer implements Listener {
     }
     const sizeBytes = declared === undefined ? 0 : Number(declared)
     if (sizeBytes > options.sizeBytesMax) return use(tooLarge(sizeBytes, options.sizeBytesMax), EMPTY)
-    const budget = this.#pipeline.budget
-    let reserved = declared === undefined ? CHUNKED_RESERVE_BYTES : sizeBytes
-    if (!budget.tryReserve(reserved)) return use(overloaded(), EMPTY)
-    let buffer = this.#pool.take(Math.max(reserved, 1))
+    const received = this.#openBody(options.sizeBytesMax, declared === undefined ? CHUNKED_RESERVE_BYTES : sizeBytes)
+    if (received === null) return use(overloaded(), EMPTY)
+    let decoded: BodyBuffer | null = null
+    let held = received
     try {
-      let length = 0
       const refused = await readBody(request, (chunk) => {
-        if (length + chunk.length > options.sizeBytesMax) {
-          linger(request, response)
-          return tooLarge(length + chunk.length, options.sizeBytesMax)
-        }
-        if (length + chunk.length > buffer.length) {
-          const more = buffer.length
-          if (!budget.tryReserve(more)) return overloaded()
-          reserved += more
-          const larger = this.#pool.take(Math.max(buffer.length * 2, length + chunk.length))
-          larger.set(buffer.subarray(0, length))
-          this.#pool.giveBack(buffer)
-          buffer = larger
-        }
-        buffer.set(chunk, length)
-        length += chunk.length
-        return null
+        const outcome = received.append(chunk)
+        if (outcome === 'appended') return null
+        if (outcome === 'overloaded') return overloaded()
+        linger(request, response)
+        return tooLarge(received.length + chunk.length, options.sizeBytesMax)
       })
       if (refused !== null) {
         return await use(refused, EMPTY)
       }
-      this.#pipeline.statistics.receivedBytes += length
-      const body = buffer.subarray(0, length)
+      this.#pipeline.statistics.receivedBytes += received.length
       const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
       if (options.decodedSizeBytesMax === undefined || encoding === 'identity' || encoding === '') {
-        return await use(null, body)
+        return await use(null, received.bytes)
       }
-      const decoded = await inflated(body, encoding, options.decodedSizeBytesMax)
-      return 'refused' in decoded ? await use(decoded.refused, EMPTY) : await use(null, decoded.body)
+      const decoder = decoderOf(encoding)
+      if (decoder === null) return await use(unknownEncoding(encoding), EMPTY)
+      const first = Math.min(options.decodedSizeBytesMax, received.length * INFLATED_TIMES)
+      decoded = this.#openBody(options.decodedSizeBytesMax, first, received.reservedBytes)
+      if (decoded === null) return await use(overloaded(), EMPTY)
+      const fault = await inflate(decoder, received.bytes, decoded, encoding, options.decodedSizeBytesMax)
+      if (fault !== null) return await use(fault, EMPTY)
+      // What was sent is not needed any more, and handlers may take long.
+      received.release()
+      held = decoded
+      decoded = null
+      return await use(null, held.bytes)
     } finally {
-      budget.release(reserved)
-      this.#pool.giveBack(buffer)
+      held.release()
+      decoded?.release()
     }
+  }
+
+  #openBody(sizeBytesMax: number, sizeBytes: number, besideBytes = 0): BodyBuffer | null {
+    return BodyBuffer.open({ pool: this.#pool, budget: this.#pipeline.budget, sizeBytesMax }, sizeBytes, besideBytes)
   }
 
   /** An answer before the body was read: take a short rest of it in, or let the connection go. */
@@ -441,31 +454,41 @@ async function* counted(body: AsyncIterable<string | Uint8Array>, statistics: { 
   }
 }
 
-async function inflated(
+function decoderOf(encoding: string): ((options: ZlibOptions) => Gunzip | Inflate) | null {
+  return encoding === 'gzip' ? createGunzip : encoding === 'deflate' ? createInflate : null
+}
+
+function unknownEncoding(encoding: string): HttpResponse {
+  const name = JSON.stringify(encoding.slice(0, 40))
+  const hint = encoding === 'snappy' ? '; remote write goes to /api/v1/write' : ''
+  return textResponse(415, `content encoding ${name}: expected gzip, deflate or none${hint}`)
+}
+
+/** In parts, each of which asks the budget first: all at once, a body that is refused has taken its memory by then. */
+function inflate(
+  decoder: (options: ZlibOptions) => Gunzip | Inflate,
   body: Uint8Array,
+  into: BodyBuffer,
   encoding: string,
   sizeBytesMax: number,
-): Promise<{ body: Uint8Array } | { refused: HttpResponse }> {
-  const decode = encoding === 'gzip' ? gunzipAsync : encoding === 'deflate' ? inflateAsync : null
-  if (decode === null) {
-    return {
-      refused: textResponse(
-        415,
-        `content encoding ${JSON.stringify(encoding.slice(0, 40))}: expected gzip, deflate or none${
-          encoding === 'snappy' ? '; remote write goes to /api/v1/write' : ''
-        }`,
-      ),
-    }
-  }
-  try {
-    return { body: await decode(body, { maxOutputLength: sizeBytesMax }) }
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ERR_BUFFER_TOO_LARGE') {
-      return { refused: textResponse(413, `the body is larger than ${sizeBytesMax} bytes when decoded`) }
-    }
-    return { refused: textResponse(400, `the body is not valid ${encoding}: ${(error as Error).message}`) }
-  }
+): Promise<HttpResponse | null> {
+  return new Promise((resolve) => {
+    const stream = decoder({ chunkSize: body.length < INFLATE_PART_BYTES ? 16 << 10 : INFLATE_PART_BYTES })
+    stream.on('data', (part: Buffer) => {
+      const outcome = into.append(part)
+      if (outcome === 'appended') return
+      const text = `the body is larger than ${sizeBytesMax} bytes when decoded`
+      refused = outcome === 'too-large' ? textResponse(413, text) : overloaded()
+      stream.destroy()
+    })
+    let refused: HttpResponse | null = null
+    stream.once('error', ({ message }) => {
+      refused = textResponse(400, `the body is not valid ${encoding}: ${message}`)
+    })
+    // Not before: until it is closed, another thread may still read the body.
+    stream.once('close', () => resolve(refused))
+    stream.end(body)
+  })
 }
 
 function tooLarge(sizeBytes: number, sizeBytesMax: number): HttpResponse {

@@ -14,6 +14,9 @@ const CONTAINER_COUNT_MAX = 1_000_000
 /** Of one object: none of ours has more than a few, and labels are a hundred at most. */
 const KEY_COUNT_MAX = 10_000
 
+/** What a body of JSON takes while it is read, as text and as values, in multiples of its size: seen of small objects. */
+export const JSON_MEMORY_TIMES = 12
+
 /** @throws {SyntaxError} for text that is not JSON, is nested deeper than 100 or has too many lists, objects or keys. */
 export async function parseJsonInTurns(
   text: string,

@@ -6,8 +6,10 @@
  */
 
 import { ProtobufWriter } from '../../proto/protobuf-writer.js'
+import type { ByteGate } from '../../server/byte-gate.js'
 import { type HttpRequest, type HttpResponse, POST, type Route, textResponse } from '../../server/http.js'
 import { textOf } from '../body-text.js'
+import { JSON_MEMORY_TIMES } from '../formats/json-in-turns.js'
 import { mediaType } from '../media-type.js'
 import { ProblemList } from '../problem-list.js'
 import { errorResponse, type RemoteWriteCounters } from '../remote-write-handler.js'
@@ -27,11 +29,15 @@ export interface OtlpRoutesOptions {
   readonly deltas: 'reject' | 'accumulate'
   readonly bodySizeBytesMax: number
   readonly decodedSizeBytesMax: number
+  /** Of what bodies become while they are read. */
+  readonly gate: ByteGate
   /** Lets the event loop turn between parts of a large request. */
   readonly pause: () => Promise<void>
 }
 
 const ROWS_PER_BATCH = 1_000
+/** Messages in protobuf become the same objects: a metric, with all of its points, at a time. */
+const MEMORY_TIMES = JSON_MEMORY_TIMES
 
 export function otlpRoutes(options: OtlpRoutesOptions): Route[] {
   const deltas = new Map<string, DeltaSums>()
@@ -45,7 +51,8 @@ export function otlpRoutes(options: OtlpRoutesOptions): Route[] {
       kindOf(head.header('content-type')) === null
         ? textResponse(415, 'OTLP: wanted application/x-protobuf or application/json')
         : null,
-    handle: (request) => handleOtlp(request, options, deltas),
+    handle: (request) =>
+      options.gate.run(request.signal, request.body.length * MEMORY_TIMES, () => handleOtlp(request, options, deltas)),
   }))
 }
 
