@@ -60,13 +60,15 @@ interface Sides {
 async function readSides({ reads, main, sideSamplesPerSeries }: ColumnStream, seriesCount: number) {
   const symbols = new PartSymbols()
   const sides: Sides = { symbols, older: new SeriesParts(symbols), newer: new SeriesParts(symbols) }
-  if (reads.length > 1 && sideSamplesPerSeries * seriesCount > SIDE_SAMPLES_MAX) return null
+  // Other slices may have other series, and more of them.
+  const seriesCountMax = sideSamplesPerSeries > 0 ? SIDE_SAMPLES_MAX / sideSamplesPerSeries : Infinity
+  if (reads.length > 1 && seriesCount > seriesCountMax) return null
   for (let i = 0; i < reads.length; i++) {
     if (i === main) continue
     const parts = i < main ? sides.older : sides.newer
     parts.beginSlice()
-    const { lacksColumn } = await readTier(reads[i], parts, { onlyColumn: true })
-    if (lacksColumn) return null
+    const { lacksColumn, isTooLarge } = await readTier({ ...reads[i], seriesCountMax }, parts, { onlyColumn: true })
+    if (lacksColumn || isTooLarge) return null
   }
   return sides
 }

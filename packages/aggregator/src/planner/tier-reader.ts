@@ -28,6 +28,8 @@ export interface TierRead {
   readonly untilMs: number
   readonly request: SelectRequest
   readonly warnings: { add(warning: string): void }
+  /** More series than this are not read, see `TierOutcome.isTooLarge`. Absent: all are. */
+  readonly seriesCountMax?: number
   /** Series of raw samples that were dropped from the slice: another tier has them. Absent: none was. */
   readonly lacks?: (key: string) => boolean
 }
@@ -39,6 +41,8 @@ export interface TierOutcome {
   readonly lacksColumn: boolean
   /** Native histograms would have to be added up, which the namespace does not keep: they were left out. */
   readonly leftOut: boolean
+  /** There may be more series than `seriesCountMax`: none of them, or not all, were read. */
+  readonly isTooLarge: boolean
 }
 
 /**
@@ -50,15 +54,14 @@ export async function readTier(
   parts: SeriesParts,
   { onlyColumn = false }: { onlyColumn?: boolean } = {},
 ): Promise<TierOutcome> {
-  if (read.resolutionMs === 0) return { seriesCount: await readRaw(read, parts), lacksColumn: false, leftOut: false }
-  return readAggregated(read, parts, onlyColumn)
+  return read.resolutionMs === 0 ? readRaw(read, parts) : readAggregated(read, parts, onlyColumn)
 }
 
-async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
+async function readRaw(read: TierRead, parts: SeriesParts): Promise<TierOutcome> {
   const { kind, afterMs } = read
   let added = 0
   const startMs = kind === 'increase' ? afterMs - SAMPLE_BEFORE_MS : afterMs
-  await forEachSeries(read, { startMs: startMs + 1 }, parts, (key, part) => {
+  const result = await forEachSeries(read, { startMs: startMs + 1 }, parts, (key, part) => {
     if (read.lacks?.(key)) return
     if (part.histograms && (kind === 'increase' || kind === 'count')) {
       const changed = kind === 'increase' ? toHistogramIncreases(part) : withoutHistograms(part)
@@ -72,22 +75,22 @@ async function readRaw(read: TierRead, parts: SeriesParts): Promise<number> {
     parts.add(key, from(part, first))
     added++
   })
-  return added
+  return { seriesCount: added, lacksColumn: false, leftOut: false, isTooLarge: isTooLarge(read, result) }
 }
 
 async function readAggregated(read: TierRead, parts: SeriesParts, onlyColumn: boolean): Promise<TierOutcome> {
   let seriesCount = 0
   let leftOut = false
   const visit = columnVisitor(read, parts)
-  const { seriesWithoutColumn } = await forEachSeries(read, columnRequest(read), parts, (key, part) => {
+  const result = await forEachSeries(read, columnRequest(read), parts, (key, part) => {
     if (visit(key, part)) seriesCount++
     else if (read.kind === 'sum') leftOut = true
   })
-  const lacksColumn = seriesWithoutColumn !== 0
+  const lacksColumn = result.seriesWithoutColumn !== 0
   if (lacksColumn && !onlyColumn) {
     seriesCount += read.kind === 'increase' ? await readGrowthOfGauges(read, parts) : await readCumulative(read, parts)
   }
-  return { seriesCount, lacksColumn, leftOut }
+  return { seriesCount, lacksColumn, leftOut, isTooLarge: isTooLarge(read, result) }
 }
 
 /** What the slice asks an aggregated namespace for. */
@@ -158,6 +161,10 @@ async function forEachSeries(
   visit: (key: string, part: SamplePart) => void,
 ): Promise<SelectResult> {
   const result = await selectTier(read, options)
+  if (isTooLarge(read, result)) {
+    await result.batches[Symbol.asyncIterator]().return?.()
+    return result
+  }
   const keyOf = parts.keys(result)
   for await (const batch of result.batches) {
     const partAt = partReader(batch, parts)
@@ -168,6 +175,10 @@ async function forEachSeries(
   }
   for (const warning of result.warnings) read.warnings.add(warning)
   return result
+}
+
+function isTooLarge({ seriesCountMax }: TierRead, result: SelectResult): boolean {
+  return seriesCountMax !== undefined && (result.seriesCountMax ?? Infinity) > seriesCountMax
 }
 
 export function selectTier(
