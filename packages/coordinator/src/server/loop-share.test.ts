@@ -75,3 +75,27 @@ test('a query takes shorter slices beside writes, and rests after each as long a
   expect(clock.now).toBe(endMs)
   expect(queryClock.turnMs()).toBe(8)
 })
+
+test('writes that pause share their turns with those that begin', async () => {
+  const clock = new SlowClock()
+  const loop = new LoopShare(clock)
+  const turn = { at: 0 }
+  const tick = () => setImmediate(() => (turn.at++ < 60 ? tick() : undefined))
+  tick()
+  const msByTurn = new Map<number, number>()
+  const slice = () => {
+    clock.now += 3
+    msByTurn.set(turn.at, (msByTurn.get(turn.at) ?? 0) + 3)
+  }
+  const write = () =>
+    loop.write(async () => {
+      slice()
+      for (let part = 1; part < 4; part++) {
+        await loop.pause()
+        slice()
+      }
+    })
+  await Promise.all(Array.from({ length: 6 }, write))
+  expect([...msByTurn.values()].reduce((sum, ms) => sum + ms)).toBe(6 * 4 * 3)
+  expect(Math.max(...msByTurn.values())).toBeLessThanOrEqual(9)
+})
