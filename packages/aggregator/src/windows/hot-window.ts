@@ -15,6 +15,8 @@ import { COLUMNS, type WindowPlan } from './plan.js'
 import { SliceScan } from './slice-scan.js'
 
 const SLICE_MEMBERS = 1024
+/** The same while outputs are new: to make them known and to make room for them costs ten times as much. */
+const NEW_SLICE_MEMBERS = 256
 /** So many slices may wait for the log: groups of records that it writes together stay small enough to be used again. */
 const SLICES_MAX = 24
 /** Columns that members keep: all but `value`, which is of groups. */
@@ -33,6 +35,11 @@ export class UsedMembers {
   /** Buffers that are free. */
   readonly slices: Slice[] = []
   #seen = 0
+
+  /** Whether the outputs from this place on are not known yet: members come in the order in which their outputs do. */
+  isNew(place: number): boolean {
+    return this.targets[this.members[place]] === UNRESOLVED
+  }
 
   /** Takes in members that are new in the plan. */
   update(plan: WindowPlan): void {
@@ -78,9 +85,10 @@ export class HotWindow {
     const { raw, plan, used, states, endMs, resolutionMs, lookbackMs, pause } = this.#options
     used.update(plan)
     states.reserve(plan.memberCount)
-    for (let from = 0; from < used.count; from += SLICE_MEMBERS) {
+    for (let from = 0, end = 0; from < used.count; from = end) {
       const slice = used.slices.pop() ?? new Slice()
-      const count = this.#fill(slice, from)
+      end = Math.min(used.count, from + (used.isNew(from) ? NEW_SLICE_MEMBERS : SLICE_MEMBERS))
+      const count = this.#fill(slice, from, end)
       const refs = slice.refs.subarray(0, count)
       const samples = await raw.readRecent(refs, endMs - resolutionMs + 1, endMs + 1)
       if (samples === null) return false
@@ -107,10 +115,9 @@ export class HotWindow {
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  #fill(slice: Slice, from: number): number {
+  #fill(slice: Slice, from: number, end: number): number {
     const { plan, used } = this.#options
     const { members } = slice.scan
-    const end = Math.min(used.count, from + SLICE_MEMBERS)
     let count = 0
     for (let i = from; i < end; i++) {
       const member = used.members[i]

@@ -46,6 +46,8 @@ interface Stripe {
   /** Encoded when there are so many rows. */
   rowCountMax: number
   readonly masks: Uint8Array
+  /** Bit c: it has column c. */
+  columns: number
   /** By column. */
   readonly values: (Float64Array | undefined)[]
   readonly halves: (Uint32Array | undefined)[]
@@ -160,10 +162,11 @@ export class WindowStripes {
       stripe.masks[first + i] = before | mask
       this.#columns[slot + i] |= mask
     }
+    if ((all & ~stripe.columns) !== 0) this.#addColumns(stripe, all & ~stripe.columns)
     for (let k = 0; k < columns.length; k++) {
       const column = columns[k]
       if ((all & (1 << column)) === 0) continue
-      const to = stripe.halves[column] ?? this.#addColumn(stripe, column)
+      const to = stripe.halves[column]!
       if ((every & (1 << column)) === 0) copyRow(to, first, halves[k], from, count, masks, 1 << column)
       else copyWholeRow(stripe.values[column]!, to, first, values[k], halves[k], from, count)
     }
@@ -358,6 +361,7 @@ export class WindowStripes {
         rowCount: 0,
         rowCountMax: STRIPE_WINDOWS - ((index * PHASE_STEP) % STRIPE_WINDOWS),
         masks: new Uint8Array(LANES * STRIPE_WINDOWS),
+        columns: 0,
         values: new Array(COLUMN_STRIDE).fill(undefined),
         halves: new Array(COLUMN_STRIDE).fill(undefined),
         runs: [],
@@ -374,13 +378,20 @@ export class WindowStripes {
     return stripe
   }
 
-  #addColumn(stripe: Stripe, column: number): Uint32Array {
-    const values = new Float64Array(LANES * STRIPE_WINDOWS)
-    const halves = halvesOf(values)
-    stripe.values[column] = values
-    stripe.halves[column] = halves
-    this.#sizeBytes += values.byteLength
-    return halves
+  /** In one buffer: new outputs come by the hundred thousand, and a buffer is dear for the collector. */
+  #addColumns(stripe: Stripe, mask: number): void {
+    const length = LANES * STRIPE_WINDOWS
+    const buffer = new ArrayBuffer(bitCount(mask) * length * Float64Array.BYTES_PER_ELEMENT)
+    let offset = 0
+    for (let column = 0; column < COLUMN_STRIDE; column++) {
+      if ((mask & (1 << column)) === 0) continue
+      const values = new Float64Array(buffer, offset, length)
+      offset += values.byteLength
+      stripe.values[column] = values
+      stripe.halves[column] = halvesOf(values)
+    }
+    stripe.columns |= mask
+    this.#sizeBytes += buffer.byteLength
   }
 
   /** The raw rows become a run; series that lack some window go to the sink. */
