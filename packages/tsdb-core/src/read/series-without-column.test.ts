@@ -30,6 +30,9 @@ it('a select says how many series have windows in the range, but not of the colu
   await put('gauge', 'last', 1, 2)
   await put('counter', 'increase', 3, 4)
   await put('output', 'value', 1, 2, 3, 4)
+  // The mapping was without the column for a while.
+  await put('changed', 'last', 11, 12, 13, 14, 15)
+  await put('changed', 'increase', 11, 15)
   const count = async (column: AggregateColumn, from: number, to: number, exactColumn = false) => {
     const result = await namespace.select({
       matchers: [{ name: '__name__', operator: '!=', value: '' }],
@@ -48,5 +51,7 @@ it('a select says how many series have windows in the range, but not of the colu
     expect(await count('increase', 1, 4, true)).toBe(2)
     expect(await count('increase', 3, 4, true)).toBe(1)
     expect(await count('max', 1, 2)).toBe(0)
+    expect(await count('increase', 12, 14, true)).toBe(1)
+    expect(await count('increase', 12, 15, true)).toBe(0)
   }
 })
