@@ -26,6 +26,9 @@ const CONNECTIONS = 16
 const STALL_CPU_MS_MAX = Number(process.env.VARVE_STALL_MS ?? 100)
 const ATTEMPTS_MAX = 3
 const NOW = Date.now() - 600_000
+/** Of the setting that the server runs with, and what Node, its native module and garbage not collected yet may take beside it. */
+const MEMORY_MIB = 1024
+const MEMORY_MARGIN_MIB = 512
 
 let directory: string
 let server: Coordinator
@@ -36,7 +39,11 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'varve-hostile-'))
   server = await Coordinator.start({
     dataDirectory: join(directory, 'data'),
-    flags: ['--retention', 'forever', '--self-scrape', 'off', '--sync', 'interval'],
+    flags: [
+      ...['--retention', 'forever', '--self-scrape', 'off', '--sync', 'interval'],
+      '--memory',
+      `${MEMORY_MIB}MiB`,
+    ],
   })
   pool = new Pool(server.url, { connections: CONNECTIONS, pipelining: 1, bodyTimeout: 60_000, headersTimeout: 60_000 })
   // The first requests compile what later ones run.
@@ -242,6 +249,34 @@ describe('a server under attack', () => {
     for (const { status, text: answer } of answers) expect(statuses, answer).toContain(status)
     expect(stall, 'milliseconds of processor time in one turn').toBeLessThan(STALL_CPU_MS_MAX)
     expect((await residentMiB()) - before).toBeLessThan(400)
+  })
+
+  it('stays within its memory when they come all at once', { timeout: 120_000 }, async () => {
+    const all = bombs(NOW).map((bomb) => ({ ...bomb, request: bomb.make() }))
+    const heavy = all.filter(({ name }) => name === 'OTLP JSON of 11 million objects')
+    expect(heavy.length).toBe(1)
+    const play = [...new Array<(typeof all)[0]>(8).fill(heavy[0]), ...all]
+    let next = 0
+    let peakMiB = 0
+    const watch = setInterval(async () => (peakMiB = Math.max(peakMiB, await residentMiB())), 50)
+    const attack = async () => {
+      while (next < play.length) {
+        const { name, statuses, request } = play[next++]
+        let answer = await send(request)
+        // Told to come again, as senders do.
+        while (answer.status === 503) {
+          await new Promise((resolve) => setTimeout(resolve, 250))
+          answer = await send(request)
+        }
+        expect(statuses, `${name}: ${answer.text}`).toContain(answer.status)
+      }
+    }
+    try {
+      await Promise.all(Array.from({ length: CONNECTIONS }, attack))
+    } finally {
+      clearInterval(watch)
+    }
+    expect(peakMiB).toBeLessThan(MEMORY_MIB + MEMORY_MARGIN_MIB)
   })
 
   it('is not held by queries over wide data', { timeout: 90_000 }, async () => {
