@@ -2,12 +2,14 @@
 //!
 //! Damages the golden vectors of vectors/chunk and decodes what comes of it. Run it with checks on (a debug build, or
 //! RUSTFLAGS="-Zsanitizer=address" on a compiler that has it): a decoder must return, never panic and never read or write
-//! outside its columns.
+//! outside its columns. Every hundredth input is a batch of runs besides, large enough for several threads.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 
+use varve_codec::column_parts::{decode_runs, Run};
+use varve_codec::error::CodecErrorCode;
 use varve_codec::gorilla::decode_gorilla;
 use varve_codec::sealed_timestamps::decode_sealed_timestamps;
 use varve_codec::sealed_values::{decode_sealed_values, verify_sealed_column};
@@ -65,7 +67,62 @@ fn main() {
             }
         }
     }
+    for _ in 0..inputs / 100 {
+        check_runs(&mut random, &seeds);
+    }
     println!("{inputs} inputs: {decoded} decoded, {refused} refused, none worse");
+}
+
+/// A batch of damaged runs has the outcome of its runs one by one, and those before the first bad one their values.
+fn check_runs(random: &mut Random, seeds: &[Vec<u8>]) {
+    let mut pages: Vec<Vec<u8>> = Vec::new();
+    let mut runs: Vec<Run> = Vec::new();
+    let mut room = 0;
+    let (mut whole, mut scratch) = (vec![0.0; 65_535], Scratch::default());
+    let damages = [0, 0, 1, 50][random.below(4)];
+    for _ in 0..200 {
+        let is_damaged = random.below(100) < damages;
+        let seed = &seeds[random.below(seeds.len())];
+        let bytes = if is_damaged { damaged(random, seeds) } else { seed.clone() };
+        let decoded = decode_sealed_values(&bytes, 0, bytes.len(), &mut whole, &mut scratch);
+        let Some(count) = decoded.ok().or(is_damaged.then_some(1 + random.below(300))) else { continue };
+        let first = random.below(count + 1);
+        let end = first + random.below(count - first + 1);
+        let mut run = [pages.len(), 0, bytes.len(), count, first, end, room].map(|number| number as u32);
+        if is_damaged && random.below(4) == 0 {
+            run[random.below(7)] = [0, 1, 1000, u32::MAX][random.below(4)];
+        }
+        room += end - first + random.below(2);
+        pages.push(bytes);
+        runs.push(run);
+    }
+    let pages: Vec<&[u8]> = pages.iter().map(Vec::as_slice).collect();
+    let mut alone = vec![-7.0; room];
+    let wanted = runs.iter().try_for_each(|run| decode_runs(&pages, &[*run], &mut alone));
+    // So many times that it is worth a thread, each time in memory of its own.
+    let times = 32 * 1024 / room.max(1) + 1;
+    let repeated: Vec<Run> = (0..times)
+        .flat_map(|time| {
+            runs.iter().map(move |run| {
+                let mut run = *run;
+                run[6] = run[6].saturating_add((time * room) as u32);
+                run
+            })
+        })
+        .collect();
+    let mut together = vec![-7.0; times * room];
+    let outcome = decode_runs(&pages, &repeated, &mut together);
+    match wanted {
+        Ok(()) => {
+            assert_eq!(outcome, Ok(()));
+            for part in together.chunks(room.max(1)) {
+                let is_same = part.iter().zip(&alone).all(|(one, other)| one.to_bits() == other.to_bits());
+                assert!(is_same, "the same values each time");
+            }
+        }
+        // A place beyond the output of one time may lie within that of all.
+        Err(error) => assert!(outcome == Err(error) || error.code == CodecErrorCode::OutputTooSmall, "{outcome:?}"),
+    }
 }
 
 fn seed_chunks() -> Vec<Vec<u8>> {
