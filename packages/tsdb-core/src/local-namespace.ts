@@ -264,7 +264,7 @@ export class LocalNamespace implements Namespace {
     return stats
   }
 
-  /** Tells observers that these keys of a shard are no longer valid. */
+  /** Tells observers that these keys of a shard will be no longer valid once it returns. */
   tellEvicted(shard: number, keys: Uint32Array): void {
     this.#tell('seriesEvicted', this.#refsOf(shard, keys))
   }

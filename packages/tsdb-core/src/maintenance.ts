@@ -231,11 +231,11 @@ function crowdedOut(shard: LocalShard): Set<OpenBlock> {
 async function evictIdle(namespace: LocalNamespace, shard: LocalShard, clock: Clock): Promise<void> {
   const { head } = shard
   const held = () => [...head.blocks.values(), ...shard.sealing]
-  const evicted = await head.evictIdle(held, shard.evictBefore, pauser(clock))
+  const tell = (refs: Uint32Array) =>
+    namespace.tellEvicted(
+      shard.number,
+      refs.map((ref) => ref * head.stride),
+    )
+  await head.evictIdle(held, shard.evictBefore, tell, pauser(clock))
   shard.evictBefore = head.series.nextRef
-  if (evicted.length === 0) return
-  namespace.tellEvicted(
-    shard.number,
-    evicted.map((ref) => ref * head.stride),
-  )
 }

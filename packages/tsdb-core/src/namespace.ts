@@ -174,7 +174,7 @@ export interface SeriesObserver {
   seriesCreated?(seriesRefs: Uint32Array): void
   /** Samples of one batch that were stored and are durable, before the sender is told: the first `count` of each column. */
   samplesStored?(seriesRefs: Uint32Array, timestampsMs: Float64Array, count: number): void
-  /** Idle series whose references are no longer valid. */
+  /** Idle series whose references are valid during this call for `labelsOf`, and for nothing afterwards. Many come in several calls. */
   seriesEvicted?(seriesRefs: Uint32Array): void
 }
 

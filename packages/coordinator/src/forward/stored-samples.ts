@@ -4,6 +4,9 @@
  *
  *     note … note → take → (queued) confirm
  *                        → (could not be queued) the next take begins with the same ones
+ *
+ * A series is known by its reference as long as the head has it. When it is evicted before its samples were queued, they are
+ * kept under its labels.
  */
 import type { Namespace } from '@varve/tsdb-core'
 import type { Matchers } from '@varve/tsdb-core/query'
@@ -19,13 +22,19 @@ export class StoredSamples {
   #noted: Noted = emptyNoted()
   /** What `take` gave and nobody has confirmed. */
   #taken: Noted = emptyNoted()
+  /** Times by the labels of series that were evicted since the last `take`, and of those that it gave. */
+  #evicted: NotedByLabels = new Map()
+  #evictedTaken: NotedByLabels = new Map()
   #stop: () => void
   missedCount = 0
   readonly #namespace: Namespace
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
-    this.#stop = namespace.observe({ samplesStored: (refs, times, count) => this.#note(refs, times, count) })
+    this.#stop = namespace.observe({
+      samplesStored: (refs, times, count) => this.#note(refs, times, count),
+      seriesEvicted: (refs) => this.#keep(refs),
+    })
   }
 
   close(): void {
@@ -38,20 +47,27 @@ export class StoredSamples {
     if (this.#taken.count === 0) this.#taken = this.#noted
     else appendNoted(this.#taken, this.#noted.refs, this.#noted.timestampsMs, this.#noted.count)
     this.#noted = emptyNoted()
+    for (const [key, times] of this.#evicted) {
+      addTimes(this.#evictedTaken, key, times)
+      appendNoted(this.#taken, new Uint32Array(times.length).fill(NO_REF), Float64Array.from(times), times.length)
+    }
+    this.#evicted = new Map()
     const wanted = selectors.length === 0 ? [ALL] : selectors
     // There the references told are of columns, and those read of series: windows are known by their ends alone.
     const isAggregated = this.#namespace.options.resolutionMs > 0
     for (const stretch of stretchesOf(this.#taken)) {
       const { startMs, endMs } = stretch
       const timesOf = isAggregated ? allTimes(stretch) : timesBySeries(stretch)
+      const evicted = isAggregated ? NO_LABELS : this.#evictedTaken
       const seen = new Set<string>()
       for (const matchers of wanted) {
         const result = await this.#namespace.select({ matchers, startMs, endMs: endMs + 1, headRefs: true })
         for await (const batch of result.batches) {
           for (let i = 0; i < batch.seriesCount; i++) {
-            const times = timesOf(batch.seriesRefs?.[i] ?? 0)
-            if (times.length === 0) continue
-            const series = only(seriesOf(batch, result.symbols, i), times)
+            const times = timesOf(batch.seriesRefs?.[i] ?? NO_REF)
+            if (times.length === 0 && evicted.size === 0) continue
+            const all = seriesOf(batch, result.symbols, i)
+            const series = only(all, withTimes(times, evicted.get(all.labels.key)))
             if (series.values.length === 0) continue
             if (wanted.length > 1) {
               if (seen.has(series.labels.key)) continue
@@ -67,6 +83,7 @@ export class StoredSamples {
   /** All that `take` gave is queued: it is forgotten. */
   confirm(): void {
     this.#taken = emptyNoted()
+    this.#evictedTaken = new Map()
   }
 
   /** What was stored with times up to `ageMs` from now: it may have been stored and not forwarded. */
@@ -95,6 +112,33 @@ export class StoredSamples {
     if (this.#taken.count + this.#noted.count + count > NOTED_MAX) this.missedCount += count
     else appendNoted(this.#noted, refs, times, count)
   }
+
+  /** Nothing is forgotten here: references are not given to others, and an old one finds nothing. */
+  #keep(evictedRefs: Uint32Array): void {
+    if (this.#namespace.options.resolutionMs > 0) return
+    const gone = new Map<number, string | undefined>()
+    for (const ref of evictedRefs) gone.set(ref, undefined)
+    for (const { refs, timestampsMs, count } of [this.#taken, this.#noted]) {
+      for (let i = 0; i < count; i++) {
+        if (!gone.has(refs[i])) continue
+        const key = gone.get(refs[i]) ?? this.#namespace.labelsOf(refs[i])?.key
+        if (key === undefined) continue
+        gone.set(refs[i], key)
+        addTimes(this.#evicted, key, [timestampsMs[i]])
+      }
+    }
+  }
+}
+
+/** No series has it: only sealed blocks have samples of this one. */
+const NO_REF = 0
+type NotedByLabels = Map<string, number[]>
+const NO_LABELS: NotedByLabels = new Map()
+
+function addTimes(byLabels: NotedByLabels, key: string, timesMs: readonly number[]): void {
+  const known = byLabels.get(key)
+  if (known === undefined) byLabels.set(key, [...timesMs])
+  else for (const timeMs of timesMs) known.push(timeMs)
 }
 
 const ALL: Matchers = [{ name: '__name__', operator: '!=', value: '' }]
@@ -179,8 +223,8 @@ function timesBySeries({ refs, timestampsMs }: Stretch): (ref: number) => Float6
   const sorted = new Float64Array(refs.length)
   for (let i = 0; i < refs.length; i++) sorted[ends[refs[i]]++] = timestampsMs[i]
   return (ref) => {
-    if (ref > refMax) return NONE
-    return inOrder(sorted.subarray(ref === 0 ? 0 : ends[ref - 1], ends[ref]))
+    if (ref > refMax || ref === NO_REF) return NONE
+    return inOrder(sorted.subarray(ends[ref - 1], ends[ref]))
   }
 }
 
@@ -190,6 +234,14 @@ function allTimes({ timestampsMs }: Stretch): () => Float64Array {
 }
 
 const NONE = new Float64Array(0)
+
+function withTimes(times: Float64Array, more: readonly number[] | undefined): Float64Array {
+  if (more === undefined) return times
+  const both = new Float64Array(times.length + more.length)
+  both.set(times)
+  both.set(more, times.length)
+  return both.sort()
+}
 
 /** Samples of a series are mostly stored in their order. */
 function inOrder(times: Float64Array): Float64Array {

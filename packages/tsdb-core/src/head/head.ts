@@ -165,29 +165,30 @@ export class Head {
   }
 
   /**
-   * Removes series before `before` that have no samples in any block of `held`, and returns their references.
+   * Removes series before `before` that have no samples in any block of `held`. `tell` hears of some at a time, while they are
+   * still known.
    *
    * They stay in the index until so many have gone that a new one is worth its while: without samples nobody sees them.
    */
   async evictIdle(
     held: () => readonly OpenBlock[],
     before: number,
+    tell: (refs: Uint32Array) => void,
     pause: () => Promise<void> | undefined,
-  ): Promise<Uint32Array> {
-    const evicted: number[] = []
-    let blocks = held()
-    for (let ref = 1; ref < before; ref++) {
-      if (ref % REFS_PER_PAUSE === 0) {
-        await pause()
-        // Blocks may have been opened meanwhile.
-        blocks = held()
+  ): Promise<void> {
+    for (let first = 1; first < before; first += REFS_PER_PAUSE) {
+      if (first > 1) await pause()
+      // Blocks may have been opened meanwhile.
+      const blocks = held()
+      const idle: number[] = []
+      for (let ref = first; ref < Math.min(before, first + REFS_PER_PAUSE); ref++) {
+        if (this.series.isLive(ref) && !blocks.some((block) => this.#hasSlot(block, ref))) idle.push(ref)
       }
-      if (!this.series.isLive(ref) || blocks.some((block) => this.#hasSlot(block, ref))) continue
-      this.series.remove(ref)
-      evicted.push(ref)
+      if (idle.length === 0) continue
+      tell(Uint32Array.from(idle))
+      for (const ref of idle) this.series.remove(ref)
     }
     if (this.index.all().length > this.series.liveCount * REINDEX_RATIO + REFS_PER_PAUSE) await this.#reindex(pause)
-    return Uint32Array.from(evicted)
   }
 
   #hasSlot(block: OpenBlock, ref: number): boolean {
