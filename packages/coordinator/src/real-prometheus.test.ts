@@ -86,6 +86,23 @@ async function read(url: string, message: object, acceptedResponseTypes: number[
   return body
 }
 
+/** The lines of samples of a text exposition, without what is nobody's business: the order of labels, how a number is written. */
+function samplesOf(text: string): string[] {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return lines
+    .map((line) => {
+      const open = line.indexOf('{')
+      const close = line.lastIndexOf('}')
+      const pairs = line.slice(open + 1, close).match(/("(?:[^"\\]|\\.)*"|[^",=]+)(?:="(?:[^"\\]|\\.)*")?/g) ?? []
+      const [value, timestamp] = line
+        .slice(close + 1)
+        .trim()
+        .split(' ')
+      return `${line.slice(0, open)}{${pairs.sort().join()}} ${value.endsWith('Inf') ? value : Number(value)} ${timestamp}`
+    })
+    .sort()
+}
+
 test.skipIf(hasPrometheus)('a real Prometheus (skipped: it is not installed)', () => {})
 test.skipIf(prometheusBinaries.length > 1)('newer Prometheus (skipped: VARVE_PROMETHEUS names none)', () => {})
 
@@ -96,7 +113,11 @@ describe.each(prometheusBinaries)('a real Prometheus $version', ({ path: binary,
 
   beforeAll(async () => {
     store = await startCoordinator({ yaml: 'self_scrape: off' })
-    await writeSeries(store.url, [{ labels: { __name__: 'seeded', part: 'a' }, samples: [[Date.now() - 1000, 42]] }])
+    const seeded = [[Date.now() - 1000, 42]] as const
+    await writeSeries(store.url, [
+      { labels: { __name__: 'seeded', part: 'a' }, samples: seeded },
+      { labels: { __name__: 'seeded.dots', 'pärt.of': 'b' }, samples: seeded },
+    ])
     prometheus = await startPrometheus(
       (address) => `
 global: { scrape_interval: 1s, external_labels: { replica: a, cluster: test } }
@@ -106,7 +127,7 @@ scrape_configs:
   - job_name: federate
     honor_labels: true
     metrics_path: /federate
-    params: { 'match[]': ['{__name__="seeded"}'] }
+    params: { 'match[]': ['{__name__=~"seeded.*"}'] }
     static_configs: [{ targets: ["${new URL(store.url).host}"] }]
 remote_write:
   - url: ${store.url}/api/v1/write
@@ -181,10 +202,58 @@ remote_read: [{ name: prom, url: "${prometheus.url}/api/v1/read", replica_labels
       .toContain('Number of goroutines that currently exist.')
   })
 
-  test('it federates from us', async () => {
+  test('it federates from us, names that it cannot read written so that it can', async () => {
+    const query = 'sort_desc({__name__=~"seeded.*"})'
+    const named = version < 3 ? { __name__: 'seeded_dots', p_rt_of: 'b' } : { __name__: 'seeded.dots', 'pärt.of': 'b' }
     await expect
-      .poll(async () => (await ask(prometheus.url, 'query', { query: 'seeded' })).data.result, { timeout: 10_000 })
-      .toMatchObject([{ metric: { __name__: 'seeded', part: 'a' }, value: [expect.any(Number), '42'] }])
+      .poll(async () => (await ask(prometheus.url, 'query', { query })).data.result.length, { timeout: 10_000 })
+      .toBe(2)
+    expect((await ask(prometheus.url, 'query', { query: 'seeded' })).data.result).toMatchObject([
+      { metric: { __name__: 'seeded', part: 'a' }, value: [expect.any(Number), '42'] },
+    ])
+    const { result } = (await ask(prometheus.url, 'query', { query: `{__name__="${named.__name__}"}` })).data
+    expect(result).toMatchObject([{ metric: named, value: [expect.any(Number), '42'] }])
+  })
+
+  test('what it tells in its own federation can be imported, with its times', async () => {
+    const metric = version < 3 ? 'taken_dots' : 'taken.dots'
+    const label = version < 3 ? 'part_of' : 'pärt.of'
+    const body = bodyV1([
+      {
+        labels: [
+          ['__name__', metric],
+          [label, 'quo"te\\n\n'],
+        ],
+        samples: [{ value: 1 / 3, timestamp: Date.now() - 7_000 }],
+      },
+    ])
+    const pushed = await fetch(`${prometheus.url}/api/v1/write`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'snappy' },
+      body: encodeSnappy(body) as Uint8Array<ArrayBuffer>,
+    })
+    expect(pushed.status).toBe(204)
+    const federated = async (url: string) => {
+      const parameters = new URLSearchParams({ 'match[]': '{__name__=~"up|taken.*|go_.*|prometheus_http_.*_bucket"}' })
+      const headers = {
+        Accept: version < 3 ? 'text/plain;version=0.0.4' : 'text/plain;version=1.0.0;escaping=allow-utf-8',
+      }
+      const response = await fetch(`${url}/federate?${parameters}`, { headers })
+      expect(response.status).toBe(200)
+      return response.text()
+    }
+    const taker = await startCoordinator({ yaml: 'self_scrape: off' })
+    try {
+      const text = await federated(prometheus.url)
+      const imported = await fetch(`${taker.url}/api/v1/import/prometheus`, { method: 'POST', body: text })
+      expect([imported.status, await imported.text()]).toEqual([204, ''])
+      const lines = samplesOf(text)
+      expect(lines.length).toBeGreaterThan(50)
+      expect(lines.filter((line) => line.includes('taken'))).toHaveLength(1)
+      expect(samplesOf(await federated(taker.url))).toEqual(lines)
+    } finally {
+      await taker.stop()
+    }
   })
 
   test('it is a source of ours, its replica label gone', async () => {

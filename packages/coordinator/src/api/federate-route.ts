@@ -2,12 +2,13 @@
  * `/federate`: the newest sample of each matching series, for another Prometheus to scrape: as text, or as protobuf where the
  * client asks for it, which has a form for native histograms too.
  *
- * A series without `instance` gets an empty one, so that the scraper's own does not take its place.
+ * Names that are UTF-8 come as the scraper can read them. A series without `instance` gets an empty one, so that the scraper's own does not take its place.
  */
 import type { Clock } from '@varve/tsdb-core/env'
 import { compareUtf8, type Histogram, halvesOf, isStaleAt, Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import { histogramPlace, type Queryable, type SeriesBatch } from '@varve/tsdb-core/query'
 import { GET, type HttpRequest, type Route, textResponse } from '../server/http.js'
+import { escapeNames, type NameEscaping, wantedEscaping } from './escape-name.js'
 import { type FederatedSample, PROTOBUF_EXPOSITION, protobufExposition, wantsProtobuf } from './federate-protobuf.js'
 import { goNumber } from './go-json.js'
 import { Parameters } from './parameters.js'
@@ -31,10 +32,12 @@ export function federateRoute(options: FederateOptions): Route {
     handle: async (request) => {
       try {
         const selectors = new Parameters(request).getAll('match[]')
-        const newest = await newestSamples(options, request, selectors)
+        const accept = request.header('accept')
+        const escaping = wantedEscaping(accept)
+        const newest = await newestSamples(options, request, selectors, escaping)
         const labels = exposedLabels(options.externalLabels())
         const pause = () => options.clock.yield()
-        const asProtobuf = wantsProtobuf(request.header('accept'))
+        const asProtobuf = wantsProtobuf(accept)
         return {
           status: 200,
           headers: { 'Content-Type': asProtobuf ? PROTOBUF_EXPOSITION : 'text/plain; version=0.0.4; charset=utf-8' },
@@ -53,6 +56,7 @@ async function newestSamples(
   options: FederateOptions,
   request: HttpRequest,
   selectors: readonly string[],
+  escaping: NameEscaping,
 ): Promise<FederatedSample[]> {
   const nowMs = options.clock.wallMs()
   const found = new Map<string, FederatedSample>()
@@ -75,7 +79,7 @@ async function newestSamples(
         for (let p = batch.labelOffsets[i] * 2; p < batch.labelOffsets[i + 1] * 2; p++) {
           flat.push(result.symbols[batch.labelPairs[p]])
         }
-        const labels = Labels.fromSorted(flat)
+        const labels = escapeNames(Labels.fromSorted(flat), escaping)
         const timestampMs = batch.timestampsMs[batch.timestampOffsets[column + 1] - 1]
         const sample = { labels, timestampMs, value: batch.values[last] }
         found.set(labels.key, histogram === undefined ? sample : { ...sample, histogram })
