@@ -17,7 +17,8 @@ import { fillWindows, type WindowShape, type Windows } from './windows.js'
 /** Slots are made as they are needed, as long as they have at most so many steps together. */
 const CACHED_STEPS_MAX = 1 << 17
 const SLOTS_MIN = 8
-const SLOTS_MAX = 256
+/** Enough for the targets of a large fleet and those of its series that began or ended within the range. */
+const SLOTS_MAX = 1024
 
 const NOTHING = new WindowMemory(0, 0, false)
 
@@ -48,6 +49,8 @@ export class WindowCache {
    */
   #batch: SeriesBatch | undefined
   #slotOfColumn: (number | undefined)[] = []
+  /** The keys of `#slotOfColumn` that a slot was given to, and maybe some that have forgotten it since. */
+  readonly #keysOfSlot: number[][] = []
 
   /** `kernels` finds windows where the function's own kernel is there too. */
   constructor(shape: WindowShape, frames: FrameKind, kernels?: QueryKernels) {
@@ -69,7 +72,10 @@ export class WindowCache {
       this.#batch = undefined
     }
     const table = batch.timestampTable
-    if (table === undefined || table !== this.#batch?.timestampTable) this.#slotOfColumn = []
+    if (table === undefined || table !== this.#batch?.timestampTable) {
+      this.#slotOfColumn = []
+      for (const keys of this.#keysOfSlot) keys.length = 0
+    }
     this.#batch = batch
     this.unpin()
   }
@@ -105,6 +111,7 @@ export class WindowCache {
     const slot =
       timestampTable === undefined ? this.#findOrFill(timestampsMs, from, to) : this.#fill(timestampsMs, from, to)
     this.#slotOfColumn[key] = slot
+    this.#keysOfSlot[slot].push(key)
     return slot
   }
 
@@ -199,6 +206,7 @@ export class WindowCache {
   #freeSlot(): number {
     if (this.#used < this.slotsMax) {
       if (this.#used === this.memory.slots) this.#grow()
+      this.#keysOfSlot[this.#used] = []
       return this.#used++
     }
     while (this.#isPinned(this.#nextVictim)) this.#nextVictim = (this.#nextVictim + 1) % this.slotsMax
@@ -207,9 +215,9 @@ export class WindowCache {
     const firstMs = this.#times[slot]?.[0]
     if (firstMs !== undefined && this.#slotOfFirst.get(firstMs) === slot) this.#slotOfFirst.delete(firstMs)
     this.#times[slot] = undefined
-    this.#slotOfColumn.forEach((held, key) => {
-      if (held === slot) this.#slotOfColumn[key] = undefined
-    })
+    const keys = this.#keysOfSlot[slot]
+    for (const key of keys) if (this.#slotOfColumn[key] === slot) this.#slotOfColumn[key] = undefined
+    keys.length = 0
     return slot
   }
 
