@@ -528,7 +528,8 @@ export class Coordinator {
     const { env, logger } = this.#options
     const { signal } = this.#stopping
     try {
-      const count = await warmUp({ env, limits: queryLimits(this.#config), signal })
+      const writesMs = () => this.#loop.writesMs
+      const count = await warmUp({ env, limits: queryLimits(this.#config), signal, writesMs })
       logger.debug({ queryCount: count }, 'warmed up')
     } catch (error) {
       if (!signal.aborted) logger.warn({ error }, 'queries could not be warmed up')

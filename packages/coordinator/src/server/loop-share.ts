@@ -31,9 +31,15 @@ export class LoopShare {
   #sliceStartMs = 0
   /** No query goes on before this time while writes are in flight. */
   #restUntilMs = 0
+  #writesMs = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** How long turns of the event loop took so far, each from its first write to its end. */
+  get writesMs(): number {
+    return this.#writesMs
   }
 
   /** Does `work`, whose synchronous beginning is the dear part of it, in a turn that has time for it. */
@@ -97,6 +103,7 @@ export class LoopShare {
     this.#turnStartMs = nowMs
     void this.#clock.yield().then(() => {
       this.#turnIsOpen = false
+      this.#writesMs += this.#clock.monotonicMs() - this.#turnStartMs
     })
     return false
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '@varve/tsdb-core/env'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { describe, expect, it } from 'vitest'
 import type { QueryLimits } from '../api/query-routes.js'
@@ -28,6 +29,29 @@ describe('warming up', () => {
     const { signal } = new AbortController()
     const tight = { ...limits, samplesMax: 1 }
     await expect(warmUp({ env, limits: tight, signal, delayMs: 0 })).rejects.toThrow('was answered 422')
+  })
+
+  it('waits while writes hold the event loop, and goes on when they have ended', async () => {
+    const { signal } = new AbortController()
+    // Time passes with timers only, and writes take half of it for a minute.
+    let nowMs = 0
+    let writesMs = 0
+    const clock: Clock = {
+      ...env.clock,
+      monotonicMs: () => nowMs,
+      setTimer(delayMs, callback) {
+        const timer = setImmediate(() => {
+          writesMs += nowMs < 60_000 ? delayMs / 2 : delayMs / 100
+          nowMs += delayMs
+          callback()
+        })
+        return { cancel: () => clearImmediate(timer) }
+      },
+    }
+    const options = { env: { ...env, clock }, limits, signal, passCountMax: 1, writesMs: () => writesMs }
+    expect(await warmUp(options)).toBe(40)
+    expect(nowMs).toBeGreaterThanOrEqual(60_000)
+    expect(nowMs).toBeLessThan(63_000)
   })
 
   it('stops at once when the program stops', async () => {
