@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { goNumber } from './go-json.js'
 import { JsonBytes } from './json-bytes.js'
 import { queryJson } from './query-json.js'
+import { typescriptJson } from './samples-json.js'
 
-const kernels = nativeKernels()
+const NONE = new Uint8Array(0)
 
 /** Doubles of all sizes: bit patterns, short decimals, integers, and the corners. */
 function numbers(count: number): Float64Array {
@@ -31,8 +32,13 @@ function numbers(count: number): Float64Array {
   return values
 }
 
-describe.skipIf(kernels === undefined)('the native writer', () => {
-  test('writes numbers as TypeScript does', () => {
+const writers: [string, JsonKernels | undefined][] = [
+  ['TypeScript', typescriptJson],
+  ['native', nativeKernels()],
+]
+
+describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the writer in %s', (_, kernels) => {
+  test('writes numbers as they are written one by one', () => {
     const values = numbers(20_000)
     const out = new JsonBytes(kernels!, 64)
     const head = Buffer.from('[1.5,"'.repeat(values.length))
@@ -46,7 +52,19 @@ describe.skipIf(kernels === undefined)('the native writer', () => {
     expect(rows).toHaveLength(values.length)
   })
 
-  test('gives the answers of TypeScript, in one part or in many', async () => {
+  test('leaves out what is not present, and refuses what has no room', () => {
+    const values = Float64Array.of(1, 2.5, 3)
+    const heads = { bytes: Buffer.from('[1,"[20,"[300,"'), ends: Uint32Array.of(4, 9, 15) }
+    const out = new JsonBytes(kernels!, 64)
+    expect(out.samples(heads, values, Uint8Array.of(0, 1, 1))).toBe(true)
+    expect(Buffer.from(out.take()).toString()).toBe('[20,"2.5"],[300,"3"]')
+    expect(out.samples(heads, values, new Uint8Array(3))).toBe(false)
+    expect(() => out.samples(heads, Float64Array.of(1, 2))).toThrow('invariant')
+    expect(kernels!.writeSamplesJson(values, NONE, heads.bytes, heads.ends, new Uint8Array(119), 0)).toBe(-1)
+    expect(kernels!.writeSamplesJson(values, NONE, heads.bytes, heads.ends, new Uint8Array(120), 0)).toBe(28)
+  })
+
+  test('gives the samples of the result, in one part or in many', async () => {
     const database = await Database.open({ namespaces: { default: { retentionMs: Infinity } } })
     const samples = numbers(6_000).map((value) => (Number.isNaN(value) ? 1 : value))
     await database.append(
@@ -64,22 +82,24 @@ describe.skipIf(kernels === undefined)('the native writer', () => {
       await engine.rangeQuery({ ...range, query: 'nothing' }),
       await engine.instantQuery({ queryable: database, query: 'x[1m]', timeMs: 90_000 }),
     ]
-    const textOf = async (result: (typeof results)[number], limit: number, ours: JsonKernels | null) => {
-      let text = ''
-      let parts = 0
-      const options = { limit, stats: 'none', notices: {}, pause: async () => undefined, kernels: ours } as const
-      for await (const part of queryJson(result, options)) {
-        parts++
-        text += typeof part === 'string' ? part : Buffer.from(part).toString()
-      }
-      return { text, parts }
-    }
     let most = 0
     for (const result of results) {
       for (const limit of [0, 7]) {
-        const native = await textOf(result, limit, kernels ?? null)
-        expect(native.text).toBe((await textOf(result, limit, null)).text)
-        most = Math.max(most, native.parts)
+        let text = ''
+        let parts = 0
+        const options = { limit, stats: 'none', notices: {}, pause: async () => undefined, kernels: kernels! } as const
+        for await (const part of queryJson(result, options)) {
+          parts++
+          text += typeof part === 'string' ? part : Buffer.from(part).toString()
+        }
+        const rows: object[] = []
+        for (let i = 0; i < Math.min(limit === 0 ? Infinity : limit, result.series.count); i++) {
+          const values: [number, string][] = []
+          result.series.forEachSample(i, (timeMs, value) => values.push([timeMs / 1000, goNumber(value)]))
+          if (values.length > 0) rows.push({ metric: Object.fromEntries(result.series.labels(i)), values })
+        }
+        expect(JSON.parse(text).data.result).toEqual(rows)
+        most = Math.max(most, parts)
       }
     }
     expect(most).toBeGreaterThan(1)

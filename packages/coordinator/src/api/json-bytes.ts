@@ -1,5 +1,5 @@
 /**
- * JSON text as bytes that grow: text in between, and the samples of a series by one native call.
+ * JSON text as bytes that grow: text in between, and the samples of a series by one call of a kernel.
  */
 import type { JsonKernels } from '@varve/native'
 

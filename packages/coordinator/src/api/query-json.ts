@@ -1,6 +1,6 @@
 /**
- * A query's result as JSON, as text or, by the native writer, as bytes, in parts of some 256 KiB straight from the engine's columns: no object a sample, and no part is
- * made before the client has taken the one before it.
+ * A query's result as JSON, in parts of some 256 KiB straight from the engine's columns: matrices of floats as bytes, the rest as
+ * text. No object a sample, and no part is made before the client has taken the one before it.
  *
  * `resultType` stands before `result`: Grafana reads the stream in that order.
  */
@@ -8,8 +8,9 @@ import { type JsonKernels, nativeKernels } from '@varve/native'
 import type { QueryResult, QueryStats, ResultSeries } from '@varve/promql'
 import { type Notices, noticesJson } from './envelope.js'
 import { goNumber, goTimestamp, histogramJson, labelsJson } from './go-json.js'
-import { JsonBytes, type SampleHeadBytes } from './json-bytes.js'
-import { head, headBytes, headTexts, type SampleHeads } from './sample-heads.js'
+import { JsonBytes } from './json-bytes.js'
+import { head, headBytes, type SampleHeads } from './sample-heads.js'
+import { typescriptJson } from './samples-json.js'
 
 /** Some milliseconds of work; most answers are one part, which needs no stream. */
 const PART_CHARACTERS = 256 << 10
@@ -22,8 +23,8 @@ export interface QueryJsonOptions {
   readonly notices: Notices
   /** Lets the event loop turn between parts, and throws when the client has gone. */
   readonly pause: () => Promise<void>
-  /** Default: the native ones, where they are loaded. `null` writes in TypeScript. */
-  readonly kernels?: JsonKernels | null
+  /** Default: the native ones, where they are loaded, else those in TypeScript. */
+  readonly kernels?: JsonKernels
 }
 
 export async function* queryJson(result: QueryResult, options: QueryJsonOptions): AsyncGenerator<string | Uint8Array> {
@@ -40,8 +41,8 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
   } else {
     text += '['
     let first = true
-    const kernels = options.kernels === undefined ? nativeKernels() : options.kernels
-    if (kernels && result.type === 'matrix' && isOfFloats(series)) {
+    if (result.type === 'matrix' && isOfFloats(series)) {
+      const kernels = options.kernels ?? nativeKernels() ?? typescriptJson
       const out = new JsonBytes(kernels, Math.min(PART_CHARACTERS + (64 << 10), sizeOf(series, count)))
       out.text(text)
       text = ''
@@ -57,9 +58,8 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
       yield out.take()
       return
     }
-    const heads = headTexts(result.type === 'matrix' ? series.grid : undefined)
     for (let i = 0; i < count; i++) {
-      const row = result.type === 'vector' ? vectorRow(result, i) : matrixRow(result, i, heads)
+      const row = result.type === 'vector' ? vectorRow(result, i) : mixedRow(result, i)
       if (row === null) continue
       text += first ? row : `,${row}`
       first = false
@@ -82,7 +82,7 @@ function endOf(result: QueryResult, options: QueryJsonOptions, limited: boolean)
   return `${stats}}${noticesJson({ warnings, infos })}}`
 }
 
-/** Whether all samples are floats in columns, which the native writer takes. */
+/** Whether all samples are floats in columns, which the kernels take. */
 function isOfFloats(series: ResultSeries): boolean {
   if (series.grid !== undefined) return series.grid.histograms === undefined
   if (series.samples === undefined) return false
@@ -98,13 +98,7 @@ function sizeOf(series: ResultSeries, count: number): number {
   return 1024 + count * 256 + samples * 60
 }
 
-function writeRow(
-  result: QueryResult,
-  index: number,
-  heads: SampleHeads<SampleHeadBytes>,
-  out: JsonBytes,
-  first: boolean,
-): boolean {
+function writeRow(result: QueryResult, index: number, heads: SampleHeads, out: JsonBytes, first: boolean): boolean {
   const { grid, samples } = result.series
   const before = out.length
   out.text(`${first ? '' : ','}{"metric":${labelsJson(result.series.labels(index))},"values":[`)
@@ -134,30 +128,16 @@ function vectorRow(result: QueryResult, index: number): string | null {
   return sample === null ? null : `{"metric":${labelsJson(result.series.labels(index))},${sample}}`
 }
 
-function matrixRow(result: QueryResult, index: number, heads: SampleHeads<readonly string[]>): string | null {
-  const { grid } = result.series
-  const samples = result.series.samples?.(index)
+/** A row of floats and histograms, or of histograms alone. */
+function mixedRow({ series }: QueryResult, index: number): string | null {
   let values = ''
   let histograms = ''
-  if (grid !== undefined && heads.ofGrid !== undefined && grid.histograms === undefined) {
-    const from = grid.rows[index] * grid.stepCount
-    for (let step = 0; step < grid.stepCount; step++) {
-      if (grid.presence[from + step] === 0) continue
-      values += `${values === '' ? '' : ','}${heads.ofGrid[step]}${goNumber(grid.values[from + step])}"]`
-    }
-  } else if (samples !== undefined && samples.histograms === undefined) {
-    const starts = heads.of(samples.timesMs)
-    for (let i = 0; i < starts.length; i++) {
-      values += `${values === '' ? '' : ','}${starts[i]}${goNumber(samples.values[i])}"]`
-    }
-  } else {
-    result.series.forEachSample(index, (timeMs, value, histogram) => {
-      if (histogram === undefined) values += `${values === '' ? '' : ','}${head(timeMs)}${goNumber(value)}"]`
-      else histograms += `${histograms === '' ? '' : ','}[${goTimestamp(timeMs)},${histogramJson(histogram)}]`
-    })
-  }
+  series.forEachSample(index, (timeMs, value, histogram) => {
+    if (histogram === undefined) values += `${values === '' ? '' : ','}${head(timeMs)}${goNumber(value)}"]`
+    else histograms += `${histograms === '' ? '' : ','}[${goTimestamp(timeMs)},${histogramJson(histogram)}]`
+  })
   if (values === '' && histograms === '') return null
-  let row = `{"metric":${labelsJson(result.series.labels(index))}`
+  let row = `{"metric":${labelsJson(series.labels(index))}`
   if (values !== '') row += `,"values":[${values}]`
   if (histograms !== '') row += `,"histograms":[${histograms}]`
   return `${row}}`

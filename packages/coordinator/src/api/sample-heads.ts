@@ -1,5 +1,5 @@
 /**
- * `[1700000000,"`: what stands before each sample of a series in JSON, as bytes for the native writer and as texts.
+ * `[1700000000,"`: what stands before each sample of a series in JSON, as bytes.
  *
  * The panels of a dashboard ask for the same steps, one after the other, so those of the last grid are kept.
  */
@@ -13,35 +13,29 @@ type Grid = NonNullable<ResultSeries['grid']>
 const KEPT_STEPS_MAX = 11_001
 
 /** For all series of a result: on its grid, or at the times of a series of its own. */
-export interface SampleHeads<Heads> {
+export interface SampleHeads {
   /** Absent without a grid. */
-  readonly ofGrid: Heads | undefined
-  of(timesMs: Float64Array): Heads
+  readonly ofGrid: SampleHeadBytes | undefined
+  of(timesMs: Float64Array): SampleHeadBytes
 }
 
-export function headBytes(grid: Grid | undefined): SampleHeads<SampleHeadBytes> {
-  return new RecentHeads(bytesAt, grid === undefined ? undefined : keptBytes.of(grid))
-}
-
-export function headTexts(grid: Grid | undefined): SampleHeads<readonly string[]> {
-  return new RecentHeads(textsAt, grid === undefined ? undefined : keptTexts.of(grid))
+export function headBytes(grid: Grid | undefined): SampleHeads {
+  return new RecentHeads(grid === undefined ? undefined : kept.of(grid))
 }
 
 /** Series in a row that share their times share what was made of them. */
-class RecentHeads<Heads> implements SampleHeads<Heads> {
-  readonly ofGrid: Heads | undefined
-  readonly #make: (timesMs: Float64Array) => Heads
-  #last: Heads | undefined
+class RecentHeads implements SampleHeads {
+  readonly ofGrid: SampleHeadBytes | undefined
+  #last: SampleHeadBytes | undefined
   #lastTimesMs: Float64Array | undefined
 
-  constructor(make: (timesMs: Float64Array) => Heads, ofGrid: Heads | undefined) {
-    this.#make = make
+  constructor(ofGrid: SampleHeadBytes | undefined) {
     this.ofGrid = ofGrid
   }
 
-  of(timesMs: Float64Array): Heads {
+  of(timesMs: Float64Array): SampleHeadBytes {
     if (this.#last === undefined || this.#lastTimesMs === undefined || !isSameView(this.#lastTimesMs, timesMs)) {
-      this.#last = this.#make(timesMs)
+      this.#last = bytesAt(timesMs)
     }
     this.#lastTimesMs = timesMs
     return this.#last
@@ -49,18 +43,13 @@ class RecentHeads<Heads> implements SampleHeads<Heads> {
 }
 
 /** The heads of the last grid, which are a function of its three numbers alone. */
-class KeptHeads<Heads> {
-  readonly #make: (timesMs: Float64Array) => Heads
+class KeptHeads {
   #startMs = NaN
   #stepMs = NaN
   #stepCount = 0
-  #heads: Heads | undefined
+  #heads: SampleHeadBytes | undefined
 
-  constructor(make: (timesMs: Float64Array) => Heads) {
-    this.#make = make
-  }
-
-  of({ startMs, stepMs, stepCount }: Grid): Heads {
+  of({ startMs, stepMs, stepCount }: Grid): SampleHeadBytes {
     if (
       this.#heads !== undefined &&
       startMs === this.#startMs &&
@@ -71,7 +60,7 @@ class KeptHeads<Heads> {
     }
     const timesMs = new Float64Array(stepCount)
     for (let i = 0; i < stepCount; i++) timesMs[i] = startMs + i * stepMs
-    const heads = this.#make(timesMs)
+    const heads = bytesAt(timesMs)
     if (stepCount > KEPT_STEPS_MAX) return heads
     this.#startMs = startMs
     this.#stepMs = stepMs
@@ -81,8 +70,7 @@ class KeptHeads<Heads> {
   }
 }
 
-const keptBytes = new KeptHeads(bytesAt)
-const keptTexts = new KeptHeads(textsAt)
+const kept = new KeptHeads()
 
 function bytesAt(timesMs: Float64Array): SampleHeadBytes {
   let text = ''
@@ -92,10 +80,6 @@ function bytesAt(timesMs: Float64Array): SampleHeadBytes {
     ends[i] = text.length
   }
   return { bytes: Buffer.from(text, 'latin1'), ends }
-}
-
-function textsAt(timesMs: Float64Array): readonly string[] {
-  return Array.from(timesMs, head)
 }
 
 export function head(timeMs: number): string {
