@@ -10,6 +10,7 @@ export interface CodecKernels {
   crc32c(bytes: Uint8Array, start: number, end: number, seed: number): number
   encodeSealedValuesBatch: EncodeColumns
   encodeSealedTimestampsBatch: EncodeColumns
+  encodeSealedLanes: EncodeLanes
   decodeSealedValuesBatch: DecodeColumns
   decodeSealedTimestampsBatch: DecodeColumns
   /**
@@ -36,6 +37,21 @@ export interface CodecKernels {
 export type EncodeColumns = (
   column: Float64Array,
   ranges: Uint32Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+) => number
+
+/**
+ * Columns that stand side by side: `lanes` of rows of `stride` values. A column that equals the same one of `like`, which may be
+ * empty, takes no bytes: its end is that of the one before.
+ */
+export type EncodeLanes = (
+  matrix: Float64Array,
+  like: Float64Array,
+  stride: number,
+  rowCount: number,
+  lanes: Uint8Array,
   out: Uint8Array,
   offset: number,
   ends: Uint32Array,
@@ -101,6 +117,7 @@ export const CODEC_KERNELS: readonly (keyof CodecKernels)[] = [
   'crc32c',
   'encodeSealedValuesBatch',
   'encodeSealedTimestampsBatch',
+  'encodeSealedLanes',
   'decodeSealedValuesBatch',
   'decodeSealedTimestampsBatch',
   'decodeSealedRuns',

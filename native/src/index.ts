@@ -11,6 +11,7 @@ export {
   type EncodeChunks,
   type EncodeColumnRun,
   type EncodeColumns,
+  type EncodeLanes,
 } from './codec.js'
 export type { IngestKernels } from './ingest.js'
 export type { JsonKernels } from './json.js'

@@ -12,6 +12,7 @@ use varve_codec::column_run::{decode_column_run as decode_run_of_columns, encode
 use varve_codec::error::CodecError;
 use varve_codec::error::CodecErrorCode;
 use varve_codec::gorilla::{decode_gorilla, encode_gorilla};
+use varve_codec::lane_columns::{encode_lanes, Matrix};
 use varve_codec::sealed_timestamps::{decode_sealed_timestamps, encode_sealed_timestamps};
 use varve_codec::sealed_values::{decode_sealed_values, encode_sealed_values, verify_sealed_column};
 use varve_codec::xor_chunk::{decode_xor_chunk, encode_xor_chunk};
@@ -47,6 +48,30 @@ pub fn encode_sealed_values_batch(
         encode_batch(ranges, offset, ends, |from, to, at| {
             encode_sealed_values(slice(values, from, to)?, out, at, scratch)
         })
+    })
+}
+
+/// Encodes value columns that stand side by side, see `EncodeLanes`.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn encode_sealed_lanes(
+    matrix: Column<f64>,
+    like: Column<f64>,
+    stride: f64,
+    row_count: f64,
+    lanes: Column<u8>,
+    out: Column<u8>,
+    offset: f64,
+    ends: Column<u32>,
+) -> Result<f64> {
+    disjoint!(out, ends; matrix, like, lanes);
+    let stride = index("stride", stride, matrix.len())?;
+    let row_count = index("rowCount", row_count, matrix.len())?;
+    let offset = index("offset", offset, out.len())?;
+    let matrix = Matrix { values: matrix, stride, row_count };
+    SCRATCH.with_borrow_mut(|scratch| {
+        let encoded = encode_lanes(matrix, like, lanes, out, offset, ends, scratch);
+        Ok(encoded.map_or_else(failure, |end| end as f64))
     })
 }
 

@@ -4,7 +4,7 @@ use crate::byte_reader::ByteReader;
 use crate::byte_writer::{write_signed_varint, write_varint};
 use crate::error::{corrupt, Result};
 use crate::limits::{DIFFERENCE_MAX, SCALED_MAX};
-use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers};
+use crate::packed_integers::{Effort, pack_prepared, prepare_integers, unpack_integers};
 use crate::scratch::Scratch;
 
 /// Whether all values are integers within ±2^50, and none is -0.
@@ -18,7 +18,7 @@ pub fn encode_integer_column(values: &[f64], out: &mut [u8], offset: usize, scra
     let count = values.len();
     scratch.integers[..count].copy_from_slice(values);
     let first = values[0];
-    let prepared = prepare_integers(scratch, count);
+    let prepared = prepare_integers(scratch, count, Effort::Full);
     let at = write_signed_varint(out, offset, first as i64);
     let at = write_varint(out, at, prepared.divisor as u64);
     if count == 1 {

@@ -148,6 +148,48 @@ wide! {
     }
 }
 
+/// A light plan is taken while a number takes at most so many bits.
+const LIGHT_WIDTH_MAX: u32 = 16;
+
+/// The same with a plan that takes a tenth of the search; see `planIntegersLightly` in TypeScript.
+pub fn plan_integers_lightly(
+    integers: &[f64],
+    residuals: &mut Vec<f64>,
+    candidate: &mut Vec<f64>,
+) -> (IntegerPlan, usize) {
+    let (plain, delta) = extremes_of_both(integers, residuals);
+    let plain_width = width_of(plain.max - plain.min);
+    let delta_width = width_of(delta.max - delta.min);
+    let is_plain = plain_width <= delta_width;
+    let width = if is_plain { plain_width } else { delta_width };
+    if width > LIGHT_WIDTH_MAX {
+        return plan_integers(integers, residuals, candidate);
+    }
+    let length = integers.len() - 1;
+    if is_plain {
+        residuals[..length].copy_from_slice(&integers[1..]);
+    }
+    let plan = IntegerPlan {
+        transform: if is_plain { TRANSFORM_NONE } else { TRANSFORM_DELTA },
+        base: if is_plain { plain.min } else { delta.min },
+        width,
+        cost_bits: length * width as usize,
+        ..IntegerPlan::default()
+    };
+    (plan, length)
+}
+
+wide! {
+    /// Extremes of all but the first integer, and of the differences, which it writes.
+    fn extremes_of_both(integers: &[f64], differences: &mut [f64]) -> (Extremes, Extremes) {
+        let length = integers.len() - 1;
+        for (slot, pair) in differences[..length].iter_mut().zip(integers.windows(2)) {
+            *slot = pair[1] - pair[0];
+        }
+        (extremes_of(&integers[1..]), extremes_of(&differences[..length]))
+    }
+}
+
 #[inline(always)]
 fn differences(integers: &[f64], transform: u8, out: &mut [f64]) -> usize {
     let count = integers.len();

@@ -16,6 +16,7 @@ pub mod error;
 pub mod gorilla;
 mod integer_column;
 mod integer_plan;
+pub mod lane_columns;
 pub mod limits;
 mod packed_integers;
 mod packed_xor;

@@ -9,7 +9,7 @@ use crate::byte_reader::ByteReader;
 use crate::byte_writer::{write_signed_varint, write_varint};
 use crate::error::{corrupt, Result};
 use crate::integer_plan::{
-    plan_integers, IntegerPlan, PATCHES_BITMAP, PATCHES_NONE, TRANSFORM_DELTA, TRANSFORM_DELTA2,
+    plan_integers, plan_integers_lightly, IntegerPlan, PATCHES_BITMAP, PATCHES_NONE, TRANSFORM_DELTA, TRANSFORM_DELTA2,
 };
 use crate::limits::{bit_width, DIFFERENCE_MAX, SCALED_MAX};
 use crate::positions::{read_positions, write_positions};
@@ -23,6 +23,13 @@ const WIDTH_MAX: u32 = 52;
 const PATCH_WIDTH_MAX: u32 = 53;
 const PRODUCT_BITS_MAX: u32 = 60;
 
+/// How long the encoder searches for small bytes. All of them are read alike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    Full,
+    Light,
+}
+
 /// A run that is planned and not yet written.
 pub struct PreparedIntegers {
     plan: IntegerPlan,
@@ -34,7 +41,7 @@ pub struct PreparedIntegers {
 }
 
 /// Plans `scratch.integers[..count]`, which it turns into m.
-pub fn prepare_integers(scratch: &mut Scratch, count: usize) -> PreparedIntegers {
+pub fn prepare_integers(scratch: &mut Scratch, count: usize, effort: Effort) -> PreparedIntegers {
     let integers = &mut scratch.integers[..count];
     let divisor = divide_out(integers);
     if count < 2 || divisor == 0.0 {
@@ -42,7 +49,10 @@ pub fn prepare_integers(scratch: &mut Scratch, count: usize) -> PreparedIntegers
         let plan = IntegerPlan { cost_bits: 0, ..IntegerPlan::default() };
         return PreparedIntegers { plan, divisor: 1.0, first_delta: 0.0, length: count - 1, size_bytes: 3 };
     }
-    let (plan, length) = plan_integers(integers, &mut scratch.residuals, &mut scratch.candidate);
+    let (plan, length) = match effort {
+        Effort::Full => plan_integers(integers, &mut scratch.residuals, &mut scratch.candidate),
+        Effort::Light => plan_integers_lightly(integers, &mut scratch.residuals, &mut scratch.candidate),
+    };
     let first_delta = if plan.transform == TRANSFORM_DELTA2 { integers[1] } else { 0.0 };
     let size_bytes = PACKED_INTEGERS_HEADER_SIZE_MAX + plan.cost_bits.div_ceil(8);
     PreparedIntegers { plan, divisor, first_delta, length, size_bytes }

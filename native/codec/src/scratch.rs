@@ -12,6 +12,8 @@ pub struct Scratch {
     pub patches: Vec<u64>,
     pub positions: Vec<u32>,
     pub exceptions: Vec<u32>,
+    /// One column that was taken out of many side by side.
+    pub lane: Vec<f64>,
 }
 
 impl Default for Scratch {
@@ -25,6 +27,7 @@ impl Default for Scratch {
             patches: vec![0; length],
             positions: vec![0; length],
             exceptions: vec![0; length],
+            lane: vec![0.0; length],
         }
     }
 }

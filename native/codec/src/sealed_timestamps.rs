@@ -5,7 +5,7 @@ use crate::byte_writer::{write_float, write_signed_varint, write_varint};
 use crate::error::{corrupt, CodecError, CodecErrorCode, Result};
 use crate::integer_plan::median_of_15;
 use crate::limits::INTEGER_EXACT_MAX;
-use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers, PACKED_INTEGERS_HEADER_SIZE_MAX};
+use crate::packed_integers::{Effort, pack_prepared, prepare_integers, unpack_integers, PACKED_INTEGERS_HEADER_SIZE_MAX};
 use crate::scratch::Scratch;
 use crate::sealed_values::{check_encode, open_column, read_count, read_divisor, read_encoding, seal_column};
 
@@ -40,7 +40,7 @@ pub fn encode_sealed_timestamps(
         for (index, (slot, &timestamp)) in scratch.integers.iter_mut().zip(timestamps_ms).enumerate() {
             *slot = timestamp - first - index as f64 * step;
         }
-        let prepared = prepare_integers(scratch, count);
+        let prepared = prepare_integers(scratch, count, Effort::Full);
         if prepared.size_bytes + 16 < 8 * count + PACKED_INTEGERS_HEADER_SIZE_MAX {
             let mut at = write_start(out, offset, ENCODING_PACKED, count, first);
             at = write_varint(out, at, span as u64);

@@ -9,7 +9,7 @@ use crate::decimal_scale::{scale_values, ScaledValues};
 use crate::error::{corrupt, truncated, CodecError, CodecErrorCode, Result};
 use crate::integer_plan::{extremes_of, Extremes};
 use crate::limits::{bit_width, DIFFERENCE_MAX, POWERS_OF_TEN, SAMPLES_PER_CHUNK_MAX, SCALED_MAX, SCALE_MAX};
-use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers, PreparedIntegers};
+use crate::packed_integers::{pack_prepared, Effort, prepare_integers, unpack_integers, PreparedIntegers};
 use crate::packed_xor::{pack_xor, prepare_xor, unpack_xor};
 use crate::positions::{read_positions, write_positions};
 use crate::scratch::Scratch;
@@ -35,7 +35,19 @@ pub fn sealed_size_max(count: usize) -> usize {
 /// Encodes `values` into `out` at `offset` and returns the offset behind the column.
 pub fn encode_sealed_values(values: &[f64], out: &mut [u8], offset: usize, scratch: &mut Scratch) -> Result<usize> {
     check_encode(values.len(), out, offset)?;
-    let end = write_body(values, out, offset, scratch);
+    let end = write_body(values, out, offset, Effort::Full, scratch);
+    Ok(seal_column(out, offset, end))
+}
+
+/// The same with a light plan: some larger bytes for a fraction of the work.
+pub fn encode_sealed_values_lightly(
+    values: &[f64],
+    out: &mut [u8],
+    offset: usize,
+    scratch: &mut Scratch,
+) -> Result<usize> {
+    check_encode(values.len(), out, offset)?;
+    let end = write_body(values, out, offset, Effort::Light, scratch);
     Ok(seal_column(out, offset, end))
 }
 
@@ -62,7 +74,7 @@ struct Summary {
     sum: f64,
 }
 
-fn write_body(values: &[f64], out: &mut [u8], offset: usize, scratch: &mut Scratch) -> usize {
+fn write_body(values: &[f64], out: &mut [u8], offset: usize, effort: Effort, scratch: &mut Scratch) -> usize {
     let first_bits = values[0].to_bits();
     if values.iter().all(|value| value.to_bits() == first_bits) {
         return write_constant(values, out, offset, scratch);
@@ -72,7 +84,7 @@ fn write_body(values: &[f64], out: &mut [u8], offset: usize, scratch: &mut Scrat
     let scaled = scale_values(values, &mut scratch.integers, &mut scratch.exceptions);
     if let Some(scaled) = scaled {
         let first = scratch.integers[0];
-        let prepared = prepare_integers(scratch, values.len());
+        let prepared = prepare_integers(scratch, values.len(), effort);
         if scaled.exception_count == 0 {
             // What it really takes counts here: of a short column the estimate's headers would be most.
             let end = write_decimals(values, out, offset, &scaled, &prepared, first, &summary, scratch);

@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { type BatchCodec, gorillaSizeMax, RUN_SIZE, typescriptCodec } from './batch-codec.js'
 import { CodecError } from './errors.js'
+import { halvesOf } from './float-halves.js'
 import { readSealedValuesHeader, sealedValuesSizeMax } from './sealed-values.js'
 import { expectSameBits } from './testing/expect-bits.js'
 import { hostileChunk } from './testing/hostile-chunks.js'
@@ -232,6 +233,78 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
       expect(() => codec.decodeSealedRuns([bytes, new Uint8Array(out.buffer)], new Uint32Array(7), 1, out)).toThrow(
         CodecError,
       )
+    })
+
+    test('columns side by side give the bytes of the reference, and come back', () => {
+      const random = new SeededRandom(Number(process.env.SEED ?? 1))
+      const fills = Object.entries(VALUE_KINDS)
+      for (const rowCount of [1, 2, 3, 17, 48, 300]) {
+        const stride = fills.length + 2
+        const matrix = new Float64Array(stride * (rowCount + 1))
+        const like = new Float64Array(stride * rowCount)
+        const columns = fills.map(([, fill]) => {
+          const column = new Float64Array(rowCount)
+          fill(random, column)
+          return column
+        })
+        const [to, likeTo] = [halvesOf(matrix), halvesOf(like)]
+        columns.forEach((column, lane) => {
+          const from = halvesOf(column)
+          for (let row = 0; row < rowCount; row++) {
+            for (let half = 0; half < 2; half++) {
+              to[(row * stride + lane) * 2 + half] = from[row * 2 + half]
+              // Every third column is like, and every third but for one bit.
+              if (lane % 3 < 2) likeTo[(row * stride + lane) * 2 + half] = from[row * 2 + half]
+            }
+          }
+          if (lane % 3 === 1) likeTo[((rowCount - 1) * stride + lane) * 2] ^= 1
+        })
+        const lanes = Uint8Array.from(columns.keys()).reverse()
+        const encode = (each: BatchCodec, compared: Float64Array) => {
+          const out = new Uint8Array(3 + lanes.length * sealedValuesSizeMax(rowCount))
+          const ends = new Uint32Array(lanes.length)
+          const end = each.encodeSealedLanes(matrix, compared, stride, rowCount, lanes, out, 3, ends)
+          return { bytes: out.subarray(0, end), ends }
+        }
+        for (const compared of [like, new Float64Array(0)]) {
+          const { bytes, ends } = encode(codec, compared)
+          const hint = `${rowCount} rows, ${compared.length}`
+          expect(encode(typescriptCodec, compared), hint).toEqual({ bytes, ends })
+          ends.forEach((end, i) => {
+            const start = i === 0 ? 3 : ends[i - 1]
+            const lane = lanes[i]
+            expect(end === start, `${hint}, lane ${lane}`).toBe(compared === like && lane % 3 === 0)
+            if (end === start) return
+            const got = decodeOne(codec, 'sealed-values', bytes, rowCount, [start, end])
+            expectSameOutcome(got, { values: columns[lane] }, `${hint}, ${fills[lane][0]}`)
+          })
+        }
+      }
+    })
+
+    test('columns side by side that there are not are refused', () => {
+      const matrix = new Float64Array(12)
+      const call = (stride: number, rowCount: number, lane: number, room = 1000, like = 0, slots = 1) => {
+        const out = new Uint8Array(room)
+        const compared = new Float64Array(like)
+        const lanes = Uint8Array.of(lane)
+        try {
+          codec.encodeSealedLanes(matrix, compared, stride, rowCount, lanes, out, 0, new Uint32Array(slots))
+          return 'none'
+        } catch (error) {
+          return (error as CodecError).code
+        }
+      }
+      expect(call(4, 3, 3)).toBe('none')
+      expect(call(4, 4, 0)).toBe('INVALID_ARGUMENT')
+      expect(call(4, 0, 0)).toBe('INVALID_ARGUMENT')
+      expect(call(0, 3, 0)).toBe('INVALID_ARGUMENT')
+      expect(call(4, 3, 4)).toBe('INVALID_ARGUMENT')
+      expect(call(4, 2.5, 0)).toBe('INVALID_ARGUMENT')
+      expect(call(4, 3, 0, 1000, 11)).toBe('INVALID_ARGUMENT')
+      expect(call(4, 3, 0, 1000, 12)).toBe('none')
+      expect(call(4, 3, 0, 1000, 0, 0)).toBe('INVALID_ARGUMENT')
+      expect(call(4, 3, 0, sealedValuesSizeMax(3) - 1)).toBe('OUTPUT_TOO_SMALL')
     })
 
     test('an output that overlaps another column is refused', () => {

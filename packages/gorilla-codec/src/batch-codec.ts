@@ -12,10 +12,12 @@ import type {
   EncodeChunks,
   EncodeColumnRun,
   EncodeColumns,
+  EncodeLanes,
 } from '@varve/native'
 import { decodeColumnRun, encodeColumnRun } from './column-run.js'
 import { CodecError } from './errors.js'
 import { decodeGorilla, GorillaEncoder } from './gorilla.js'
+import { encodeSealedLanes } from './lane-columns.js'
 import { SAMPLES_PER_CHUNK_MAX } from './limits.js'
 import { decodeSealedTimestamps, encodeSealedTimestamps } from './sealed-timestamps.js'
 import { decodeSealedPart, decodeSealedValues, encodeSealedValues } from './sealed-values.js'
@@ -26,6 +28,7 @@ export interface BatchCodec {
   readonly name: 'typescript' | 'native'
   encodeSealedValuesBatch: EncodeColumns
   encodeSealedTimestampsBatch: EncodeColumns
+  encodeSealedLanes: EncodeLanes
   decodeSealedValuesBatch: DecodeColumns
   decodeSealedTimestampsBatch: DecodeColumns
   decodeSealedRuns: DecodeRuns
@@ -42,6 +45,7 @@ export const typescriptCodec: BatchCodec = {
   name: 'typescript',
   encodeSealedValuesBatch: encodeColumns(encodeSealedValues),
   encodeSealedTimestampsBatch: encodeColumns(encodeSealedTimestamps),
+  encodeSealedLanes: encodeLanes,
   decodeSealedValuesBatch: decodeColumns(decodeSealedValues),
   decodeSealedTimestampsBatch: decodeColumns(decodeSealedTimestamps),
   decodeSealedRuns: decodeRuns,
@@ -65,6 +69,12 @@ function encodeColumns(
     }
     return offset
   }
+}
+
+function encodeLanes(...parameters: Parameters<EncodeLanes>): number {
+  const [matrix, like, , , lanes, out, , ends] = parameters
+  checkDisjoint([out, ends], [matrix, like, lanes])
+  return encodeSealedLanes(...parameters)
 }
 
 function decodeColumns(

@@ -21,7 +21,29 @@ export function encodeSealedValuesBatch(
   return batchCodec().encodeSealedValuesBatch(values, ranges, out, offset, ends)
 }
 
-/** The same for timestamp columns, with `encodeSealedTimestamps`. */
+/**
+ * Encodes value columns that stand side by side, one behind the other, and returns the offset behind the last: column l is
+ * `matrix[row · stride + l]` for `rowCount` rows, and `lanes` says which are encoded.
+ *
+ * Shape: fills `ends[i]` with the offset behind column i. A column that equals the same one of `like` (as large a matrix, or
+ * empty), bit by bit, takes no bytes. The others are sealed value columns, by a plan that is found fast: a few per cent larger.
+ * Memory: `out` needs `sealedValuesSizeMax(rowCount)` bytes for each column from where it begins; no output may overlap an input.
+ * @throws {CodecError} `INVALID_ARGUMENT` for lanes or rows that there are not, `OUTPUT_TOO_SMALL`; the columns before are written.
+ */
+export function encodeSealedLanes(
+  matrix: Float64Array,
+  like: Float64Array,
+  stride: number,
+  rowCount: number,
+  lanes: Uint8Array,
+  out: Uint8Array,
+  offset: number,
+  ends: Uint32Array,
+): number {
+  return batchCodec().encodeSealedLanes(matrix, like, stride, rowCount, lanes, out, offset, ends)
+}
+
+/** The same as `encodeSealedValuesBatch` for timestamp columns, with `encodeSealedTimestamps`. */
 export function encodeSealedTimestampsBatch(
   timestampsMs: Float64Array,
   ranges: Uint32Array,

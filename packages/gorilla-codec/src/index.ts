@@ -6,6 +6,7 @@ export {
   decodeSealedValuesBatch,
   decodeXorChunkBatch,
   encodeColumnRun,
+  encodeSealedLanes,
   encodeSealedTimestampsBatch,
   encodeSealedValuesAsync,
   encodeSealedValuesBatch,

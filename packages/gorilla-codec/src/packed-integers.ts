@@ -24,6 +24,7 @@ import {
   PATCHES_BITMAP,
   PATCHES_NONE,
   planIntegers,
+  planIntegersLightly,
   TRANSFORM_DELTA,
   TRANSFORM_DELTA2,
 } from './integer-plan.js'
@@ -47,6 +48,9 @@ export const DIFFERENCE_MAX = 2 ** 52
 
 const PLAN: IntegerPlan = newIntegerPlan()
 
+/** How long the encoder searches for small bytes. All of them are read alike. */
+export type Effort = 'full' | 'light'
+
 /** The size that `packIntegers` will take, within a few bytes; integers[0, count) are left as multiples of `divisor`. */
 export interface PreparedIntegers {
   divisor: number
@@ -62,7 +66,7 @@ const PREPARED: PreparedIntegers = { divisor: 1, firstDelta: 0, length: 0, sizeB
  * Plans `integers[0, count)`, which it turns into m; `packPrepared` then writes what was planned. Two steps, so that a
  * column can compare sizes before anything is written. Uses the scratch number columns 1 and 2.
  */
-export function prepareIntegers(integers: Float64Array, count: number): PreparedIntegers {
+export function prepareIntegers(integers: Float64Array, count: number, effort: Effort = 'full'): PreparedIntegers {
   const divisor = divideOut(integers, count)
   PREPARED.divisor = divisor
   if (count < 2 || divisor === 0) {
@@ -83,7 +87,8 @@ export function prepareIntegers(integers: Float64Array, count: number): Prepared
     }
     return PREPARED
   }
-  PREPARED.length = planIntegers(integers, count, scratchNumbers(1), scratchNumbers(2), PLAN)
+  const plan = effort === 'light' ? planIntegersLightly : planIntegers
+  PREPARED.length = plan(integers, count, scratchNumbers(1), scratchNumbers(2), PLAN)
   PREPARED.firstDelta = PLAN.transform === TRANSFORM_DELTA2 ? integers[1] : 0
   PREPARED.sizeBytes = PACKED_INTEGERS_HEADER_SIZE_MAX + Math.ceil(PLAN.costBits / 8)
   return PREPARED

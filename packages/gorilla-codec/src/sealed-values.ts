@@ -25,7 +25,7 @@ import { type ScaledValues, scaleValues } from './decimal-scale.js'
 import { CodecError } from './errors.js'
 import { HIGH, halvesOf, LOW } from './float-halves.js'
 import { POWERS_OF_TEN, SAMPLES_PER_CHUNK_MAX, SCALE_MAX, SCALED_MAX } from './limits.js'
-import { DIFFERENCE_MAX, packPrepared, prepareIntegers, unpackIntegers } from './packed-integers.js'
+import { DIFFERENCE_MAX, type Effort, packPrepared, prepareIntegers, unpackIntegers } from './packed-integers.js'
 import { packXor, prepareXor, unpackXor } from './packed-xor.js'
 import { readPositions, writePositions } from './positions.js'
 import { scratchNumbers, scratchWords } from './scratch.js'
@@ -81,7 +81,19 @@ export function encodeSealedValues(
   offset: number,
 ): number {
   checkEncodeArguments(values.length, from, to, out.length, offset, sealedValuesSizeMax(to - from))
-  return sealColumn(out, offset, writeBody(values, from, to, out, offset))
+  return sealColumn(out, offset, writeBody(values, from, to, out, offset, 'full'))
+}
+
+/** The same with a light plan (integer-plan.ts): some larger bytes for a fraction of the work. */
+export function encodeSealedValuesLightly(
+  values: Float64Array,
+  from: number,
+  to: number,
+  out: Uint8Array,
+  offset: number,
+): number {
+  checkEncodeArguments(values.length, from, to, out.length, offset, sealedValuesSizeMax(to - from))
+  return sealColumn(out, offset, writeBody(values, from, to, out, offset, 'light'))
 }
 
 /** Refuses a range or an output that an encoder cannot take. */
@@ -113,7 +125,14 @@ export function sealColumn(out: Uint8Array, offset: number, bodyEnd: number): nu
   return writeUint32(out, bodyEnd, crc32c(out, offset, bodyEnd))
 }
 
-function writeBody(values: Float64Array, from: number, to: number, out: Uint8Array, offset: number): number {
+function writeBody(
+  values: Float64Array,
+  from: number,
+  to: number,
+  out: Uint8Array,
+  offset: number,
+  effort: Effort,
+): number {
   const count = to - from
   if (isConstant(values, from, to)) return writeConstant(values, from, count, out, offset)
   summarize(values, from, to)
@@ -125,7 +144,7 @@ function writeBody(values: Float64Array, from: number, to: number, out: Uint8Arr
   const first = integers[0]
   let divisor = 1
   if (scaled !== undefined) {
-    const prepared = prepareIntegers(integers, count)
+    const prepared = prepareIntegers(integers, count, effort)
     divisor = prepared.divisor
     decimalsSize = DECIMALS_HEADER_SIZE_MAX + prepared.sizeBytes
     decimalsSize += Math.ceil((scaled.exceptionCount * (64 + bitWidth(count - 1)) + 24) / 8)

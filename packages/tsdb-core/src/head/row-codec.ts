@@ -2,6 +2,7 @@
 export {
   decodeSealedTimestamps as decodeTimestamps,
   decodeSealedValues as decodeValues,
+  encodeSealedLanes as encodeLanes,
   encodeSealedTimestamps as encodeTimestamps,
   encodeSealedValuesBatch as encodeValuesBatch,
   sealedTimestampsSizeMax as rowTimestampsSizeMax,

@@ -16,7 +16,7 @@ import { COLUMN_STRIDE, LAST_COLUMN } from '../model/columns.js'
 import { halvesOf } from '../model/sample.js'
 import { bitCount } from '../window-batch.js'
 import type { ByteArena } from './byte-arena.js'
-import { decodeValues, encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
+import { decodeValues, encodeLanes, rowValuesSizeMax } from './row-codec.js'
 
 export const STRIPE_WINDOWS = 48
 const LANE_BITS = 6
@@ -29,9 +29,10 @@ const REFS_PER_PAGE = 1 << REFS_PER_PAGE_BITS
 /** Spreads the windows at which stripes are encoded; coprime to `STRIPE_WINDOWS`. */
 const PHASE_STEP = 29
 
-const rowValues = new Float64Array(LANES * STRIPE_WINDOWS)
-const rowHalves = halvesOf(rowValues)
-const rowRanges = new Uint32Array(LANES * 2)
+const NO_VALUES = new Float64Array(0)
+/** By lane: the columns that all rows of a stripe have, and those that some have. */
+const everyColumns = new Uint8Array(LANES)
+const someColumns = new Uint8Array(LANES)
 const rowEnds = new Uint32Array(LANES)
 const rowLanes = new Uint8Array(LANES)
 const rowBytes = new Uint8Array(LANES * rowValuesSizeMax(STRIPE_WINDOWS))
@@ -396,49 +397,34 @@ export class WindowStripes {
 
   /** The raw rows become a run; series that lack some window go to the sink. */
   #encode(stripe: Stripe, index: number): void {
-    const { rowCount, masks } = stripe
+    const { rowCount } = stripe
     const positions = new Uint32Array(RUN_PLACES)
     const sizes = new Uint16Array(RUN_PLACES)
-    const lanes = Math.min(LANES, this.#slotCount - index * LANES)
+    const laneCount = Math.min(LANES, this.#slotCount - index * LANES)
+    noteColumns(stripe.masks, rowCount, laneCount)
     // The maxima of a counter are its last values, and of a gauge that stands still all are: those are encoded once.
-    const lasts = stripe.halves[LAST_COLUMN]
+    const lasts = stripe.values[LAST_COLUMN]
     for (let column = 0; column < COLUMN_STRIDE; column++) {
-      const halves = stripe.halves[column]
-      if (halves === undefined) continue
-      let rows = 0
-      for (let lane = 0; lane < lanes; lane++) {
-        let count = 0
-        for (let row = 0, at = lane; row < rowCount; row++, at += LANES) count += (masks[at] >> column) & 1
-        if (count === 0) continue
-        if (count < rowCount) {
-          this.#spill(stripe, index, lane, column, halves)
-          continue
-        }
-        const place = lane * COLUMN_STRIDE
-        const isShared = lasts !== undefined && column > LAST_COLUMN && positions[place + LAST_COLUMN] !== 0
-        if (isShared && isSameLane(halves, lasts, lane, rowCount)) {
-          positions[place + column] = positions[place + LAST_COLUMN]
-          sizes[place + column] = sizes[place + LAST_COLUMN]
-          continue
-        }
-        let to = rows * rowCount * 2
-        for (let row = 0, from = lane * 2; row < rowCount; row++, from += LANES * 2) {
-          rowHalves[to++] = halves[from]
-          rowHalves[to++] = halves[from + 1]
-        }
-        rowLanes[rows++] = lane
+      const values = stripe.values[column]
+      if (values === undefined) continue
+      const bit = 1 << column
+      let count = 0
+      let haveLasts = lasts !== undefined && column > LAST_COLUMN
+      for (let lane = 0; lane < laneCount; lane++) {
+        if ((everyColumns[lane] & bit) !== 0) {
+          rowLanes[count++] = lane
+          haveLasts &&= positions[lane * COLUMN_STRIDE + LAST_COLUMN] !== 0
+        } else if ((someColumns[lane] & bit) !== 0) this.#spill(stripe, index, lane, column, stripe.halves[column]!)
       }
-      for (let i = 0; i < rows; i++) {
-        rowRanges[i * 2] = i * rowCount
-        rowRanges[i * 2 + 1] = (i + 1) * rowCount
-      }
-      if (rows === 0) continue
-      encodeValuesBatch(rowValues, rowRanges.subarray(0, rows * 2), rowBytes, 0, rowEnds)
-      for (let i = 0, start = 0; i < rows; i++) {
+      if (count === 0) continue
+      const lanes = rowLanes.subarray(0, count)
+      const size = encodeLanes(values, haveLasts ? lasts! : NO_VALUES, LANES, rowCount, lanes, rowBytes, 0, rowEnds)
+      const position = size === 0 ? 0 : this.#bytes.append(rowBytes, 0, size) + 1
+      for (let i = 0, start = 0; i < count; i++) {
+        const place = lanes[i] * COLUMN_STRIDE
         const end = rowEnds[i]
-        const place = rowLanes[i] * COLUMN_STRIDE + column
-        positions[place] = this.#bytes.append(rowBytes, start, end) + 1
-        sizes[place] = end - start
+        positions[place + column] = end === start ? positions[place + LAST_COLUMN] : position + start
+        sizes[place + column] = end === start ? sizes[place + LAST_COLUMN] : end - start
         start = end
       }
     }
@@ -457,12 +443,16 @@ export class WindowStripes {
   }
 }
 
-/** Whether a lane has the same values in two columns, bit by bit. */
-function isSameLane(a: Uint32Array, b: Uint32Array, lane: number, rowCount: number): boolean {
-  for (let row = 0, at = lane * 2; row < rowCount; row++, at += LANES * 2) {
-    if (a[at] !== b[at] || a[at + 1] !== b[at + 1]) return false
+/** Fills `everyColumns` and `someColumns`. */
+function noteColumns(masks: Uint8Array, rowCount: number, laneCount: number): void {
+  everyColumns.fill(0xff)
+  someColumns.fill(0)
+  for (let row = 0; row < rowCount; row++) {
+    for (let lane = 0, at = row * LANES; lane < laneCount; lane++, at++) {
+      everyColumns[lane] &= masks[at]
+      someColumns[lane] |= masks[at]
+    }
   }
-  return true
 }
 
 /** Copies the values of those series that have the column: what others have of an earlier computation stays. */
