@@ -123,19 +123,20 @@ async function measure(options: WindowStoreOptions, folder: string): Promise<Win
     for (let from = 0; from < seriesCount; from += SLICE) {
       const to = Math.min(seriesCount, from + SLICE)
       const startedMs = performance.now()
-      stored.push(
-        target.appendWindow({
-          timestampMs: nowMs,
-          count: to - from,
-          seriesRefs: refs.subarray(from, to),
-          masks: fleet.masks.subarray(from, to),
-          columns: COLUMNS.map((column, k) => ({ column, values: fleet.columns[k].subarray(from, to) })),
-        } satisfies WindowBatch),
-      )
+      const batch: WindowBatch = {
+        timestampMs: nowMs,
+        count: to - from,
+        seriesRefs: refs.subarray(from, to),
+        masks: fleet.masks.subarray(from, to),
+        columns: COLUMNS.map((column, k) => ({ column, values: fleet.columns[k].subarray(from, to) })),
+      }
+      const { durable } = await target.appendWindow(batch, { deferred: true })
+      stored.push(durable)
       if (window >= STRIPE_WINDOWS) turnMsMax = Math.max(turnMsMax, performance.now() - startedMs)
-      if (stored.length >= 8) await stored.shift()
+      if (stored.length % 24 === 0) target.writeDeferred()
       await real.clock.yield()
     }
+    target.writeDeferred()
     await Promise.all(stored)
     if (window < STRIPE_WINDOWS) continue
     const used = process.cpuUsage(before)

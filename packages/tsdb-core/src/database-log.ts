@@ -77,9 +77,18 @@ export class DatabaseLog {
     return this.#orForget(this.#append(target, undeclared, batch, watermarks))
   }
 
-  /** The same of a window of aggregated series. */
-  appendWindow(target: LogTarget, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
-    return this.#orForget(this.#appendWindow(target, undeclared, batch))
+  /** The same of a window of aggregated series. A deferred one waits for others, or for `writeDeferred`. */
+  appendWindow(
+    target: LogTarget,
+    undeclared: readonly number[],
+    batch: WindowBatch,
+    isDeferred: boolean,
+  ): Promise<void> {
+    return this.#orForget(this.#appendWindow(target, undeclared, batch, isDeferred))
+  }
+
+  writeDeferred(): void {
+    this.#log.writeDeferred()
   }
 
   /** Logs that samples of these series are deleted, as far as they were logged before. */
@@ -133,7 +142,12 @@ export class DatabaseLog {
     else await settled(appended)
   }
 
-  async #appendWindow(target: LogTarget, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
+  async #appendWindow(
+    target: LogTarget,
+    undeclared: readonly number[],
+    batch: WindowBatch,
+    isDeferred: boolean,
+  ): Promise<void> {
     const { namespaceId, shard } = target
     const appended = [...declarationParts(target.series, undeclared)].map((refs) => this.#declare(target, refs))
     for (let from = 0; from < batch.count; from += SERIES_PER_WINDOW_RECORD) {
@@ -147,7 +161,12 @@ export class DatabaseLog {
       }
       this.#writer.length = 0
       encodeWindowBatch(this.#writer, { namespaceId, shard, batch: part })
-      appended.push(this.#log.append(RecordType.WindowBatch, [this.#writer.view()]))
+      const parts = [this.#writer.view()]
+      appended.push(
+        isDeferred
+          ? this.#log.appendDeferred(RecordType.WindowBatch, parts)
+          : this.#log.append(RecordType.WindowBatch, parts),
+      )
     }
     if (appended.length === 1) await appended[0]
     else await settled(appended)

@@ -468,7 +468,8 @@ export class Database implements Queryable {
         this.#memory.checkAppend()
       },
       log: (shard, undeclared, batch, extra) => this.#append(shard, undeclared, batch, extra as readonly Watermark[]),
-      logWindow: (shard, undeclared, batch) => this.#appendWindow(shard, undeclared, batch),
+      logWindow: (shard, undeclared, batch, isDeferred) => this.#appendWindow(shard, undeclared, batch, isDeferred),
+      writeDeferred: () => this.#log?.writeDeferred(),
       mayAddSeries: (shard) => this.#newSeriesOf(shard).take(shard.head.series.liveCount),
       deleteSamples: (namespace, request) => this.#deleteSamples(namespace, request),
       flush: async (namespace, beforeMs) => this.#maintenance?.flush([namespace], undefined, beforeMs),
@@ -500,10 +501,15 @@ export class Database implements Queryable {
     for (const mark of watermarks ?? []) this.#setWatermark(mark)
   }
 
-  async #appendWindow(shard: LocalShard, undeclared: readonly number[], batch: WindowBatch): Promise<void> {
+  async #appendWindow(
+    shard: LocalShard,
+    undeclared: readonly number[],
+    batch: WindowBatch,
+    isDeferred: boolean,
+  ): Promise<void> {
     this.#samplesSinceCount += batch.count * batch.columns.length
     if (this.#samplesSinceCount >= SAMPLES_PER_COUNT) this.#countMemory()
-    await this.#logged((log) => log.appendWindow(this.#targetOf(shard), undeclared, batch))
+    await this.#logged((log) => log.appendWindow(this.#targetOf(shard), undeclared, batch, isDeferred))
   }
 
   #targetOf(shard: LocalShard): LogTarget {

@@ -15,6 +15,7 @@ export type {
   NamespaceStats,
   SeriesObserver,
   Watermark,
+  WindowAppendOptions,
 } from './namespace.js'
 export type { DatabaseOptions, NamespaceOptions, Notice, SyncMode } from './options.js'
 export { BLOCK_SIZE_MS_MAX, DEFAULT_NAMESPACE } from './options.js'

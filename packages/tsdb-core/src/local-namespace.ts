@@ -19,6 +19,7 @@ import type {
   NamespaceSelectRequest,
   NamespaceStats,
   SeriesObserver,
+  WindowAppendOptions,
 } from './namespace.js'
 import { describeValue } from './option-names.js'
 import type { NamespaceOptions } from './options.js'
@@ -65,9 +66,9 @@ export class LocalNamespace implements Namespace {
           created: (keys) => this.#tell('seriesCreated', this.#refsOf(number, keys)),
           stored: (keys, timestampsMs, count) => this.#tellStored(number, keys, timestampsMs, count),
           storedWindow: (batch) => {
-            if (this.#observers.size === 0) return
+            if (this.#observers.size === 0) return null
             const { seriesRefs, timestampsMs, count } = samplesOfWindow(batch, 1)
-            this.#tellStored(number, seriesRefs, timestampsMs, count)
+            return () => this.#tellStored(number, seriesRefs, timestampsMs, count)
           },
         }),
     )
@@ -121,13 +122,13 @@ export class LocalNamespace implements Namespace {
     return this.#appendToShards(batch)
   }
 
-  async appendWindow(batch: WindowBatch): Promise<WindowResult> {
+  async appendWindow(batch: WindowBatch, { deferred = false }: WindowAppendOptions = {}): Promise<WindowResult> {
     this.#checkOpen()
     if (this.options.resolutionMs === 0) {
       throw new StorageError('INVALID_ARGUMENT', `namespace ${this.name} has raw samples only, got a window`)
     }
     checkWindow(batch)
-    if (this.shards.length === 1) return this.shards[0].appendWindow(batch)
+    if (this.shards.length === 1) return this.shards[0].appendWindow(batch, deferred)
     const samples = samplesOfWindow(batch, this.shards.length)
     const { appendedCount, rejections } = await this.#appendToShards(samples)
     const reason = rejections.find((each) => each.reason === 'TOO_OLD' || each.reason === 'TOO_FAR_AHEAD')?.reason
@@ -135,7 +136,12 @@ export class LocalNamespace implements Namespace {
       appendedCount,
       refused: reason === 'TOO_OLD' || reason === 'TOO_FAR_AHEAD' ? reason : null,
       unknown: placesOfUnknown(samples.places, rejections),
+      durable: Promise.resolve(),
     }
+  }
+
+  writeDeferred(): void {
+    this.#host.writeDeferred()
   }
 
   async appendSamples(samples: Iterable<LabelledSample>): Promise<AppendResult> {

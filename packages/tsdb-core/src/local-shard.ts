@@ -46,7 +46,9 @@ export interface ShardHost {
   /** Puts a batch into the commit log, after declarations of its new series; resolves once it is durable. */
   log(shard: LocalShard, undeclared: readonly number[], batch: SampleBatch, extra: unknown): Promise<void>
   /** The same for a window of aggregated series. */
-  logWindow(shard: LocalShard, undeclared: readonly number[], batch: WindowBatch): Promise<void>
+  logWindow(shard: LocalShard, undeclared: readonly number[], batch: WindowBatch, isDeferred: boolean): Promise<void>
+  /** Begins to write what was logged as deferred. */
+  writeDeferred(): void
   flushShard(shard: LocalShard, beforeMs: number): Promise<void>
   /** Asked before a series is made; throws when the limits do not allow it. */
   mayAddSeries(shard: LocalShard): void
@@ -55,7 +57,8 @@ export interface ShardHost {
 export interface ShardObserver {
   created(keys: Uint32Array): void
   stored(keys: Uint32Array, timestampsMs: Float64Array, count: number): void
-  storedWindow(batch: WindowBatch): void
+  /** Returns what is to be called once the window is durable; it does not look at the batch any more. */
+  storedWindow(batch: WindowBatch): (() => void) | null
 }
 
 export class LocalShard implements Shard {
@@ -120,7 +123,7 @@ export class LocalShard implements Shard {
   }
 
   /** Stores a window of aggregated series; `seriesRefs` are keys of their column `value`. */
-  async appendWindow(batch: WindowBatch): Promise<WindowResult> {
+  async appendWindow(batch: WindowBatch, isDeferred: boolean): Promise<WindowResult> {
     const host = this.#host
     host.checkWritable()
     const nowMs = host.clock.wallMs()
@@ -132,7 +135,9 @@ export class LocalShard implements Shard {
           ? 'TOO_FAR_AHEAD'
           : null
     const sampleCount = countOfWindow(batch)
-    if (refused !== null || sampleCount === 0) return { appendedCount: 0, refused, unknown: [] }
+    if (refused !== null || sampleCount === 0) {
+      return { appendedCount: 0, refused, unknown: [], durable: Promise.resolve() }
+    }
     const limits = { firstMs: 0, lastMs: timestampMs, nowMs: host.clock.monotonicMs(), segment: host.segment() }
     const outcome = appendWindow(this.head, batch, limits)
     if (outcome === null) return this.#appendAsSamples(batch)
@@ -140,11 +145,19 @@ export class LocalShard implements Shard {
     const stored = unknown.length === 0 ? batch : withoutSeries(batch, new Set(unknown))
     const appendedCount = unknown.length === 0 ? sampleCount : countOfWindow(stored)
     this.appendedCount += appendedCount
-    if (stored.count > 0) {
-      await host.logWindow(this, this.#undeclared(stored.seriesRefs, stored.count, this.head.stride), stored)
-      this.#observer.storedWindow(stored)
-    }
-    return { appendedCount, refused: null, unknown }
+    const durable = stored.count > 0 ? this.#logWindow(stored, isDeferred) : Promise.resolve()
+    // Who does not wait for it may not have listened yet when it fails.
+    if (isDeferred) durable.catch(() => undefined)
+    else await durable
+    return { appendedCount, refused: null, unknown, durable }
+  }
+
+  async #logWindow(stored: WindowBatch, isDeferred: boolean): Promise<void> {
+    const undeclared = this.#undeclared(stored.seriesRefs, stored.count, this.head.stride)
+    const logged = this.#host.logWindow(this, undeclared, stored, isDeferred)
+    const tell = this.#observer.storedWindow(stored)
+    await logged
+    tell?.()
   }
 
   /** Stores a window that the commit log already holds. */
@@ -281,7 +294,8 @@ export class LocalShard implements Shard {
   async #appendAsSamples(batch: WindowBatch): Promise<WindowResult> {
     const samples = samplesOfWindow(batch, 1)
     const { appendedCount, rejections } = await this.#append(samples, undefined)
-    return { appendedCount, refused: null, unknown: placesOfUnknown(samples.places, rejections) }
+    const unknown = placesOfUnknown(samples.places, rejections)
+    return { appendedCount, refused: null, unknown, durable: Promise.resolve() }
   }
 
   /** Those of these references that the log has to declare before they are used. They count as declared then. */

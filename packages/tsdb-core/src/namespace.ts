@@ -65,10 +65,14 @@ export interface Namespace extends Queryable {
    * Stores one window of many series of a namespace with a resolution: what `append` does of as many samples, at a fraction
    * of its cost when windows come in their order and series in the same order as before. See `WindowBatch`.
    *
-   * Its columns belong to the caller again once it has resolved: the window is then durable as `syncMode` says.
+   * Its columns belong to the caller again once it has resolved: the window is then durable as `syncMode` says, or, when it was
+   * deferred, once `WindowResult.durable` has resolved.
    * @throws {StorageError} as `append`; `INVALID_ARGUMENT` for a namespace of raw samples.
    */
-  appendWindow(batch: WindowBatch): Promise<WindowResult>
+  appendWindow(batch: WindowBatch, options?: WindowAppendOptions): Promise<WindowResult>
+
+  /** Begins to write deferred windows, which otherwise wait for other appends or for more of them. */
+  writeDeferred(): void
 
   /**
    * Stores samples given as objects: convenient for small amounts; `append` is the fast way.
@@ -131,6 +135,11 @@ export interface AppendOptions {
    * was refused that may be repeated (`UNKNOWN_SERIES`, `TOO_FAR_AHEAD`): give them with it again.
    */
   readonly watermarks?: readonly Watermark[]
+}
+
+export interface WindowAppendOptions {
+  /** Shares its write and its sync with what is appended next: for many windows, of which only the last is waited for. */
+  readonly deferred?: boolean
 }
 
 /** How far a policy's windows are final, for one shard of its source. */

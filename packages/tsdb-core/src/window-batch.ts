@@ -29,6 +29,8 @@ export interface WindowResult {
   readonly refused: 'TOO_OLD' | 'TOO_FAR_AHEAD' | null
   /** Places of series that were evicted: resolve again and repeat those. */
   readonly unknown: readonly number[]
+  /** Resolves once the window is durable: it is already, unless it was deferred. Rejects as `appendWindow` does. */
+  readonly durable: Promise<void>
 }
 
 /** The same as samples, series by series. Column number c of a series has its reference plus `c · step`. */

@@ -17,8 +17,8 @@ import { SliceScan } from './slice-scan.js'
 const SLICE_MEMBERS = 1024
 /** The same while outputs are new: to make them known and to make room for them costs ten times as much. */
 const NEW_SLICE_MEMBERS = 256
-/** So many slices may wait for the log: groups of records that it writes together stay small enough to be used again. */
-const SLICES_MAX = 24
+/** Slices whose records are written and synced together. As many may be on their way to the disk beside. */
+const SLICES_PER_WRITE = 24
 /** Columns that members keep: all but `value`, which is of groups. */
 const MEMBER_COLUMNS = COLUMNS.slice(0, 6)
 const MEMBER_MASK = (1 << MEMBER_COLUMNS.length) - 1
@@ -70,7 +70,8 @@ export interface HotWindowOptions {
 
 export class HotWindow {
   readonly #options: HotWindowOptions
-  readonly #stored: Promise<void>[] = []
+  /** Of slices that may not be durable yet, oldest first. */
+  readonly #durable: Promise<void>[] = []
   /** Members that were left to `select`. */
   readonly left: number[] = []
   rowCount = 0
@@ -98,12 +99,9 @@ export class HotWindow {
       this.#contribute(slice.scan, samples)
       if (this.#emit(slice)) {
         await this.#resolve(slice)
-        const stored = this.#store(slice)
-        // `settle` tells of failures; until then nobody may be listening.
-        stored.catch(() => undefined)
-        this.#stored.push(stored)
-      } else used.slices.push(slice)
-      if (this.#stored.length >= SLICES_MAX) await this.#stored.shift()
+        await this.#store(slice)
+      }
+      used.slices.push(slice)
       await pause()
     }
     return true
@@ -111,7 +109,8 @@ export class HotWindow {
 
   /** Resolves once all that was stored is durable. */
   async settle(): Promise<void> {
-    const results = await Promise.allSettled(this.#stored)
+    this.#options.target.writeDeferred()
+    const results = await Promise.allSettled(this.#durable)
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
@@ -191,15 +190,16 @@ export class HotWindow {
     return any !== 0
   }
 
-  /** Stores a slice's columns. The slice is used again once they are durable. */
+  /** Stores a slice's columns, which are to be used again then. */
   async #store(slice: Slice): Promise<void> {
     const { target, endMs } = this.#options
     const { scan, masks } = slice
     const { members, count } = scan
     const batch: WindowBatch = { timestampMs: endMs, count, seriesRefs: slice.targets, masks, columns: slice.columns }
     for (;;) {
-      const { appendedCount, refused, unknown } = await target.appendWindow(batch)
+      const { appendedCount, refused, unknown, durable } = await target.appendWindow(batch, { deferred: true })
       this.rowCount += appendedCount
+      await this.#note(durable)
       if (refused === 'TOO_FAR_AHEAD') {
         throw new AggregatorError('UNAVAILABLE', `namespace ${target.name} refused a window: ${refused}`)
       }
@@ -212,7 +212,16 @@ export class HotWindow {
       }
       await this.#resolve(slice)
     }
-    this.#options.used.slices.push(slice)
+  }
+
+  /** Does not run far ahead of a slow disk. */
+  async #note(durable: Promise<void>): Promise<void> {
+    this.#durable.push(durable)
+    if (this.#durable.length % SLICES_PER_WRITE !== 0) return
+    this.#options.target.writeDeferred()
+    if (this.#durable.length > SLICES_PER_WRITE) {
+      await Promise.all(this.#durable.splice(0, this.#durable.length - SLICES_PER_WRITE))
+    }
   }
 
   async #resolve({ scan, masks, targets }: Slice): Promise<void> {

@@ -75,6 +75,32 @@ describe('the commit log', () => {
     },
   )
 
+  it('lets deferred records wait for the next one, until it is told to write, or for a megabyte', async () => {
+    const log = await written('first')
+    const durable: string[] = []
+    const defer = (name: string) =>
+      log.appendDeferred(RecordType.NamespaceChange, [named(name)]).then(() => void durable.push(name))
+    const before = log.counts.syncs
+    const deferred = [defer('a'), defer('b')]
+    for (let turn = 0; turn < 20; turn++) await env.clock.yield()
+    expect(durable).toEqual([])
+    await log.append(RecordType.NamespaceChange, [named('c')])
+    expect(durable).toEqual(['a', 'b'])
+    expect(log.counts.syncs).toBe(before + 1)
+
+    deferred.push(defer('d'))
+    log.writeDeferred()
+    await Promise.all(deferred)
+    const large = 'e'.repeat(600 * 1024)
+    await Promise.all([defer(large), defer(large)])
+
+    deferred.push(defer('f'))
+    await log.close()
+    await Promise.all(deferred)
+    const { records } = await replayed()
+    expect(records).toEqual(['first', 'a', 'b', 'c', 'd', large, large, 'f'])
+  })
+
   it('gives back what was appended, in order, after a clean close and without one', async () => {
     const log = await written('one', '', 'three')
     await log.append(RecordType.Tombstones, [text('fo'), text('ur')])

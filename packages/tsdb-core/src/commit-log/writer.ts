@@ -43,6 +43,8 @@ import { type FoundSegment, replaySegments } from './replay.js'
 
 /** A group that is larger does not take more: its callers wait long enough. */
 const GROUP_SIZE_BYTES_MAX = 16 * 1024 * 1024
+/** Records that are in no hurry are written once there are so many bytes. */
+const DEFERRED_SIZE_BYTES_MAX = 1024 * 1024
 /** Groups kept for use again; a larger one is left to the collector. */
 const SPARE_GROUPS_MAX = 4
 const SPARE_SIZE_BYTES_MAX = 2 * 1024 * 1024
@@ -152,10 +154,27 @@ export class CommitLog {
   }
 
   /**
+   * The same without hurry: the record waits for the next one that is appended otherwise, for `writeDeferred`, or until there is
+   * a megabyte. It keeps its place among all records.
+   */
+  async appendDeferred(type: RecordType, parts: readonly Uint8Array[]): Promise<void> {
+    await this.#add([{ type, parts }], true)
+  }
+
+  /** Begins to write what was deferred. */
+  writeDeferred(): void {
+    if (this.#state === 'ready' && this.#tasks.length > 0) this.#work()
+  }
+
+  /**
    * Appends several records that are written together: either all of them are refused, or none. After a crash the last of
    * them may be missing if they were not acknowledged, but none without those behind it.
    */
   async appendAll(records: readonly RecordToAppend[]): Promise<void> {
+    await this.#add(records, false)
+  }
+
+  #add(records: readonly RecordToAppend[], isDeferred: boolean): Promise<void> {
     this.#checkReady()
     for (const { parts } of records) checkSize(parts)
     let group = this.#tasks.at(-1)
@@ -165,8 +184,8 @@ export class CommitLog {
     }
     for (const { type, parts } of records) group.add(type, parts)
     const appended = group.wait()
-    this.#work()
-    await appended
+    if (!isDeferred || group.sizeBytes >= DEFERRED_SIZE_BYTES_MAX) this.#work()
+    return appended
   }
 
   /** Begins a new segment and gives its number: records of earlier calls lie before it, later ones in it or behind it. */
