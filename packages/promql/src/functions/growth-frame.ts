@@ -19,6 +19,9 @@ export interface GrowthFrame {
   seconds: number
   /** The least of sampled over toStart. */
   reachMin: number
+  /** The steps where `presence` is FLOAT, `[presentFrom, presentTo)`; -1 and their end where they are not in one piece. By `fillGrowthFrame`. */
+  presentFrom: number
+  presentTo: number
 }
 
 /** How many columns of seconds a frame has. */
@@ -36,6 +39,8 @@ export function growthFrameIn(presence: Uint8Array, seconds: Float64Array, slot:
     factor: column(3),
     seconds: 1,
     reachMin: Number.POSITIVE_INFINITY,
+    presentFrom: -1,
+    presentTo: 0,
   }
 }
 
@@ -61,6 +66,9 @@ export function fillGrowthFrame(
 ): void {
   const seconds = perSecond ? rangeMs / 1000 : 1
   let reachMin = Number.POSITIVE_INFINITY
+  let presentFrom = 0
+  let presentTo = 0
+  let presentCount = 0
   for (let s = 0; s < endsMs.length; s++) {
     const from = first[s]
     const last = end[s] - 1
@@ -81,6 +89,8 @@ export function fillGrowthFrame(
     if (toStart >= threshold) toStart = between / 2
     if (toEnd >= threshold) toEnd = between / 2
     frame.presence[s] = FLOAT
+    if (presentCount++ === 0) presentFrom = s
+    presentTo = s + 1
     frame.sampled[s] = sampled
     frame.toStart[s] = toStart
     frame.toEnd[s] = toEnd
@@ -90,4 +100,6 @@ export function fillGrowthFrame(
   }
   frame.seconds = seconds
   frame.reachMin = reachMin
+  frame.presentFrom = presentTo - presentFrom === presentCount ? presentFrom : -1
+  frame.presentTo = presentTo
 }

@@ -20,20 +20,25 @@ export const deltaFloats = growthKernel(false, false)
 
 function growthKernel(isCounter: boolean, perSecond: boolean): FloatsKernel {
   return (series, windows, out, call) => {
-    if (isCounter) findResets(series, resets)
-    else resets.count = 0
-    if (isCounter && series.startTimesMs !== undefined) {
+    if (!isCounter) differences(series, windows, growthFrameOf(series, windows, perSecond), out, 0)
+    else if (series.startTimesMs === undefined) growthOfSeries(series, windows, out, perSecond)
+    else {
+      findResets(series, resets)
       reportOverlap(series, windows, series.startTimesMs, call)
       growthWithStarts(series, windows, out, series.startTimesMs, perSecond)
-      return
     }
-    const frame = growthFrameOf(series, windows, perSecond)
-    if (!isCounter) differences(series, windows, frame, out, 0)
-    else if (resets.count === 0) {
-      const aboveZero = resets.rising ? firstStepAboveZero(series, windows, frame) : windows.grid.count
-      growthWithoutResets(series, windows, frame, out, aboveZero)
-      differences(series, windows, frame, out, aboveZero)
-    } else growth(series, windows, frame, out)
+  }
+}
+
+/** rate and increase of a counter without start timestamps, into the steps of `out`. */
+export function growthOfSeries(series: FloatSeries, windows: Windows, out: StepOutput, perSecond: boolean): void {
+  findResets(series, resets)
+  const frame = growthFrameOf(series, windows, perSecond)
+  if (resets.count > 0) growth(series, windows, frame, out)
+  else {
+    const aboveZero = resets.rising ? firstStepAboveZero(series, windows, frame) : windows.grid.count
+    growthWithoutResets(series, windows, frame, out, aboveZero)
+    differences(series, windows, frame, out, aboveZero)
   }
 }
 

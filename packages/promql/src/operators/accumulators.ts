@@ -16,6 +16,8 @@ export interface Accumulator {
   addRow(batch: VectorBatch, row: number, group: number): void
   /** The cells of so many groups, for a kernel that adds rows of floats to them; good until the next call of anything. */
   cells?(groupCount: number): FoldCells
+  /** Whether the cells are those of sums. */
+  readonly isSum?: true
   /** Writes the group's result into the row of the same number; steps `[from, to)` where it says how many it does at once. */
   finish(group: number, out: VectorBatch, from: number, to: number): void
   /** Absent: all steps of a group together take no time to speak of. */
@@ -109,6 +111,7 @@ const NO_FLOATS = new Float64Array(0)
 const NO_FLAGS = new Uint8Array(0)
 
 class SumAccumulator implements Accumulator {
+  readonly isSum = true
   readonly #cells: Cells
   readonly #sums: FloatColumn
   readonly #compensations: FloatColumn
@@ -156,7 +159,7 @@ class SumAccumulator implements Accumulator {
 }
 
 /** Kahan's sum of a row into a group's cells. A function of its own: the hottest loop of all aggregations. */
-function addCompensated(
+export function addCompensated(
   values: Float64Array,
   presence: Uint8Array,
   from: number,

@@ -22,6 +22,7 @@ import { BatchKernels } from './batch-kernels.js'
 import type { Evaluator } from './evaluator.js'
 import { rowsPerBatch } from './evaluator.js'
 import { type Grid, timeAt } from './grid.js'
+import { GrowthFold } from './growth-fold.js'
 import { ABSENT_LABEL } from './label-table.js'
 import { windowShape } from './range-shape.js'
 import { BatchReader, emptyFloatSeries, type MixedSeries } from './sample-range.js'
@@ -64,6 +65,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
   #function: RangeFunction
   #cache: WindowCache
   #kernels: BatchKernels | undefined
+  #growthFold: GrowthFold | undefined
   #source: SourceBatch | undefined
   #reader: BatchReader | undefined
   #at = 0
@@ -89,6 +91,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.#output = { values: this.out.values, presence: this.out.presence, offset: 0 }
     this.#cache = new WindowCache(this.shape, this.#framesOf(this.#function), evaluator.context.options.kernels)
     this.#kernels = this.#kernelsOf(this.#function)
+    this.#growthFold = this.#growthFoldOf(this.#function)
   }
 
   get annotations() {
@@ -115,9 +118,18 @@ export class RangeRows implements SeriesRows, RangeCallContext {
 
   /** Of the batch at hand. */
   get kernels(): BatchKernels | undefined {
+    return this.#isPlain() ? this.#kernels : undefined
+  }
+
+  get growthFold(): GrowthFold | undefined {
+    return this.#isPlain() ? this.#growthFold : undefined
+  }
+
+  /** Whether the batch at hand has values and nothing else. */
+  #isPlain(): boolean {
     const { batch } = this.#source as SourceBatch
     const plain = batch.histograms === undefined && batch.startTimestampsMs === undefined && batch.counts === undefined
-    return plain && !this.#windowed ? this.#kernels : undefined
+    return plain && !this.#windowed
   }
 
   begin(source: SourceBatch, rows: number): void {
@@ -169,6 +181,12 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     return new BatchKernels(kernels, kernel, this.#cache, perSecond ? this.shape.rangeMs / 1000 : 1)
   }
 
+  #growthFoldOf({ kernel, perSecond, frames }: RangeFunction): GrowthFold | undefined {
+    if (this.#evaluator.context.options.kernels !== undefined || kernel !== 'growth' || frames === undefined)
+      return undefined
+    return this.#windowed ? undefined : new GrowthFold(this.#cache, perSecond === true)
+  }
+
   #labelSetOfSeries(): number {
     const { batch, symbols } = this.#source as SourceBatch
     return this.#evaluator.context.labels.addSeries(batch, this.#at, symbols)
@@ -190,6 +208,7 @@ export class RangeRows implements SeriesRows, RangeCallContext {
     this.#cache.release()
     this.#cache = new WindowCache(this.shape, this.#framesOf(found), this.#evaluator.context.options.kernels)
     this.#kernels = this.#kernelsOf(found)
+    this.#growthFold = this.#growthFoldOf(found)
   }
 
   /** Computes `series` into the next row; true if the row got a sample. */

@@ -6,6 +6,7 @@ import type { QueryContext } from '../engine/query-context.js'
 import type { Accumulator } from './accumulators.js'
 import { type BatchKernels, FOUND, LEFT } from './batch-kernels.js'
 import type { Grouping } from './grouping.js'
+import type { GrowthFold } from './growth-fold.js'
 import type { SourceBatch } from './series-source.js'
 import type { VectorBatch } from './vector-batch.js'
 
@@ -21,6 +22,8 @@ export interface SeriesRows {
   readonly dropName: number
   /** The Rust kernels, where they can do the batch at hand. */
   readonly kernels: BatchKernels | undefined
+  /** The TypeScript kernel for sums, where these can be and there are no others. */
+  readonly growthFold?: GrowthFold | undefined
   readonly rowsMax: number
   /** Whether the rows so far are enough for one batch. */
   readonly full: boolean
@@ -94,14 +97,24 @@ export async function foldRows(
       const { batch, symbols } = source
       rows.begin(source, 1)
       const kernels = accumulator.cells === undefined ? undefined : rows.kernels
-      if (kernels !== undefined && accumulator.cells !== undefined) {
+      const growths = kernels === undefined && accumulator.isSum ? rows.growthFold : undefined
+      let found: Uint8Array | undefined
+      if ((kernels ?? growths) !== undefined && accumulator.cells !== undefined) {
         if (groups.length < batch.seriesCount) groups = new Uint32Array(batch.seriesCount)
         for (let i = 0; i < batch.seriesCount; i++) groups[i] = grouping.groupOfSeries(batch, i, symbols)
-        kernels.fold(batch, groups, accumulator.cells(grouping.count))
+        if (kernels !== undefined) kernels.fold(batch, groups, accumulator.cells(grouping.count))
+        else if (growths !== undefined) {
+          for (let from = 0; from < batch.seriesCount; from += growths.seriesAtOnce) {
+            const to = Math.min(batch.seriesCount, from + growths.seriesAtOnce)
+            growths.fold(batch, from, to, groups, accumulator.cells(grouping.count))
+            if (context.shouldYield()) await context.yield()
+          }
+        }
+        found = (kernels ?? growths)?.found
       }
       for (let series = 0; series < batch.seriesCount; series++) {
-        if (kernels !== undefined && kernels.found[series] !== LEFT) {
-          if (kernels.found[series] === FOUND) rows.noteFound(series)
+        if (found !== undefined && found[series] !== LEFT) {
+          if (found[series] === FOUND) rows.noteFound(series)
           continue
         }
         if (rows.compute(series)) {

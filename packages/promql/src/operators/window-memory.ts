@@ -58,6 +58,8 @@ export class WindowMemory {
       if (frame === undefined || held === undefined) continue
       frame.seconds = held.seconds
       frame.reachMin = held.reachMin
+      frame.presentFrom = held.presentFrom
+      frame.presentTo = held.presentTo
     }
   }
 }
