@@ -21,7 +21,7 @@ function storeOf(dice: Dice): MemoryQueryable {
         if (i >= 60 && i < 75 && instance === 2) continue
         if (kind !== 'flat') value += dice.fraction() * (value > 1e300 ? 1e305 : 10)
         if (kind === 'resets' && i % 37 === 36) value = dice.fraction()
-        let sample = value
+        let sample: typeof STALE | number = value
         if (kind === 'stale' && i % 50 === 49) sample = STALE
         if (kind === 'nan' && i % 50 === 20) sample = Number.NaN
         if (kind === 'infinite' && i > 100) sample = Number.POSITIVE_INFINITY
