@@ -6,6 +6,8 @@ import { compareUtf8 } from '../model/utf8.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { LabelResult, SeriesResult } from '../query/queryable.js'
 import type { SampleSource } from './sample-source.js'
+import { SeriesGroups, type SourceFamily } from './series-groups.js'
+import { SymbolCollector } from './symbol-collector.js'
 
 export interface LabelParts {
   readonly sources: readonly SampleSource[]
@@ -63,22 +65,39 @@ export async function readLabelValues(name: string, parts: LabelParts): Promise<
   return limited([...values], parts)
 }
 
+/** Labels are made once for a series, however many sources have it. */
 export async function readSeries(parts: LabelParts): Promise<SeriesResult> {
-  const found = new Map<string, Labels>()
-  for (const source of parts.sources) {
-    await forMatched(parts, source, (pairs, length) => {
-      const flat: string[] = []
-      for (let i = 0; i < length; i++) flat.push(source.symbolText(pairs[i]))
-      const labels = Labels.fromSorted(flat)
-      found.set(labels.key, labels)
-    })
+  const { sources, pause, limit, warnings } = parts
+  const families: SourceFamily[] = []
+  let seriesCount = 0
+  for (const [source, { index }] of sources.entries()) {
+    const matched = (await matchedSeries(index, parts.matchers, pause)).slice()
+    let count = 0
+    for (let i = 0; i < matched.length; i++) {
+      if (i % SERIES_PER_TURN === 0) await pause()
+      if (sources[source].columnMask(matched[i]) !== 0) matched[count++] = matched[i]
+    }
+    families.push({ sources: [source], matched: matched.subarray(0, count) })
+    seriesCount += count
   }
-  const series = await sortLabels([...found.values()], parts.pause)
-  if (parts.limit > 0 && series.length > parts.limit) {
-    parts.warnings.push(`more than ${parts.limit} series: the answer is cut off`)
-    series.length = parts.limit
+  const symbols = new SymbolCollector(sources, seriesCount)
+  const groups = new SeriesGroups(sources, symbols)
+  await groups.build(families, pause)
+  const found: Labels[] = []
+  let pairs: Uint32Array = new Uint32Array(256)
+  for (let group = 0; group < groups.count; group++) {
+    if (group % SERIES_PER_TURN === 0) await pause()
+    pairs = groups.readPairs(group, pairs, 0)
+    const flat: string[] = []
+    for (let i = 0; i < groups.pairsLength(group); i++) flat.push(symbols.symbols[pairs[i]])
+    found.push(Labels.fromSorted(flat))
   }
-  return { series, warnings: parts.warnings }
+  const series = await sortLabels(found, pause)
+  if (limit > 0 && series.length > limit) {
+    warnings.push(`more than ${limit} series: the answer is cut off`)
+    series.length = limit
+  }
+  return { series, warnings }
 }
 
 async function forMatched(
