@@ -24,6 +24,9 @@ export class EvaluatorMemory {
   #created: Uint32Array[] | null = null
   /** The end of the last window that was computed in order; `NaN`: nothing is remembered. */
   #hotEndMs = Number.NaN
+  /** The run that is under way; `fromMs` is the end of the window before it, if states are kept for the window after it. */
+  #run: { readonly fromMs: number | null } | null = null
+  #lostInRun = false
   /** Members whose state has to be looked up, whether they have samples in the next window or not. */
   readonly #forgotten = new Set<number>()
   /** The last native histogram of the members that have some. */
@@ -42,6 +45,29 @@ export class EvaluatorMemory {
   /** Forgets what it remembers: the next window is computed from what is stored alone. */
   forget(): void {
     this.#hotEndMs = Number.NaN
+    this.#lostInRun = true
+  }
+
+  /**
+   * A run begins: nobody was seen in it. `fromMs` is the end of the window before it, if it keeps states for the one after it:
+   * until `endRun` there are none then, so that a run that fails leaves none.
+   */
+  beginRun(fromMs: number | null): void {
+    if (fromMs !== null) this.#hotEndMs = Number.NaN
+    this.#run = { fromMs }
+    this.#lostInRun = false
+    this.#epoch++
+  }
+
+  /** A series that the run needs left the head meanwhile: what it had to write may be missing. */
+  get lostInRun(): boolean {
+    return this.#lostInRun
+  }
+
+  /** The state at `hotEndMs` is remembered from now on. */
+  endRun(hotEndMs: number | null): void {
+    this.#run = null
+    if (hotEndMs !== null) this.#hotEndMs = hotEndMs
   }
 
   /** Series of which a sample came late: their last sample is looked up again. */
@@ -68,7 +94,9 @@ export class EvaluatorMemory {
         histogram?.valueMs ?? -Infinity,
       )
       // By the longer of the two times, whatever markers there are: to forget once more is only slow.
-      if (valueMs > this.#hotEndMs - Math.max(resolutionMs, LOOKBACK_MS)) {
+      if (this.#run !== null && this.wasSeen(member)) this.#lostInRun = true
+      const fromMs = this.#run?.fromMs ?? this.#hotEndMs
+      if (valueMs > fromMs - Math.max(resolutionMs, LOOKBACK_MS)) {
         this.forget()
         return
       }
@@ -93,10 +121,6 @@ export class EvaluatorMemory {
   /** Whether the state at `endMs` is remembered. */
   isHotAt(endMs: number): boolean {
     return this.#hotEndMs === endMs
-  }
-
-  setHotAt(endMs: number): void {
-    this.#hotEndMs = endMs
   }
 
   clearStates(): void {
@@ -126,10 +150,5 @@ export class EvaluatorMemory {
 
   wasSeen(member: number): boolean {
     return member < this.#seen.length && this.#seen[member] === this.#epoch
-  }
-
-  /** Begins a run: nobody was seen in it. */
-  nextEpoch(): void {
-    this.#epoch++
   }
 }

@@ -27,7 +27,8 @@ export class Evaluator {
   }
 
   async evaluate(request: EvaluateRequest): Promise<Evaluation> {
-    const evaluation = await new WindowRun(this.options, this.#memory, request).go()
+    let evaluation: Evaluation | null = null
+    while (evaluation === null) evaluation = await new WindowRun(this.options, this.#memory, request).go()
     if (Number.isNaN(this.#idleAtFirst)) this.#idleAtFirst = this.plan.idleCount
     return evaluation
   }
@@ -51,10 +52,14 @@ export class Evaluator {
     this.#memory.forgetSeries(seriesRefs)
   }
 
-  /** Series that left the head: they may be found under another reference from now on, or none. */
+  /** Series that leave the head now: they may be found under another reference from now on, or none. */
   seriesEvicted(seriesRefs: Uint32Array): void {
-    this.#memory.seriesEvicted(seriesRefs, this.options.resolutionMs)
-    for (const ref of seriesRefs) this.plan.removeMember(ref)
+    const { raw, resolutionMs } = this.options
+    this.#memory.seriesEvicted(seriesRefs, resolutionMs)
+    for (const ref of seriesRefs) {
+      const labels = this.plan.memberOf(ref) < 0 ? undefined : raw.labelsOf(ref)
+      if (labels !== undefined) this.plan.removeMember(ref, labels)
+    }
   }
 
   /** Series that are new in the head. */

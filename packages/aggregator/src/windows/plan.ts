@@ -103,10 +103,8 @@ export class WindowPlan {
   readonly #histogramContributions = new Map<number, readonly Contribution[]>()
   readonly #histogramMembers = new Set<number>()
   readonly #histogramProblems = new Set<string>()
-  /** Hash of each member's labels. */
-  #memberHashes: Uint32Array = new Uint32Array(64)
-  /** Members whose series may come back under another reference, by that hash: those that were evicted or never in the head. */
-  readonly #restless = new Map<number, number>()
+  /** Members whose series may come back under another reference, by their labels: those that were evicted or never in the head. */
+  readonly #restless = new Map<string, number>()
   /** Members with references of series that are not in the head. */
   #coldCount = 0
 
@@ -257,18 +255,16 @@ export class WindowPlan {
     const member = this.memberCount++
     if (member >= this.memberRefs.length) this.#grow()
     this.#members.set(seriesRef, member)
-    const hash = hashOf(labels.key)
-    this.#memberHashes[member] = hash
-    const before = this.#restless.get(hash)
+    const before = this.#restless.get(labels.key)
     if (before !== undefined) {
       this.memberColumns[before] = 0
       this.#contributionCounts[before] = 0
-      this.#restless.delete(hash)
+      this.#restless.delete(labels.key)
       // Should the series be read under its former reference again, that is another member.
       if (this.#members.delete(this.memberRefs[before])) this.#coldCount--
     }
     if (isCold) {
-      this.#restless.set(hash, member)
+      this.#restless.set(labels.key, member)
       this.#coldCount++
     }
     this.memberRefs[member] = seriesRef
@@ -296,12 +292,12 @@ export class WindowPlan {
     return member
   }
 
-  /** The series is gone; its reference may not come again. */
-  removeMember(seriesRef: number): void {
+  /** The series is going; its reference may not come again. */
+  removeMember(seriesRef: number, labels: Labels): void {
     const member = this.#members.get(seriesRef)
     if (member < 0) return
     this.#members.delete(seriesRef)
-    this.#restless.set(this.#memberHashes[member], member)
+    this.#restless.set(labels.key, member)
     this.#histogramMembers.delete(member)
     this.#histogramContributions.delete(member * 2)
     this.#histogramContributions.delete(member * 2 + 1)
@@ -377,18 +373,10 @@ export class WindowPlan {
   #grow(): void {
     const length = this.memberRefs.length * 2
     this.memberRefs = extended(this.memberRefs, length)
-    this.#memberHashes = extended(this.#memberHashes, length)
     this.memberColumns = extended(this.memberColumns, length)
     this.#contributionStarts = extended(this.#contributionStarts, length)
     this.#contributionCounts = extended(this.#contributionCounts, length)
   }
-}
-
-/** FNV-1a over UTF-16 units. Two series with one hash: at worst a silent one gets its staleness marker late. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash >>> 0
 }
 
 /** What a series contributes when the rule does not say. */

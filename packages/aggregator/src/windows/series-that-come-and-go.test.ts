@@ -156,4 +156,57 @@ describe('series that come and go', { timeout: 60_000 }, () => {
     expect(raw.headSeries()).toHaveLength(1)
     await world.expectExact()
   })
+
+  it.each([1.5, 4.5, 5.5, 6.5])(
+    'end with a staleness marker where they left memory while a window was being computed, at %d',
+    async (evictedAt) => {
+      const world = await open()
+      await world.putRule('mapping', 'all', { match: 'g', aggregations: ['last'], policies })
+      await world.putRule('rollup', 'count', { match: 'g', name: 'out', by: ['pod'], aggregate: 'sum', policies })
+      const [goes, stays] = ['goes', 'stays'].map((pod) => Labels.from({ __name__: 'g', pod }))
+      const raw = world.database.namespace('default')
+      const at = async (minute: number, ...series: Labels[]) => {
+        world.clock.nowMs = start + minute * MINUTE
+        await world.append(series.map((labels) => sampleAt(labels, world.clock.nowMs, minute)))
+        await world.advanceTo(start + (minute + 0.7) * MINUTE)
+      }
+      await at(0.5, goes, stays)
+      // Too young to go in the first round.
+      await world.database.flush()
+      const { readRecent } = raw
+      for (let minute = 1.5; minute < 9; minute++) {
+        if (minute === evictedAt) {
+          raw.readRecent = async (...request) => {
+            raw.readRecent = readRecent
+            await world.database.flush()
+            return readRecent.apply(raw, request)
+          }
+        }
+        await at(minute, stays)
+        const head = [...raw.headSeries()].map((ref) => `${raw.labelsOf(ref)}`)
+        expect(head.includes(`${goes}`)).toBe(minute < evictedAt)
+      }
+      await world.expectExact()
+    },
+  )
+
+  it('are not taken for others whose labels have the same hash of 32 bits', async () => {
+    const world = await open()
+    await world.putRule('mapping', 'all', { match: 'g', aggregations: ['last'], policies })
+    // Found by trying: FNV-1a of their labels is the same.
+    const [goes, comes] = ['ga7col0n', '45p3uca0'].map((pod) => Labels.from({ __name__: 'g', pod }))
+    const at = async (minute: number, ...series: Labels[]) => {
+      world.clock.nowMs = start + minute * MINUTE
+      await world.append(series.map((labels) => sampleAt(labels, world.clock.nowMs, minute)))
+      await world.advanceTo(start + (minute + 0.7) * MINUTE)
+    }
+    const raw = world.database.namespace('default')
+    await at(0.5, goes)
+    await world.database.flush()
+    await at(1.5, Labels.from({ __name__: 'g', pod: 'another' }))
+    await world.database.flush()
+    expect([...raw.headSeries()].map((ref) => raw.labelsOf(ref)?.get('pod'))).toEqual(['another'])
+    for (let minute = 2.5; minute < 9; minute++) await at(minute, comes)
+    await world.expectExact()
+  })
 })

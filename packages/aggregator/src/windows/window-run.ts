@@ -156,15 +156,12 @@ export class WindowRun {
     })
   }
 
-  async go(): Promise<Evaluation> {
+  /** Null: series left the head while their windows were computed, and it is to be done again. */
+  async go(): Promise<Evaluation | null> {
     const { firstEndMs, windowCount, watermark } = this.#request
     const { resolutionMs } = this.#options
-    this.#memory.nextEpoch()
-    if (this.#advances) {
-      // From here on the memory is that of a run under way: a failed one leaves none.
-      this.#memory.forget()
-      if (!this.#hot) this.#memory.clearStates()
-    }
+    this.#memory.beginRun(this.#advances ? firstEndMs - resolutionMs : null)
+    if (this.#advances && !this.#hot) this.#memory.clearStates()
     this.#scan.setWindows(firstEndMs, windowCount)
     const hotWindow = await this.#runHot()
     if (hotWindow === null) await this.#read()
@@ -175,8 +172,11 @@ export class WindowRun {
     const lastEndMs = firstEndMs + (windowCount - 1) * resolutionMs
     const { marks = [] } = this.#request
     await hotWindow?.settle()
+    // What was written so far is written once more, as it is.
+    if (this.#memory.lostInRun) return null
     await this.#writer.flush(watermark ? [{ ...watermark, timestampMs: lastEndMs }, ...marks] : undefined)
-    if (this.#advances) this.#memory.setHotAt(lastEndMs)
+    if (this.#memory.lostInRun) return null
+    this.#memory.endRun(this.#advances ? lastEndMs : null)
     return {
       rowCount: this.#writer.writtenCount + (hotWindow?.rowCount ?? 0),
       readSampleCount: this.#readSampleCount + (hotWindow?.readSampleCount ?? 0),
