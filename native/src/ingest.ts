@@ -4,7 +4,8 @@ export interface IngestKernels {
    * Decodes and scans one remote write request into the caller's columns; returns the fault, 0 for none.
    *
    * `parameters`: most series, samples, extras, symbols; most decoded bytes, label bytes of a series; seed and last entry of
-   * the label cache. The layout of the columns is that of packages/coordinator/src/ingest/write-columns.ts.
+   * the label cache; most labels and idle fields of a request; 0 for a body to be decoded, else the size of one that stands
+   * decoded in the scratch memory, plus 1. The layout of the columns is that of packages/coordinator/src/ingest/write-columns.ts.
    */
   scanWrite(
     version: 1 | 2,

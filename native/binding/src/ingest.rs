@@ -2,17 +2,18 @@
 
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use varve_ingest::{scan_write, status, Cache, Columns, Limits};
+use varve_ingest::{scan_write, status, Cache, Columns, Limits, Source};
 
 use crate::column::{disjoint, Column};
 
 /// Numbers in `parameters`.
-const PARAMETER_COUNT: usize = 8;
+const PARAMETER_COUNT: usize = 11;
 
 /// Decodes and scans one remote write request into the caller's columns; returns the fault, 0 for none.
 ///
 /// `parameters`: most series, samples, extras, symbols; most decoded bytes, label bytes of a series; seed and last entry
-/// of the cache.
+/// of the cache; most labels and idle fields of a request; 0 for a body to be decoded, else the size
+/// of one that stands decoded in the scratch memory, plus 1.
 #[napi(catch_unwind, js_name = "scanWrite")]
 #[allow(clippy::too_many_arguments)]
 pub fn scan_write_js(
@@ -54,6 +55,8 @@ pub fn scan_write_js(
         symbol_count_max: limit(3),
         decoded_size_max: limit(4),
         label_size_max: limit(5),
+        label_total_max: limit(8),
+        idle_field_count_max: limit(9),
     };
     let mut cache = Cache { seed: parameters[6], last_entry: parameters[7], slots, entries, arena };
     let mut columns = Columns {
@@ -66,7 +69,11 @@ pub fn scan_write_js(
         extras,
         symbols,
     };
-    Ok(scan_write(version, body, scratch, &mut cache, &mut columns, &limits))
+    let source = match limit(10) {
+        0 => Source::Block(body),
+        size => Source::Decoded(size - 1),
+    };
+    Ok(scan_write(version, source, scratch, &mut cache, &mut columns, &limits))
 }
 
 fn invalid<T>(message: String) -> Result<T> {

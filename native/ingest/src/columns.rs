@@ -33,6 +33,8 @@ pub struct Limits {
     pub symbol_count_max: usize,
     pub decoded_size_max: usize,
     pub label_size_max: usize,
+    pub label_total_max: usize,
+    pub idle_field_count_max: usize,
 }
 
 /// The caller's memory. `status` has `status::LENGTH` elements; the others as many as they have: less than a limit is the limit.

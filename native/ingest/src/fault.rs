@@ -24,6 +24,8 @@ pub const TOO_MANY_SYMBOLS: u32 = 20;
 pub const TOO_MANY_EXTRAS: u32 = 21;
 pub const SCATTERED_LABELS: u32 = 22;
 pub const NOTHING_KNOWN: u32 = 23;
+pub const TOO_MANY_IDLE_FIELDS: u32 = 24;
+pub const TOO_MANY_LABELS: u32 = 25;
 
 /// What is wrong and where: an offset in the compressed body for snappy's faults, else in the decoded one.
 #[derive(Debug, PartialEq, Eq)]

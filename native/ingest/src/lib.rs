@@ -18,19 +18,31 @@ pub use label_cache::Cache;
 
 use fault::Fault;
 
+/// What there is to scan.
+pub enum Source<'a> {
+    /// A snappy block, to be decoded into the scratch memory.
+    Block(&'a [u8]),
+    /// So many bytes of the scratch memory, decoded before.
+    Decoded(usize),
+}
+
 /// Decodes and scans one request; returns the fault, which also stands in the status with its offset.
 ///
 /// `version` is 1 or 2. After a fault the columns are undefined, and nothing but `next` pointers of the cache has changed.
 pub fn scan_write(
     version: u32,
-    body: &[u8],
+    source: Source,
     scratch: &mut [u8],
     cache: &mut Cache,
     columns: &mut Columns,
     limits: &Limits,
 ) -> u32 {
     columns.status.fill(0);
-    let scanned = snappy::decode(body, scratch, limits.decoded_size_max).and_then(|size| {
+    let decoded = match source {
+        Source::Block(body) => snappy::decode(body, scratch, limits.decoded_size_max),
+        Source::Decoded(size) => Ok(size.min(scratch.len())),
+    };
+    let scanned = decoded.and_then(|size| {
         columns.status[status::BODY_SIZE] = size as u32;
         if version == 1 {
             v1::scan(scratch, size, cache, columns, limits)

@@ -40,12 +40,60 @@ pub fn span(bytes: &[u8], at: usize, end: usize, tag_at: usize) -> Result<(usize
     Ok((from, from + length as usize))
 }
 
-/// Where an unknown field ends, whose tag stands at `tag_at`; `at` is behind the tag.
-pub fn skip(bytes: &[u8], at: usize, end: usize, tag: u32, tag_at: usize) -> Result<usize, Fault> {
-    skip_field(bytes, at, end, tag, 0).map_or_else(|| fault::at(skip_fault(tag), tag_at), Ok)
+/// What a scan may still meet of fields that cost time and bring nothing.
+pub struct Budget {
+    idle_left: usize,
+    labels_left: usize,
+    spent: bool,
 }
 
-fn skip_field(bytes: &[u8], at: usize, end: usize, tag: u32, depth: u32) -> Option<usize> {
+impl Budget {
+    pub fn new(idle_field_count_max: usize, label_count_max: usize) -> Self {
+        Budget { idle_left: idle_field_count_max, labels_left: label_count_max, spent: false }
+    }
+
+    /// For bytes that were counted before.
+    pub fn endless() -> Self {
+        Budget::new(usize::MAX, usize::MAX)
+    }
+
+    /// Counts a field that only repeats another, whose tag stands at `tag_at`.
+    pub fn take_idle(&mut self, tag_at: usize) -> Result<(), Fault> {
+        self.skipped().map_or_else(|| fault::at(fault::TOO_MANY_IDLE_FIELDS, tag_at), Ok)
+    }
+
+    #[inline]
+    pub fn take_label(&mut self, tag_at: usize) -> Result<(), Fault> {
+        let Some(left) = self.labels_left.checked_sub(1) else { return fault::at(fault::TOO_MANY_LABELS, tag_at) };
+        self.labels_left = left;
+        Ok(())
+    }
+
+    fn skipped(&mut self) -> Option<()> {
+        match self.idle_left.checked_sub(1) {
+            Some(left) => {
+                self.idle_left = left;
+                Some(())
+            }
+            None => {
+                self.spent = true;
+                None
+            }
+        }
+    }
+}
+
+/// Where an unknown field ends, whose tag stands at `tag_at`; `at` is behind the tag. It counts, as does each field of a group.
+pub fn skip(bytes: &[u8], at: usize, end: usize, tag: u32, tag_at: usize, budget: &mut Budget) -> Result<usize, Fault> {
+    match skip_field(bytes, at, end, tag, budget, 0) {
+        Some(to) => Ok(to),
+        None if budget.spent => fault::at(fault::TOO_MANY_IDLE_FIELDS, tag_at),
+        None => fault::at(skip_fault(tag), tag_at),
+    }
+}
+
+fn skip_field(bytes: &[u8], at: usize, end: usize, tag: u32, budget: &mut Budget, depth: u32) -> Option<usize> {
+    budget.skipped()?;
     match tag & 7 {
         0 => varint(bytes, at, end).map(|(_, next)| next),
         1 => (at + 8 <= end).then_some(at + 8),
@@ -53,13 +101,13 @@ fn skip_field(bytes: &[u8], at: usize, end: usize, tag: u32, depth: u32) -> Opti
             let (length, from) = varint(bytes, at, end)?;
             (length <= (end - from) as u64).then(|| from + length as usize)
         }
-        3 => skip_group(bytes, at, end, tag >> 3, depth + 1),
+        3 => skip_group(bytes, at, end, tag >> 3, budget, depth + 1),
         5 => (at + 4 <= end).then_some(at + 4),
         _ => None,
     }
 }
 
-fn skip_group(bytes: &[u8], mut at: usize, end: usize, field: u32, depth: u32) -> Option<usize> {
+fn skip_group(bytes: &[u8], mut at: usize, end: usize, field: u32, budget: &mut Budget, depth: u32) -> Option<usize> {
     if depth > GROUP_DEPTH_MAX {
         return None;
     }
@@ -68,7 +116,7 @@ fn skip_group(bytes: &[u8], mut at: usize, end: usize, field: u32, depth: u32) -
         if tag & 7 == 4 {
             return (tag >> 3 == field).then_some(next);
         }
-        at = skip_field(bytes, next, end, tag, depth)?;
+        at = skip_field(bytes, next, end, tag, budget, depth)?;
     }
     None
 }

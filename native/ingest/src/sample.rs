@@ -1,7 +1,10 @@
 //! One sample message: the twin of packages/coordinator/src/ingest/scan-sample.ts.
 
 use crate::fault::{self, Fault};
-use crate::protobuf::{skip, tag, varint};
+use crate::protobuf::{skip, tag, varint, Budget};
+
+/// A value, a timestamp, a start timestamp: what comes more often repeats one of them.
+const FIELD_COUNT_USEFUL: usize = 3;
 
 #[derive(Default)]
 pub struct Sample {
@@ -28,7 +31,7 @@ pub fn ordinary(bytes: &[u8], at: usize, end: usize) -> Option<(u64, f64)> {
 }
 
 #[inline]
-pub fn scan(bytes: &[u8], mut at: usize, end: usize, with_start: bool) -> Result<Sample, Fault> {
+pub fn scan(bytes: &[u8], mut at: usize, end: usize, with_start: bool, budget: &mut Budget) -> Result<Sample, Fault> {
     let mut sample = Sample::default();
     // The form that senders write: value, then timestamp, and nothing more.
     if end - at > 10 && bytes[at] == 0x09 && bytes[at + 9] == 0x10 {
@@ -40,10 +43,17 @@ pub fn scan(bytes: &[u8], mut at: usize, end: usize, with_start: bool) -> Result
             }
         }
     }
+    let mut known = 0;
     while at < end {
         let field_at = at;
         let (tag, next) = tag(bytes, at, end)?;
         at = next;
+        if matches!(tag >> 3, 1 | 2) || (tag >> 3 == 3 && with_start) {
+            known += 1;
+            if known > FIELD_COUNT_USEFUL {
+                budget.take_idle(field_at)?;
+            }
+        }
         match tag >> 3 {
             1 => {
                 if tag & 7 != 1 {
@@ -67,7 +77,7 @@ pub fn scan(bytes: &[u8], mut at: usize, end: usize, with_start: bool) -> Result
                     sample.start_timestamp_ms = value as i64 as f64;
                 }
             }
-            _ => at = skip(bytes, at, end, tag, field_at)?,
+            _ => at = skip(bytes, at, end, tag, field_at, budget)?,
         }
     }
     Ok(sample)

@@ -4,7 +4,7 @@ use crate::columns::{Columns, Limits, EXTRA_EXEMPLAR, EXTRA_METADATA};
 use crate::fault::{self, Fault};
 use crate::found::Found;
 use crate::label_cache::Cache;
-use crate::protobuf::{skip, span, tag, varint};
+use crate::protobuf::{skip, span, tag, varint, Budget};
 use crate::sample;
 
 pub fn scan(
@@ -15,6 +15,7 @@ pub fn scan(
     limits: &Limits,
 ) -> Result<(), Fault> {
     let mut found = Found::new(columns, cache, limits);
+    let mut budget = Budget::new(limits.idle_field_count_max, limits.label_total_max);
     let mut tail = size;
     let mut at = 0;
 
@@ -23,7 +24,7 @@ pub fn scan(
         let (outer_tag, next) = tag(scratch, at, size)?;
         let field = outer_tag >> 3;
         if field != 1 && field != 3 {
-            at = skip(scratch, next, size, outer_tag, field_at)?;
+            at = skip(scratch, next, size, outer_tag, field_at, &mut budget)?;
             continue;
         }
         if outer_tag & 7 != 2 {
@@ -56,6 +57,7 @@ pub fn scan(
             }
             None => {
                 while at < end && scratch[at] == 0x0a {
+                    budget.take_label(at)?;
                     at = span(scratch, at + 1, end, at)?.1;
                 }
             }
@@ -67,7 +69,7 @@ pub fn scan(
             let (inner_tag, next) = tag(scratch, at, end)?;
             let inner_field = inner_tag >> 3;
             if inner_field > 4 {
-                at = skip(scratch, next, end, inner_tag, inner_at)?;
+                at = skip(scratch, next, end, inner_tag, inner_at, &mut budget)?;
                 continue;
             }
             if inner_tag & 7 != 2 {
@@ -78,10 +80,13 @@ pub fn scan(
             match inner_field {
                 2 => {
                     found.check_room(inner_at)?;
-                    let sample = sample::scan(scratch, from, to, false)?;
+                    let sample = sample::scan(scratch, from, to, false, &mut budget)?;
                     found.add_sample(sample.timestamp_ms, f64::from_bits(sample.value_bits));
                 }
-                1 => scattered = true,
+                1 => {
+                    budget.take_label(inner_at)?;
+                    scattered = true;
+                }
                 3 => found.add_extra(EXTRA_EXEMPLAR, from, to, inner_at)?,
                 _ => {
                     found.add_histogram(from, to, inner_at)?;
@@ -114,7 +119,7 @@ fn gather_labels(scratch: &mut [u8], mut at: usize, end: usize, mut tail: usize)
     while at < end {
         let (field_tag, next) = tag(scratch, at, end).ok()?;
         if field_tag >> 3 != 1 {
-            at = skip(scratch, next, end, field_tag, at).ok()?;
+            at = skip(scratch, next, end, field_tag, at, &mut Budget::endless()).ok()?;
             continue;
         }
         let (length, from) = varint(scratch, next, end)?;

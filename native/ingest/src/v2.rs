@@ -4,7 +4,7 @@ use crate::columns::{status, Columns, Limits, EXTRA_EXEMPLAR, EXTRA_METADATA, SY
 use crate::fault::{self, Fault};
 use crate::found::Found;
 use crate::label_cache::Cache;
-use crate::protobuf::{skip, span, tag, varint};
+use crate::protobuf::{skip, span, tag, varint, Budget};
 use crate::sample;
 
 const REFERENCE_COUNT_MAX: usize = 2048;
@@ -16,10 +16,12 @@ pub fn scan(
     columns: &mut Columns,
     limits: &Limits,
 ) -> Result<(), Fault> {
-    let symbol_count = scan_symbols(scratch, size, columns, limits)?;
+    let mut budget = Budget::new(limits.idle_field_count_max, 2 * limits.label_total_max);
+    let symbol_count = scan_symbols(scratch, size, columns, limits, &mut budget)?;
     let mut references = [0u32; REFERENCE_COUNT_MAX];
     let mut found = Found::new(columns, cache, limits);
     let mut tail = size;
+    let mut written_total = 0;
     let mut has_start = 0;
     let mut metadata: Option<(usize, usize)> = None;
     let mut metadata_name: Option<u32> = None;
@@ -29,7 +31,7 @@ pub fn scan(
         let field_at = at;
         let (outer_tag, next) = tag(scratch, at, size)?;
         if outer_tag >> 3 != 5 {
-            at = skip(scratch, next, size, outer_tag, field_at)?;
+            at = skip(scratch, next, size, outer_tag, field_at, &mut Budget::endless())?;
             continue;
         }
         let (message_at, end) = span(scratch, next, size, field_at)?;
@@ -42,7 +44,7 @@ pub fn scan(
             let (inner_tag, next) = tag(scratch, at, end)?;
             let field = inner_tag >> 3;
             if field > 5 {
-                at = skip(scratch, next, end, inner_tag, inner_at)?;
+                at = skip(scratch, next, end, inner_tag, inner_at, &mut budget)?;
                 continue;
             }
             let (from, to) = match inner_tag & 7 {
@@ -56,8 +58,12 @@ pub fn scan(
             at = to;
             match field {
                 1 => {
+                    if from == to {
+                        budget.take_idle(inner_at)?;
+                    }
                     let mut reference_at = from;
                     while reference_at < to {
+                        budget.take_label(inner_at)?;
                         let Some((reference, next)) = varint(scratch, reference_at, to) else {
                             return fault::at(fault::VARINT, inner_at);
                         };
@@ -73,7 +79,7 @@ pub fn scan(
                 }
                 2 => {
                     found.check_room(inner_at)?;
-                    let sample = sample::scan(scratch, from, to, true)?;
+                    let sample = sample::scan(scratch, from, to, true, &mut budget)?;
                     let row = found.add_sample(sample.timestamp_ms, f64::from_bits(sample.value_bits));
                     found.columns.start_timestamps_ms[row] = sample.start_timestamp_ms;
                     if sample.start_timestamp_ms != 0.0 {
@@ -81,6 +87,9 @@ pub fn scan(
                     }
                 }
                 5 => {
+                    if has_metadata {
+                        budget.take_idle(inner_at)?;
+                    }
                     has_metadata = true;
                     if metadata.is_none_or(|(start, stop)| scratch[start..stop] != scratch[from..to]) {
                         metadata_name = None;
@@ -104,7 +113,8 @@ pub fn scan(
         let written = labels_length <= limits.label_size_max;
         let mut name_symbol = None;
         if written {
-            if tail + labels_length > scratch.len() {
+            written_total += labels_length;
+            if written_total > limits.decoded_size_max || tail + labels_length > scratch.len() {
                 return fault::at(fault::LABELS_TOO_LONG, field_at);
             }
             name_symbol = write_labels(scratch, tail, kept, found.columns.symbols);
@@ -139,7 +149,13 @@ pub fn scan(
 }
 
 /// Checks the frame of all top-level fields and lists the symbols.
-fn scan_symbols(scratch: &[u8], size: usize, columns: &mut Columns, limits: &Limits) -> Result<usize, Fault> {
+fn scan_symbols(
+    scratch: &[u8],
+    size: usize,
+    columns: &mut Columns,
+    limits: &Limits,
+    budget: &mut Budget,
+) -> Result<usize, Fault> {
     let symbol_count_max = limits.symbol_count_max.min(columns.symbols.len() / SYMBOL_STRIDE);
     let mut count = 0;
     let mut at = 0;
@@ -148,7 +164,7 @@ fn scan_symbols(scratch: &[u8], size: usize, columns: &mut Columns, limits: &Lim
         let (outer_tag, next) = tag(scratch, at, size)?;
         let field = outer_tag >> 3;
         if field != 4 && field != 5 {
-            at = skip(scratch, next, size, outer_tag, field_at)?;
+            at = skip(scratch, next, size, outer_tag, field_at, budget)?;
             continue;
         }
         if outer_tag & 7 != 2 {

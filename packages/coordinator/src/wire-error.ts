@@ -32,6 +32,8 @@ export const WIRE_FAULTS = [
   'too many metadata or exemplar entries in one request',
   'labels stand behind samples in too many series of one request',
   'protobuf: nothing in the message is known: is it of another type?',
+  'too many fields in one request that are unknown or only repeat another',
+  'too many labels in one request',
 ] as const
 
 export const FAULT = {
@@ -59,6 +61,8 @@ export const FAULT = {
   TOO_MANY_EXTRAS: 21,
   SCATTERED_LABELS: 22,
   NOTHING_KNOWN: 23,
+  TOO_MANY_IDLE_FIELDS: 24,
+  TOO_MANY_LABELS: 25,
 } as const
 
 const TOO_LARGE: ReadonlySet<number> = new Set([
@@ -69,6 +73,8 @@ const TOO_LARGE: ReadonlySet<number> = new Set([
   FAULT.TOO_MANY_SYMBOLS,
   FAULT.TOO_MANY_EXTRAS,
   FAULT.SCATTERED_LABELS,
+  FAULT.TOO_MANY_IDLE_FIELDS,
+  FAULT.TOO_MANY_LABELS,
 ])
 
 /** `INVALID_ARGUMENT` is a 400: sending it again cannot help. `TOO_LARGE` is a 413. */

@@ -27,8 +27,9 @@ import { RemoteWriteCounters, remoteWriteRoutes } from './remote-write-handler.j
 import { RowWriter } from './row-writer.js'
 import type { TenantIngest } from './tenant-ingest.js'
 import { TokenBucket } from './token-bucket.js'
-import { WRITE_LIMITS, type WriteLimits } from './write-columns.js'
-import { WriteMemory, WritePipeline } from './write-pipeline.js'
+import { labelTotalMax, WRITE_LIMITS, type WriteLimits } from './write-columns.js'
+import { WriteMemory } from './write-memory.js'
+import { WritePipeline } from './write-pipeline.js'
 import type { WriteScanner } from './write-scanner.js'
 import type { TimeBounds } from './write-sink.js'
 
@@ -289,6 +290,7 @@ function limitsOf(config: Pick<Config['ingest'], 'limits' | 'decoded_size'>): Wr
   return {
     ...WRITE_LIMITS,
     decodedSizeBytesMax: config.decoded_size,
+    labelTotalMax: labelTotalMax(config.decoded_size),
     seriesCountMax: limits.series_per_request,
     sampleCountMax: limits.samples_per_request,
     labelCountMax: limits.labels_per_series,

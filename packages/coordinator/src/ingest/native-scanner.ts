@@ -2,7 +2,7 @@
 import { nativeKernels } from '@varve/native'
 import { typescriptScanner, type WriteScanner } from './write-scanner.js'
 
-const parameters = new Uint32Array(8)
+const parameters = new Uint32Array(11)
 
 /** The native scanner, or undefined where the native module is not there. */
 export function nativeScanner(): WriteScanner | undefined {
@@ -10,7 +10,7 @@ export function nativeScanner(): WriteScanner | undefined {
   if (kernels === undefined) return undefined
   return {
     name: 'native',
-    scan({ version, body, scratch, cache, columns, limits }) {
+    scan({ version, body, decodedSize, scratch, cache, columns, limits }) {
       if (version === 2) columns.reserveSymbols()
       parameters[0] = limits.seriesCountMax
       parameters[1] = limits.sampleCountMax
@@ -20,6 +20,9 @@ export function nativeScanner(): WriteScanner | undefined {
       parameters[5] = limits.labelSizeBytesMax
       parameters[6] = cache.seed
       parameters[7] = cache.lastEntry
+      parameters[8] = limits.labelTotalMax
+      parameters[9] = limits.idleFieldCountMax
+      parameters[10] = decodedSize === undefined ? 0 : decodedSize + 1
       kernels.scanWrite(
         version,
         body,

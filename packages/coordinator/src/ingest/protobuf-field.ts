@@ -58,8 +58,33 @@ export function varintBigInt(bytes: Uint8Array, at: number, size: number): bigin
   return BigInt.asUintN(64, value)
 }
 
-/** Where the field that begins behind its tag ends, or -1: it is cut short, or its group is broken. */
-export function skipField(bytes: Uint8Array, at: number, end: number, tag: number, depth = 0): number {
+/**
+ * What a scan may still meet of fields that cost time and bring nothing: two bytes each, they are 16 million in a body of
+ * 32 MiB. Below zero: it has met one more.
+ */
+export class FieldBudget {
+  idleLeft: number
+  labelsLeft: number
+
+  constructor(idleFieldCountMax: number, labelCountMax: number) {
+    this.idleLeft = idleFieldCountMax
+    this.labelsLeft = labelCountMax
+  }
+}
+
+/**
+ * Where the field that begins behind its tag ends, or -1: it is cut short, or its group is broken, or the budget is spent.
+ * It counts against `budget`, if that is given, as does each field inside of a group.
+ */
+export function skipField(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  tag: number,
+  budget: FieldBudget | null = null,
+  depth = 0,
+): number {
+  if (budget !== null && --budget.idleLeft < 0) return -1
   switch (tag & 7) {
     case 0: {
       const size = varintSize(bytes, at, end)
@@ -74,7 +99,7 @@ export function skipField(bytes: Uint8Array, at: number, end: number, tag: numbe
       return to <= end ? to : -1
     }
     case 3:
-      return skipGroup(bytes, at, end, tag >>> 3, depth + 1)
+      return skipGroup(bytes, at, end, tag >>> 3, budget, depth + 1)
     case 5:
       return at + 4 <= end ? at + 4 : -1
     default:
@@ -82,7 +107,14 @@ export function skipField(bytes: Uint8Array, at: number, end: number, tag: numbe
   }
 }
 
-function skipGroup(bytes: Uint8Array, at: number, end: number, field: number, depth: number): number {
+function skipGroup(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  field: number,
+  budget: FieldBudget | null,
+  depth: number,
+): number {
   if (depth > GROUP_DEPTH_MAX) return -1
   while (at < end) {
     const size = varintSize(bytes, at, end)
@@ -91,7 +123,7 @@ function skipGroup(bytes: Uint8Array, at: number, end: number, field: number, de
     if (tag > 0xffff_ffff || tag < 8) return -1
     at += size
     if ((tag & 7) === 4) return tag >>> 3 === field ? at : -1
-    at = skipField(bytes, at, end, tag, depth)
+    at = skipField(bytes, at, end, tag, budget, depth)
     if (at < 0) return -1
   }
   return -1

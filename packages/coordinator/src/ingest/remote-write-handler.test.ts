@@ -11,7 +11,8 @@ import type { Door, ReplicaGate } from './door/door.js'
 import { LabelCache } from './label-cache.js'
 import { REMOTE_WRITE_PATHS, RemoteWriteCounters, remoteWriteRoutes } from './remote-write-handler.js'
 import { WRITE_LIMITS } from './write-columns.js'
-import { WriteMemory, WritePipeline } from './write-pipeline.js'
+import { WriteMemory } from './write-memory.js'
+import { WritePipeline } from './write-pipeline.js'
 import { typescriptScanner } from './write-scanner.js'
 
 const V1 = 'application/x-protobuf'
@@ -360,6 +361,130 @@ describe('what is refused as a whole', () => {
     expect(response.status).toBe(status)
     expect(written(response)).toEqual(['0', '0', '0'])
     if (status === 503) expect(response.headers?.['Retry-After']).toMatch(/^\d+$/)
+  })
+})
+
+describe('fields that bring nothing', () => {
+  const IDLE = 500_001
+  const pair = (a: number, b: number, count: number) =>
+    new Uint8Array(2 * count).fill(b).map((byte, i) => (i % 2 ? byte : a))
+  const nested = (field: number, inner: Uint8Array) => {
+    const size = inner.length
+    const length = [size & 0x7f, (size >>> 7) & 0x7f, (size >>> 14) & 0x7f, size >>> 21].map((byte, i) =>
+      i < 3 ? byte | 0x80 : byte,
+    )
+    return Buffer.concat([Uint8Array.of((field << 3) | 2, ...length), inner])
+  }
+  const good = bodyV1([series('good', 1)])
+  const idle = pair(0x78, 1, IDLE)
+
+  it.each([
+    ['unknown ones', V1, idle],
+    ['inside of an unknown group', V1, Buffer.concat([Uint8Array.of(0x7b), idle, Uint8Array.of(0x7c)])],
+    ['in a series', V1, nested(1, idle)],
+    ['in a sample', V1, nested(1, nested(2, idle))],
+    ['timestamps of one sample', V1, nested(1, nested(2, pair(0x10, 1, IDLE + 3)))],
+    ['unknown ones of 2.0', V2, idle],
+    ['in a series of 2.0', V2, nested(5, idle)],
+    ['metadata of one series', V2, nested(5, pair(0x2a, 0, IDLE + 1))],
+    ['empty lists of references', V2, nested(5, pair(0x0a, 0, IDLE))],
+  ])('are refused when they are too many: %s', async (_, type, bytes) => {
+    const response = await post(type, encodeSnappy(Buffer.concat([type === V1 ? good : bodyV2([]), bytes])))
+    expect(response).toMatchObject({
+      status: 413,
+      body: expect.stringMatching(/^too many fields in one request that are unknown or .* the limit is 500000\)/),
+    })
+    expect(sink.samples).toEqual([])
+  })
+
+  it('are skipped when they are fewer', async () => {
+    const response = await post(V1, encodeSnappy(Buffer.concat([good, pair(0x78, 1, IDLE - 1)])))
+    expect(response.status).toBe(204)
+    expect(sink.samples.length).toBe(1)
+  })
+
+  it.each([
+    ['labels', V1, nested(1, pair(0x0a, 0, 3_400_000))],
+    ['labels behind a sample', V1, nested(1, Buffer.concat([Uint8Array.of(0x12, 0), pair(0x0a, 0, 3_400_000)]))],
+    ['references', V2, Buffer.concat([Uint8Array.of(0x22, 0), nested(5, pair(0x08, 0, 6_800_000))])],
+  ])('%s of a request are bounded', async (_, type, bytes) => {
+    expect(await post(type, encodeSnappy(bytes))).toMatchObject({
+      status: 413,
+      body: expect.stringMatching(/^too many labels in one request .*: the limit is 3355444\)/),
+    })
+  })
+
+  it('labels of 2.0 are bounded by what they are written out', async () => {
+    const long: [string, string][] = Array.from({ length: 8 }, (_, i) => [`l${i}`, 'x'.repeat(2000)])
+    const many = Array.from({ length: 100 }, (_, i) => series('a', i, NOW, long))
+    const own = { ...WRITE_LIMITS, decodedSizeBytesMax: 1 << 20 }
+    const other = new WritePipeline({
+      ...{ sink, scanner: typescriptScanner, memory: new WriteMemory(own), exemplars, metadata },
+      cache: new LabelCache({ seed: 7 }),
+    })
+    await expect(other.write(2, encodeSnappy(bodyV2(many)))).rejects.toThrowError(
+      /written out, are too long .* 1048576/,
+    )
+  })
+
+  it('exemplars and metadata that are too large are left out, the rest is stored', async () => {
+    const text = 'x'.repeat(70_000)
+    const exemplar = { labels: [['a', text]] as [string, string][], value: 1, timestamp: NOW }
+    const first = await send1(
+      [{ ...series('a', 1), exemplars: [exemplar] }],
+      [{ type: 1, metricFamilyName: 'a', help: text }],
+    )
+    expect(first.status).toBe(204)
+    expect(metadata.refusedCount).toBe(1)
+    // The symbols of 2.0 are long while the exemplar itself is not.
+    const second = await send2([
+      { ...series('b', 1), exemplars: [exemplar], metadata: { type: 1, help: text, unit: '' } },
+    ])
+    expect(second).toMatchObject({ status: 400, body: expect.stringContaining('exemplar labels too long') })
+    expect(metadata.of('b')[0].help.length).toBe(1024)
+    expect(sink.samples.length).toBe(2)
+  })
+})
+
+describe('a large body', () => {
+  const LARGE = 5 << 20
+  const padded = (name: string) =>
+    Buffer.concat([
+      bodyV1([series(name, 1)]),
+      Uint8Array.of(0x7a, 0x80, 0x80, 0x80 | (LARGE >>> 14), LARGE >>> 21),
+      new Uint8Array(LARGE),
+    ])
+
+  it('is decoded in turns, while others are stored; large ones one after the other', async () => {
+    const turns: string[] = []
+    const pause = () => {
+      turns.push('turn')
+      return new Promise<void>((resolve) => setImmediate(resolve))
+    }
+    pipeline = new WritePipeline({
+      ...{ sink, scanner: typescriptScanner, memory, exemplars, metadata, pause },
+      cache: new LabelCache({ seed: 7 }),
+    })
+    const write = async (body: Uint8Array, name: string) => {
+      await pipeline.write(1, encodeSnappy(body))
+      turns.push(name)
+    }
+    await Promise.all([
+      write(padded('large_1'), 'large_1'),
+      write(padded('large_2'), 'large_2'),
+      write(bodyV1([series('small', 1)]), 'small'),
+    ])
+    expect(turns.filter((name) => name !== 'turn')).toEqual(['small', 'large_1', 'large_2'])
+    expect(turns.lastIndexOf('turn') - turns.indexOf('turn')).toBeGreaterThanOrEqual(10)
+    expect(sink.samples.length).toBe(3)
+  })
+
+  it('that is damaged is refused, and the next one is not', async () => {
+    const block = encodeSnappy(padded('large'))
+    const cut = await post(V1, block.subarray(0, block.length - 2))
+    expect(cut).toMatchObject({ status: 400, body: expect.stringContaining('snappy') })
+    expect((await post(V1, block)).status).toBe(204)
+    expect(sink.samples.length).toBe(1)
   })
 })
 

@@ -5,12 +5,15 @@
  * marker stays one. Rust twin: native/ingest/src/sample.rs.
  */
 import { FAULT } from '../wire-error.js'
-import { skipField, varintInt64, varintNumber, varintSize } from './protobuf-field.js'
+import { type FieldBudget, skipField, varintInt64, varintNumber, varintSize } from './protobuf-field.js'
 import { STATUS, type WriteColumns } from './write-columns.js'
 
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 const LOW = LITTLE_ENDIAN ? 0 : 1
 const HIGH = 1 - LOW
+
+/** A value, a timestamp, a start timestamp: what comes more often repeats one of them. */
+const FIELD_COUNT_USEFUL = 3
 
 /** Fills row `row` from `[at, end)`. Returns the fault; its offset then stands in `columns.status`. */
 export function scanSample(
@@ -21,6 +24,7 @@ export function scanSample(
   columns: WriteColumns,
   row: number,
   withStart: boolean,
+  budget: FieldBudget,
 ): number {
   const { timestampsMs, valueHalves } = columns
   // The form that senders write: 09, eight bytes, 10, a positive varint of at most 7 bytes, and nothing more.
@@ -57,6 +61,7 @@ export function scanSample(
   timestampsMs[row] = 0
   valueHalves[2 * row] = 0
   valueHalves[2 * row + 1] = 0
+  let known = 0
   while (at < end) {
     const fieldAt = at
     const tagSize = varintSize(bytes, at, end)
@@ -65,6 +70,11 @@ export function scanSample(
     if (tag < 8 || tag > 0xffff_ffff) return fail(columns, FAULT.TAG, fieldAt)
     at += tagSize
     const field = tag >>> 3
+    if (field === 1 || field === 2 || (field === 3 && withStart)) {
+      if (++known > FIELD_COUNT_USEFUL && --budget.idleLeft < 0) {
+        return fail(columns, FAULT.TOO_MANY_IDLE_FIELDS, fieldAt)
+      }
+    }
     if (field === 1) {
       if ((tag & 7) !== 1) return fail(columns, FAULT.WIRE_TYPE, fieldAt)
       if (at + 8 > end) return fail(columns, FAULT.FIELD_TOO_LONG, fieldAt)
@@ -80,15 +90,16 @@ export function scanSample(
       else columns.startTimestampsMs[row] = value
       at += size
     } else {
-      at = skipField(bytes, at, end, tag)
-      if (at < 0) return fail(columns, skipFault(tag), fieldAt)
+      at = skipField(bytes, at, end, tag, budget)
+      if (at < 0) return fail(columns, skipFault(tag, budget), fieldAt)
     }
   }
   return FAULT.NONE
 }
 
 /** The fault behind `skipField` returning -1. */
-export function skipFault(tag: number): number {
+export function skipFault(tag: number, budget: FieldBudget | null = null): number {
+  if (budget !== null && budget.idleLeft < 0) return FAULT.TOO_MANY_IDLE_FIELDS
   const wireType = tag & 7
   if (wireType === 4 || wireType > 5) return FAULT.NO_WIRE_TYPE
   return wireType === 3 ? FAULT.GROUP : wireType === 0 ? FAULT.VARINT : FAULT.FIELD_TOO_LONG

@@ -14,7 +14,7 @@
 import { FAULT } from '../wire-error.js'
 import { FoundSeries, fail } from './found-series.js'
 import { ENTRY_LENGTH, ENTRY_OFFSET, ENTRY_STRIDE, type LabelCache, spansEqual } from './label-cache.js'
-import { skipField, varintNumber, varintSize } from './protobuf-field.js'
+import { FieldBudget, skipField, varintNumber, varintSize } from './protobuf-field.js'
 import { scanSample, skipFault } from './scan-sample.js'
 import { EXTRA_EXEMPLAR, EXTRA_METADATA, STATUS, type WriteColumns, type WriteLimits } from './write-columns.js'
 
@@ -34,6 +34,7 @@ export function scanWriteV1(
 ): number {
   const { entries, arenaView } = cache
   const found = new FoundSeries(cache, columns, limits)
+  const budget = new FieldBudget(limits.idleFieldCountMax, limits.labelTotalMax)
   let tail = size
   let at = 0
 
@@ -50,8 +51,8 @@ export function scanWriteV1(
     at += tagSize
     const field = tag >>> 3
     if (field !== 1 && field !== 3) {
-      at = skipField(scratch, at, size, tag)
-      if (at < 0) return fail(columns, skipFault(tag), fieldAt)
+      at = skipField(scratch, at, size, tag, budget)
+      if (at < 0) return fail(columns, skipFault(tag, budget), fieldAt)
       continue
     }
     if ((tag & 7) !== 2) return fail(columns, FAULT.WIRE_TYPE, fieldAt)
@@ -97,6 +98,7 @@ export function scanWriteV1(
     if (entry < 0) {
       while (at < end && scratch[at] === 0x0a) {
         const labelAt = at
+        if (--budget.labelsLeft < 0) return fail(columns, FAULT.TOO_MANY_LABELS, labelAt)
         const labelSize = varintSize(scratch, at + 1, end)
         if (labelSize === 0) return fail(columns, FAULT.VARINT, labelAt)
         at += 1 + labelSize + varintNumber(scratch, at + 1, labelSize)
@@ -118,8 +120,8 @@ export function scanWriteV1(
       at += innerTagSize
       const innerField = innerTag >>> 3
       if (innerField > 4) {
-        at = skipField(scratch, at, end, innerTag)
-        if (at < 0) return fail(columns, skipFault(innerTag), innerAt)
+        at = skipField(scratch, at, end, innerTag, budget)
+        if (at < 0) return fail(columns, skipFault(innerTag, budget), innerAt)
         continue
       }
       if ((innerTag & 7) !== 2) return fail(columns, FAULT.WIRE_TYPE, innerAt)
@@ -137,11 +139,13 @@ export function scanWriteV1(
       if (innerField === 2) {
         fault = found.checkRoom(innerAt)
         if (fault !== FAULT.NONE) return fault
-        fault = scanSample(scratch, scratchView, at, innerEnd, columns, found.rows, false)
+        fault = scanSample(scratch, scratchView, at, innerEnd, columns, found.rows, false, budget)
         if (fault !== FAULT.NONE) return fail(columns, fault, columns.status[STATUS.FAULT_OFFSET])
         found.rows++
-      } else if (innerField === 1) scattered = true
-      else if (innerField === 3) fault = found.addExtra(EXTRA_EXEMPLAR, at, innerEnd, innerAt)
+      } else if (innerField === 1) {
+        if (--budget.labelsLeft < 0) return fail(columns, FAULT.TOO_MANY_LABELS, innerAt)
+        scattered = true
+      } else if (innerField === 3) fault = found.addExtra(EXTRA_EXEMPLAR, at, innerEnd, innerAt)
       else fault = found.addHistogram(at, innerEnd, innerAt)
       if (fault !== FAULT.NONE) return fault
       at = innerEnd

@@ -13,7 +13,7 @@
 import { FAULT } from '../wire-error.js'
 import { FoundSeries, fail } from './found-series.js'
 import { ENTRY_LENGTH, ENTRY_OFFSET, ENTRY_STRIDE, type LabelCache, spansEqual } from './label-cache.js'
-import { skipField, varintNumber, varintSize } from './protobuf-field.js'
+import { FieldBudget, skipField, varintNumber, varintSize } from './protobuf-field.js'
 import { scanSample, skipFault } from './scan-sample.js'
 import {
   EXTRA_EXEMPLAR,
@@ -40,10 +40,12 @@ export function scanWriteV2(
   columns.reserveSymbols()
   const { status, symbols, startTimestampsMs } = columns
   const { entries, arenaView } = cache
-  const symbolCount = scanSymbols(scratch, size, columns, limits)
+  const budget = new FieldBudget(limits.idleFieldCountMax, 2 * limits.labelTotalMax)
+  const symbolCount = scanSymbols(scratch, size, columns, limits, budget)
   if (symbolCount < 0) return status[STATUS.FAULT]
   const found = new FoundSeries(cache, columns, limits)
   let tail = size
+  let writtenSize = 0
   let hasStart = 0
   let metadataAt = 0
   let metadataLength = -1
@@ -76,8 +78,8 @@ export function scanWriteV2(
       at += innerTagSize
       const field = innerTag >>> 3
       if (field > 5) {
-        at = skipField(scratch, at, end, innerTag)
-        if (at < 0) return fail(columns, skipFault(innerTag), innerAt)
+        at = skipField(scratch, at, end, innerTag, budget)
+        if (at < 0) return fail(columns, skipFault(innerTag, budget), innerAt)
         continue
       }
       const wireType = innerTag & 7
@@ -94,7 +96,9 @@ export function scanWriteV2(
       } else return fail(columns, FAULT.WIRE_TYPE, innerAt)
       let fault: number = FAULT.NONE
       if (field === 1) {
+        if (at === to && --budget.idleLeft < 0) return fail(columns, FAULT.TOO_MANY_IDLE_FIELDS, innerAt)
         while (at < to) {
+          if (--budget.labelsLeft < 0) return fail(columns, FAULT.TOO_MANY_LABELS, innerAt)
           let reference = scratch[at]
           if (reference < 0x80) at++
           else {
@@ -112,11 +116,12 @@ export function scanWriteV2(
         if (fault !== FAULT.NONE) return fault
         const { rows } = found
         startTimestampsMs[rows] = 0
-        fault = scanSample(scratch, scratchView, at, to, columns, rows, true)
+        fault = scanSample(scratch, scratchView, at, to, columns, rows, true, budget)
         if (fault !== FAULT.NONE) return fail(columns, fault, status[STATUS.FAULT_OFFSET])
         if (startTimestampsMs[rows] !== 0) hasStart = 1
         found.rows++
       } else if (field === 5) {
+        if (hasMetadata && --budget.idleLeft < 0) return fail(columns, FAULT.TOO_MANY_IDLE_FIELDS, innerAt)
         hasMetadata = true
         if (metadataLength !== to - at || !spansEqual(scratchView, at, scratchView, metadataAt, metadataLength)) {
           metadataName = -1
@@ -146,7 +151,10 @@ export function scanWriteV2(
     }
     const written = labelsLength <= limits.labelSizeBytesMax
     if (written) {
-      if (tail + labelsLength > scratch.length) return fail(columns, FAULT.LABELS_TOO_LONG, fieldAt)
+      writtenSize += labelsLength
+      if (writtenSize > limits.decodedSizeBytesMax || tail + labelsLength > scratch.length) {
+        return fail(columns, FAULT.LABELS_TOO_LONG, fieldAt)
+      }
       let to = tail
       for (let i = 0; i < referenceCount; i += 2) {
         const name = references[i] * SYMBOL_STRIDE
@@ -161,10 +169,10 @@ export function scanWriteV2(
         to = writeLength(scratch, to, inner)
         scratch[to++] = 0x0a
         to = writeLength(scratch, to, nameLength)
-        for (let k = 0; k < nameLength; k++) scratch[to++] = scratch[nameAt + k]
+        to = copySpan(scratch, nameAt, nameLength, to)
         scratch[to++] = 0x12
         to = writeLength(scratch, to, valueLength)
-        for (let k = 0; k < valueLength; k++) scratch[to++] = scratch[valueAt + k]
+        to = copySpan(scratch, valueAt, valueLength, to)
       }
     }
     if (hasMetadata) {
@@ -197,7 +205,13 @@ export function scanWriteV2(
 }
 
 /** Checks the frame of all top-level fields and lists the symbols. Returns their count, or -1 after a fault. */
-function scanSymbols(scratch: Uint8Array, size: number, columns: WriteColumns, limits: WriteLimits): number {
+function scanSymbols(
+  scratch: Uint8Array,
+  size: number,
+  columns: WriteColumns,
+  limits: WriteLimits,
+  budget: FieldBudget,
+): number {
   const { symbols } = columns
   const symbolCountMax = Math.min(limits.symbolCountMax, symbols.length / SYMBOL_STRIDE)
   let count = 0
@@ -211,8 +225,8 @@ function scanSymbols(scratch: Uint8Array, size: number, columns: WriteColumns, l
     at += tagSize
     const field = tag >>> 3
     if (field !== 4 && field !== 5) {
-      at = skipField(scratch, at, size, tag)
-      if (at < 0) return failed(columns, skipFault(tag), fieldAt)
+      at = skipField(scratch, at, size, tag, budget)
+      if (at < 0) return failed(columns, skipFault(tag, budget), fieldAt)
       continue
     }
     if ((tag & 7) !== 2) return failed(columns, FAULT.WIRE_TYPE, fieldAt)
@@ -250,6 +264,13 @@ function isMetricName(bytes: Uint8Array, at: number): boolean {
 /** Bytes of the varint of a length below 2^28. */
 function lengthSizeOf(length: number): number {
   return length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : 4
+}
+
+/** Returns where the copy ends. A call into the engine pays from some dozen bytes on. */
+function copySpan(bytes: Uint8Array, from: number, length: number, to: number): number {
+  if (length > 48) bytes.copyWithin(to, from, from + length)
+  else for (let k = 0; k < length; k++) bytes[to + k] = bytes[from + k]
+  return to + length
 }
 
 function writeLength(bytes: Uint8Array, at: number, length: number): number {

@@ -3,9 +3,10 @@
  * body. Skipped, and said so, where the native module is not built.
  */
 import { describe, expect, it } from 'vitest'
-import { encodeSnappy } from '../snappy/index.js'
+import { decodeSnappyInto, encodeSnappy } from '../snappy/index.js'
 import { seeded } from '../testing/seeded.js'
 import { bodyV1, bodyV2, mutate, randomSeries } from '../testing/write-bodies.js'
+import { FAULT } from '../wire-error.js'
 import { LabelCache } from './label-cache.js'
 import { nativeScanner } from './native-scanner.js'
 import { EXTRA_STRIDE, STATUS, SYMBOL_STRIDE, UNKNOWN_STRIDE, WRITE_LIMITS, WriteColumns } from './write-columns.js'
@@ -19,6 +20,8 @@ const LIMITS = {
   extraCountMax: 30,
   symbolCountMax: 100,
   labelSizeBytesMax: 200,
+  labelTotalMax: 60,
+  idleFieldCountMax: 6,
 }
 const native = nativeScanner()
 
@@ -33,9 +36,13 @@ class Side {
   }
 
   /** All that a pipeline may look at, after one request. */
-  scan(version: 1 | 2, body: Uint8Array): unknown {
+  scan(version: 1 | 2, body: Uint8Array, { decodesFirst = false } = {}): unknown {
     const { scratch, columns, cache } = this
-    this.scanner.scan({ version, body, scratch, cache, columns, limits: LIMITS })
+    const decoded = { fault: 0, offset: 0, size: 0 }
+    const isDecoded =
+      decodesFirst && decodeSnappyInto(body, scratch.bytes, decoded, LIMITS.decodedSizeBytesMax) === FAULT.NONE
+    const decodedSize = isDecoded ? decoded.size : undefined
+    this.scanner.scan({ version, body, decodedSize, scratch, cache, columns, limits: LIMITS })
     const { status } = columns
     if (status[STATUS.FAULT] !== 0) return { status: [...status] }
     cache.lastEntry = status[STATUS.LAST_ENTRY]
@@ -70,21 +77,26 @@ describe.skipIf(native === undefined)('native and TypeScript scanners (skipped w
     const ours = new Side(typescriptScanner)
     const twin = new Side(native as WriteScanner)
     let accepted = 0
+    const faults = new Set<number>()
     for (let round = 0; round < 10_000; round++) {
       const body = bodies[random.below(bodies.length)]
       const plain = random.below(8) === 0 ? body : mutate(random, body, bodies[random.below(bodies.length)])
       let block = encodeSnappy(plain)
       if (random.below(10) === 0) block = mutate(random, block, body)
       const expected = ours.scan(version, block)
-      const got = twin.scan(version, block)
+      const got = twin.scan(version, block, { decodesFirst: random.below(8) === 0 })
       if (JSON.stringify(got, bigints) !== JSON.stringify(expected, bigints)) {
         expect(got, `round ${round}: ${Buffer.from(block).toString('hex').slice(0, 4000)}`).toEqual(expected)
       }
-      if (ours.columns.status[STATUS.FAULT] === 0) accepted++
+      const fault = ours.columns.status[STATUS.FAULT]
+      if (fault === FAULT.NONE) accepted++
+      faults.add(fault)
     }
     expect(ours.cache.entryCount).toBeGreaterThan(100)
     expect(twin.cache.entries).toEqual(ours.cache.entries)
     expect(accepted).toBeGreaterThan(1000)
+    for (const fault of [FAULT.TOO_MANY_IDLE_FIELDS, FAULT.TOO_MANY_LABELS, FAULT.GROUP])
+      expect(faults).toContain(fault)
   })
 
   it('refuses columns that overlap', () => {

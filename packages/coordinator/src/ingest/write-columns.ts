@@ -17,6 +17,10 @@ export interface WriteLimits {
   /** Exemplars, metadata and histograms of one request. */
   readonly extraCountMax: number
   readonly symbolCountMax: number
+  /** Labels of all series of one request. */
+  readonly labelTotalMax: number
+  /** Fields of one request that nobody reads: unknown ones, at any depth, and those that repeat what stands once. */
+  readonly idleFieldCountMax: number
   /** Of the decoded body. */
   readonly decodedSizeBytesMax: number
   /** A series with more label bytes is refused. */
@@ -26,12 +30,19 @@ export interface WriteLimits {
   readonly labelValueSizeBytesMax: number
 }
 
+/** A label takes 8 bytes at least and some 30 mostly: no body of this size that means something has more of them. */
+export function labelTotalMax(decodedSizeBytesMax: number): number {
+  return Math.ceil(decodedSizeBytesMax / 10)
+}
+
 /** The reasons stand in docs/ingest.md; the sizes are those that Prometheus and Cortex have. */
 export const WRITE_LIMITS: WriteLimits = {
   seriesCountMax: 50_000,
   sampleCountMax: 2_000_000,
   extraCountMax: 50_000,
   symbolCountMax: 500_000,
+  labelTotalMax: labelTotalMax(32 * 1024 * 1024),
+  idleFieldCountMax: 500_000,
   decodedSizeBytesMax: 32 * 1024 * 1024,
   labelSizeBytesMax: 16 * 1024,
   labelCountMax: 64,
@@ -72,6 +83,7 @@ export const STATUS = {
 const ROW_COUNT_ORDINARY = 20_000
 const ROW_GROWTH = 10
 const ROW_BYTES = 28
+const ROWS_TOUCHED_AT_ONCE = 200_000
 
 /** What a scan lists besides rows. It is read before the next request is scanned, or copied: one pair of lists serves all columns. */
 export interface ScanLists {
@@ -118,6 +130,16 @@ export class WriteColumns {
     if (this.seriesRefs.length >= sampleCountMax) return false
     this.#makeRows(Math.min(sampleCountMax, this.seriesRefs.length * ROW_GROWTH))
     return true
+  }
+
+  /** Has pages put behind new rows, some in a turn of the event loop: 40 MB of them would be 15 ms of the scan's one turn. */
+  async touchRows(pause: () => Promise<void>): Promise<void> {
+    for (let from = 0; from < this.seriesRefs.length; from += ROWS_TOUCHED_AT_ONCE) {
+      for (const column of [this.seriesRefs, this.timestampsMs, this.values, this.startTimestampsMs]) {
+        column.fill(0, from, from + ROWS_TOUCHED_AT_ONCE)
+      }
+      await pause()
+    }
   }
 
   reserveSymbols(): void {

@@ -2,13 +2,16 @@
  * What of a write request is not a plain sample: exemplars and metadata, decoded from the spans that the scan has listed.
  */
 import { Labels } from '@varve/tsdb-core/model'
-import type { Exemplar } from '../exemplars/exemplar-store.js'
-import { METRIC_TYPES, type MetricMetadata } from '../metadata/metadata-store.js'
+import { EXEMPLAR_LABELS_SIZE_MAX, type Exemplar } from '../exemplars/exemplar-store.js'
+import { METADATA_HELP_SIZE_MAX, METRIC_TYPES, type MetricMetadata } from '../metadata/metadata-store.js'
 import { FAULT, WireError } from '../wire-error.js'
 import { ProtobufReader } from './protobuf-reader.js'
 import { SYMBOL_STRIDE, type WriteColumns } from './write-columns.js'
 import type { WriteVersion } from './write-scanner.js'
 
+/** What is longer is refused or cut in any script, so no more of a symbol is read: each of 50,000 may name one of 16 MiB. */
+const EXEMPLAR_SIZE_BYTES_READ = 4 * (EXEMPLAR_LABELS_SIZE_MAX + 1)
+const METADATA_SIZE_BYTES_READ = 4 * (METADATA_HELP_SIZE_MAX + 1)
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
@@ -29,8 +32,17 @@ export function decodeExemplar(reader: ProtobufReader, version: WriteVersion, sy
     else reader.skip()
   }
   if (references.length % 2 !== 0) throw WireError.of(FAULT.ODD_LABEL_REFERENCES, reader.end)
+  let size = 0
   for (let i = 0; i < references.length; i += 2) {
-    pairs.push([symbols.text(references[i], reader.end), symbols.text(references[i + 1], reader.end)])
+    const nameSize = symbols.sizeBytes(references[i], reader.end)
+    const valueSize = symbols.sizeBytes(references[i + 1], reader.end)
+    // A label without a value is none.
+    if (valueSize === 0 || size > EXEMPLAR_SIZE_BYTES_READ) continue
+    size += nameSize + valueSize
+    pairs.push([
+      symbols.text(references[i], Math.min(nameSize, EXEMPLAR_SIZE_BYTES_READ)),
+      symbols.text(references[i + 1], Math.min(valueSize, EXEMPLAR_SIZE_BYTES_READ)),
+    ])
   }
   return { labels: labelsOf(pairs), value, timestampMs }
 }
@@ -64,8 +76,8 @@ export function decodeMetadataV2(reader: ProtobufReader, symbols: Symbols): Metr
   }
   return {
     type: METRIC_TYPES[type] ?? 'unknown',
-    help: symbols.text(help, reader.end),
-    unit: symbols.text(unit, reader.end),
+    help: symbols.text(help, Math.min(METADATA_SIZE_BYTES_READ, symbols.sizeBytes(help, reader.end))),
+    unit: symbols.text(unit, Math.min(METADATA_SIZE_BYTES_READ, symbols.sizeBytes(unit, reader.end))),
   }
 }
 
@@ -82,10 +94,15 @@ export class Symbols {
   }
 
   /** @throws {WireError} when there is no such symbol; `offset` tells where it was asked for. */
-  text(reference: number, offset: number): string {
+  sizeBytes(reference: number, offset: number): number {
     if (reference >= this.#count) throw WireError.of(FAULT.SYMBOL_RANGE, offset)
+    return this.#columns.symbols[reference * SYMBOL_STRIDE + 1]
+  }
+
+  /** The first `sizeBytes` of a symbol that is there. */
+  text(reference: number, sizeBytes: number): string {
     const at = this.#columns.symbols[reference * SYMBOL_STRIDE]
-    return decoder.decode(this.#bytes.subarray(at, at + this.#columns.symbols[reference * SYMBOL_STRIDE + 1]))
+    return sizeBytes === 0 ? '' : decoder.decode(this.#bytes.subarray(at, at + sizeBytes))
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * From a write request to stored samples.
  *
+ *     decode     a body of more than 4 MiB, out of its snappy block                 in parts of 1 MiB
  *     scan       body → columns, series found by their label bytes                  synchronous, one pass
  *     stage      unknown series parsed and checked; histograms, exemplars, metadata  in parts of 256
  *     resolve    unknown series → references, which the cache then knows             one call a part
@@ -16,6 +17,7 @@ import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from 
 import type { HistogramColumn } from '@varve/tsdb-core/query'
 import type { ExemplarStore } from '../exemplars/exemplar-store.js'
 import type { MetadataStore } from '../metadata/metadata-store.js'
+import { decodeSnappyInTurns, snappyDecodedSize } from '../snappy/index.js'
 import { FAULT } from '../wire-error.js'
 import type { Door, ReplicaGate } from './door/door.js'
 import { decodeHistogram } from './histogram-wire.js'
@@ -29,15 +31,14 @@ import {
   EXTRA_EXEMPLAR,
   EXTRA_HISTOGRAM,
   EXTRA_STRIDE,
-  makeScanLists,
-  type ScanLists,
   STATUS,
   UNKNOWN_STRIDE,
-  WriteColumns,
+  type WriteColumns,
   type WriteLimits,
 } from './write-columns.js'
 import { decodeExemplar, decodeMetadataV1, decodeMetadataV2, familyOf, Symbols } from './write-extras.js'
-import { Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
+import type { WriteMemory } from './write-memory.js'
+import { type ScanRequest, type Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
 import { REJECTION_TEXT, refusedText, type TimeBounds, type WriteSink } from './write-sink.js'
 
 export interface WritePipelineOptions {
@@ -69,41 +70,6 @@ export interface WriteOutcome {
   readonly deduplicated: boolean
   readonly problems: ProblemList
 }
-
-/** Buffers that all pipelines of a process share: one scratch, and as many sets of columns as requests are in flight. */
-export class WriteMemory {
-  readonly limits: WriteLimits
-  readonly scratch: Scratch
-  readonly #lists: ScanLists
-  readonly #free: WriteColumns[] = []
-  #freeBytes = 0
-
-  constructor(limits: WriteLimits) {
-    this.limits = limits
-    this.scratch = new Scratch(limits)
-    this.#lists = makeScanLists(limits)
-  }
-
-  take(): WriteColumns {
-    const columns = this.#free.pop()
-    if (columns === undefined) return new WriteColumns(this.limits, this.#lists)
-    this.#freeBytes -= columns.sizeBytes
-    return columns
-  }
-
-  giveBack(columns: WriteColumns): void {
-    const { sizeBytes } = columns
-    if (this.#freeBytes + sizeBytes > COLUMNS_KEPT_BYTES_MAX) return
-    this.#freeBytes += sizeBytes
-    this.#free.push(columns)
-  }
-}
-
-/**
- * Columns for some sixty ordinary requests at a time. To make new ones is dear: the memory is filled with zeros, and all of it
- * has pages from then on.
- */
-const COLUMNS_KEPT_BYTES_MAX = 32 << 20
 
 type ReceivedCounts = Pick<WriteOutcome, 'samplesReceived' | 'histogramsReceived' | 'exemplarsReceived'>
 
@@ -150,8 +116,10 @@ interface UnknownPart {
 const STAGED_AT_ONCE = 256
 /** … or of so many bytes: labels may be long, and histograms wide. */
 const STAGED_BYTES_AT_ONCE = 256 << 10
-/** Of one histogram on the wire, some ten thousand buckets: what is larger is no measurement of anything. */
-const HISTOGRAM_SIZE_BYTES_MAX = 64 << 10
+/** Of one histogram on the wire, some ten thousand buckets, of one exemplar or metadata: what is larger is none of them. */
+const EXTRA_SIZE_BYTES_MAX = 64 << 10
+/** A larger body is decoded in turns. Senders that follow their defaults come to 0.5 MiB, vmagent to 3 MiB. */
+const DECODED_AT_ONCE_BYTES = 4 << 20
 /** So many rows go to the store in one turn. A histogram costs as much as ten samples and more. */
 const ROWS_AT_ONCE = 20_000
 const HISTOGRAM_ROWS_AT_ONCE = 2_000
@@ -217,15 +185,32 @@ export class WritePipeline {
   }
 
   /** Scans the request and finds a reference for each row. */
-  async #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged> {
-    const { scratch } = this.#memory
+  #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged> {
+    const limits = this.#limits
+    const { scratch, large } = this.#memory
+    const cache = this.#cache
+    const size = snappyDecodedSize(body)
+    if (size <= DECODED_AT_ONCE_BYTES || size > limits.decodedSizeBytesMax) {
+      return this.#stageScanned({ version, body, scratch, cache, columns, limits })
+    }
+    return large.use(async (own) => {
+      const decodedSize = await decodeSnappyInTurns(body, own.bytes, this.#pause, limits.decodedSizeBytesMax)
+      await this.#pause()
+      return this.#stageScanned({ version, body, decodedSize, scratch: own, cache, columns, limits })
+    })
+  }
+
+  async #stageScanned(request: ScanRequest): Promise<Staged> {
+    const { version, columns, scratch, decodedSize } = request
     const { status } = columns
-    const request = { version, body, scratch, cache: this.#cache, columns, limits: this.#limits }
     this.#scanner.scan(request)
-    while (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.growRows()) this.#scanner.scan(request)
+    while (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.growRows()) {
+      if (decodedSize !== undefined) await columns.touchRows(this.#pause)
+      this.#scanner.scan(request)
+    }
     throwFault(columns, this.#limits)
     this.#cache.lastEntry = status[STATUS.LAST_ENTRY]
-    const accepted = this.#accepts(columns)
+    const accepted = this.#accepts(columns, scratch)
     const unknownCount = status[STATUS.UNKNOWN_COUNT]
     const extraCount = status[STATUS.EXTRA_COUNT]
     const staged: Staged = {
@@ -246,8 +231,9 @@ export class WritePipeline {
     let unknownEnd = endOfPart(unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, 0, unknownCount)
     let { bytes } = scratch
     if (typeof accepted !== 'boolean' || extrasEnd < extraCount || unknownEnd < unknownCount) {
-      // Scratch and lists are the next request's as soon as we wait: what takes more than this turn is copied.
-      bytes = bytes.slice(0, status[STATUS.SCRATCH_END])
+      // Scratch and lists are the next request's as soon as we wait: what takes more than this turn is copied. The scratch of a
+      // large body is its own until it is staged.
+      if (decodedSize === undefined) bytes = bytes.slice(0, status[STATUS.SCRATCH_END])
       unknowns = unknowns.slice(0, unknownCount * UNKNOWN_STRIDE)
       extras = extras.slice(0, extraCount * EXTRA_STRIDE)
     }
@@ -270,10 +256,10 @@ export class WritePipeline {
     return staged
   }
 
-  #accepts(columns: WriteColumns): boolean | Promise<boolean> {
+  #accepts(columns: WriteColumns, scratch: Scratch): boolean | Promise<boolean> {
     const { status } = columns
     if (this.#replicas === undefined || status[STATUS.SERIES_COUNT] === 0) return true
-    const { bytes } = this.#memory.scratch
+    const { bytes } = scratch
     const length = status[STATUS.FIRST_LABELS_LENGTH]
     if (this.#labels.parse(bytes, status[STATUS.FIRST_LABELS], length, this.#limits) !== null) return true
     return this.#replicas.accepts(this.#labels.toLabels())
@@ -353,6 +339,11 @@ export class WritePipeline {
         this.#stageHistogram(bytes, at, end, extras[x + 3], columns, staged)
         continue
       }
+      if (end - at > EXTRA_SIZE_BYTES_MAX) {
+        if (extras[x] !== EXTRA_EXEMPLAR) this.#metadata.refusedCount++
+        else if (version === 2) staged.problems.add('exemplar', 'too large', () => tooLarge(at, end))
+        continue
+      }
       const reader = new ProtobufReader(bytes, at, end)
       if (extras[x] === EXTRA_EXEMPLAR) {
         const exemplar = decodeExemplar(reader, version, symbols)
@@ -383,8 +374,8 @@ export class WritePipeline {
     columns: WriteColumns,
     staged: Staged,
   ): void {
-    if (end - at > HISTOGRAM_SIZE_BYTES_MAX) {
-      staged.problems.add('histogram', 'too large', () => `${end - at} bytes, at most ${HISTOGRAM_SIZE_BYTES_MAX}`)
+    if (end - at > EXTRA_SIZE_BYTES_MAX) {
+      staged.problems.add('histogram', 'too large', () => tooLarge(at, end))
       columns.seriesRefs[row] = REFUSED_REF
       return
     }
@@ -583,6 +574,10 @@ function deduplicated(counts: ReceivedCounts): WriteOutcome {
     deduplicated: true,
     problems: new ProblemList(),
   }
+}
+
+function tooLarge(at: number, end: number): string {
+  return `${end - at} bytes, at most ${EXTRA_SIZE_BYTES_MAX}`
 }
 
 /** The rule that was broken, without the numbers of this case: what stands behind the last colon. */

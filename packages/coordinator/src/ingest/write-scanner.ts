@@ -16,6 +16,8 @@ export interface ScanRequest {
   readonly version: WriteVersion
   /** A snappy block. */
   readonly body: Uint8Array
+  /** So many bytes stand in the scratch memory, decoded from the block before. Absent: the block is decoded into it now. */
+  readonly decodedSize?: number | undefined
   readonly scratch: Scratch
   readonly cache: LabelCache
   readonly columns: WriteColumns
@@ -47,18 +49,22 @@ const snappy: SnappyResult = { fault: 0, offset: 0, size: 0 }
 
 export const typescriptScanner: WriteScanner = {
   name: 'typescript',
-  scan({ version, body, scratch, cache, columns, limits }) {
-    decodeSnappyInto(body, scratch.bytes, snappy, limits.decodedSizeBytesMax)
+  scan({ version, body, decodedSize, scratch, cache, columns, limits }) {
     const { status } = columns
-    if (snappy.fault !== FAULT.NONE) {
-      status.fill(0)
-      status[STATUS.FAULT] = snappy.fault
-      status[STATUS.FAULT_OFFSET] = snappy.offset
-      return
+    let size = decodedSize
+    if (size === undefined) {
+      decodeSnappyInto(body, scratch.bytes, snappy, limits.decodedSizeBytesMax)
+      if (snappy.fault !== FAULT.NONE) {
+        status.fill(0)
+        status[STATUS.FAULT] = snappy.fault
+        status[STATUS.FAULT_OFFSET] = snappy.offset
+        return
+      }
+      size = snappy.size
     }
     const scan = version === 1 ? scanWriteV1 : scanWriteV2
-    scan(scratch.bytes, scratch.view, snappy.size, cache, columns, limits)
-    status[STATUS.BODY_SIZE] = snappy.size
+    scan(scratch.bytes, scratch.view, size, cache, columns, limits)
+    status[STATUS.BODY_SIZE] = size
   },
 }
 
@@ -83,6 +89,10 @@ function limitOf(fault: number, limits: WriteLimits): number | undefined {
       return limits.symbolCountMax
     case FAULT.TOO_MANY_EXTRAS:
       return limits.extraCountMax
+    case FAULT.TOO_MANY_IDLE_FIELDS:
+      return limits.idleFieldCountMax
+    case FAULT.TOO_MANY_LABELS:
+      return limits.labelTotalMax
     default:
       return undefined
   }

@@ -38,9 +38,12 @@ export interface MetadataOptions {
   readonly familyCountMax?: number
   /** Different metadata of one family; the oldest goes. Default 10, as Cortex has it. */
   readonly entriesPerFamilyMax?: number
-  /** Characters of a help text that are kept. Default 1,024. */
+  /** Characters of a help text that are kept. Default `METADATA_HELP_SIZE_MAX`. */
   readonly helpSizeMax?: number
 }
+
+/** Characters of a help text that are kept where nothing else is said. */
+export const METADATA_HELP_SIZE_MAX = 1024
 
 const FORMAT_VERSION = 1
 
@@ -49,7 +52,7 @@ export class MetadataStore {
   readonly #familyCountMax: number
   readonly #entriesPerFamilyMax: number
   readonly #helpSizeMax: number
-  /** Entries that were left out because there were too many families. */
+  /** Entries that were left out: there were too many families, or they were too large. */
   refusedCount = 0
   /** Rises with each change: what was saved at the same number needs no saving. */
   revision = 0
@@ -57,7 +60,7 @@ export class MetadataStore {
   constructor(options: MetadataOptions = {}) {
     this.#familyCountMax = options.familyCountMax ?? 20_000
     this.#entriesPerFamilyMax = options.entriesPerFamilyMax ?? 10
-    this.#helpSizeMax = options.helpSizeMax ?? 1024
+    this.#helpSizeMax = options.helpSizeMax ?? METADATA_HELP_SIZE_MAX
   }
 
   get familyCount(): number {

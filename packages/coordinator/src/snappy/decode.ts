@@ -12,7 +12,7 @@
  */
 import { FAULT, WireError } from '../wire-error.js'
 
-/** A fault and where it was found; `size` is the length of the output when there is none. */
+/** A fault and where it was found; without one, how much of the input was read, and the length of the output. */
 export interface SnappyResult {
   fault: number
   offset: number
@@ -48,17 +48,45 @@ export function decodeSnappyInto(
   result: SnappyResult,
   sizeBytesMax = output.length,
 ): number {
+  return beginSnappy(input, output, result, sizeBytesMax) || decodeSnappyPart(input, output, result)
+}
+
+/** Reads the declared length, so that `decodeSnappyPart` can follow. Bounds and faults are those of `decodeSnappyInto`. */
+export function beginSnappy(
+  input: Uint8Array,
+  output: Uint8Array,
+  result: SnappyResult,
+  sizeBytesMax = output.length,
+): number {
   const declared = snappyDecodedSize(input)
   if (declared < 0) return fail(result, FAULT.SNAPPY_LENGTH, 0)
   if (declared > sizeBytesMax || declared > output.length) return fail(result, FAULT.SNAPPY_TOO_LARGE, 0)
+  let at = 0
+  while (input[at++] >= 0x80);
+  result.fault = FAULT.NONE
+  result.offset = at
+  result.size = 0
+  return FAULT.NONE
+}
+
+/**
+ * Goes on with a block from where `result` says, until the output has `stop` bytes and a few: one element goes beyond it.
+ * The block is decoded when `result.offset` is the length of the input.
+ */
+export function decodeSnappyPart(
+  input: Uint8Array,
+  output: Uint8Array,
+  result: SnappyResult,
+  stop = Number.POSITIVE_INFINITY,
+): number {
+  const declared = snappyDecodedSize(input)
   const end = input.length
   const room = output.length
   const source = new DataView(input.buffer, input.byteOffset, end)
   const target = new DataView(output.buffer, output.byteOffset, room)
-  let at = 0
-  while (input[at++] >= 0x80);
-  let out = 0
-  while (at < end) {
+  let at = result.offset
+  let out = result.size
+  while (at < end && out < stop) {
     const start = at
     const tag = input[at++]
     const kind = tag & 3
@@ -118,7 +146,7 @@ export function decodeSnappyInto(
     // A copy may overlap itself: byte by byte then repeats the pattern, which is what it means.
     while (out < to) output[out++] = output[from++]
   }
-  if (out !== declared) return fail(result, FAULT.SNAPPY_TOO_SHORT, at)
+  if (at === end && out !== declared) return fail(result, FAULT.SNAPPY_TOO_SHORT, at)
   result.fault = FAULT.NONE
   result.offset = at
   result.size = out
@@ -130,6 +158,36 @@ function fail(result: SnappyResult, fault: number, offset: number): number {
   result.offset = offset
   result.size = 0
   return fault
+}
+
+/** So much is decoded in one turn of the event loop: 1 ms, or 6 where each byte is an element of its own. */
+const PART_SIZE_BYTES = 1 << 20
+
+/**
+ * Decodes one block into the front of `output`, as `decodeSnappyInto`, and lets the event loop turn between parts. Returns the size.
+ *
+ * @throws {WireError} as `decodeSnappy`.
+ */
+export async function decodeSnappyInTurns(
+  input: Uint8Array,
+  output: Uint8Array,
+  pause: () => Promise<void>,
+  sizeBytesMax = output.length,
+): Promise<number> {
+  const result: SnappyResult = { fault: 0, offset: 0, size: 0 }
+  beginSnappy(input, output, result, sizeBytesMax)
+  do {
+    if (result.fault === FAULT.NONE) decodeSnappyPart(input, output, result, result.size + PART_SIZE_BYTES)
+    if (result.fault !== FAULT.NONE) {
+      throw WireError.of(
+        result.fault,
+        result.offset,
+        result.fault === FAULT.SNAPPY_TOO_LARGE ? sizeBytesMax : undefined,
+      )
+    }
+    if (result.offset < input.length) await pause()
+  } while (result.offset < input.length)
+  return result.size
 }
 
 /**

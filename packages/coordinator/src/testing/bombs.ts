@@ -97,6 +97,29 @@ export function bombs(nowMs: number): Bomb[] {
       },
     ])
   const twoBytes = (a: number, b: number, size = 32 * MIB) => Buffer.alloc(size, Buffer.from([a, b]))
+  const nested = (field: number, inner: Uint8Array) => {
+    const length: number[] = []
+    for (let rest = inner.length; length.length === 0 || rest > 0; rest >>>= 7)
+      length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
+    return Buffer.concat([Uint8Array.of((field << 3) | 2, ...length), inner])
+  }
+  /** The metric's name, and the same sample over and over. */
+  const repeated = (count: number) => {
+    const plain = bodyV1([{ labels: labels(1, 0, 0), samples: [{ value: 1, timestamp: nowMs }] }]).subarray(2)
+    const sample = plain.subarray(-18)
+    const out = Buffer.alloc(plain.length + (count - 1) * sample.length, sample)
+    out.set(plain.subarray(0, plain.length - sample.length))
+    return out
+  }
+  const NAMED = bodyV1([{ labels: labels(1, 0, 0), samples: [] }]).subarray(2)
+  /** Of 2.0: nothing, `__name__`, 2,000 characters. */
+  const SYMBOLS = Buffer.concat([
+    Uint8Array.of(0x22, 0),
+    nested(4, Buffer.from('__name__')),
+    nested(4, Buffer.alloc(2_000, 'x')),
+  ])
+  const longSymbol = nested(4, Buffer.alloc(16 * MIB, 'x'))
+  const longLabels = Uint8Array.of(0x0a, 14, ...new Array(7).fill([1, 2]).flat())
   const points = (count: number) => {
     const message = otlpMessage(seeded(1), nowMs)
     const metric = message.resourceMetrics[0].scopeMetrics[0].metrics[0] as { gauge: { dataPoints: object[] } }
@@ -115,7 +138,45 @@ export function bombs(nowMs: number): Bomb[] {
       () => ({ path: '/api/v1/write', headers: V1, body: Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x0a, 0) }),
     ],
     ['16 million empty series', [413], write(() => twoBytes(0x0a, 0))],
-    ['32 MiB of an unknown field', [400], write(() => twoBytes(0x78, 1))],
+    ['32 MiB of an unknown field', [413], write(() => twoBytes(0x78, 1))],
+    ['16 million labels of one series', [413], write(() => nested(1, twoBytes(0x0a, 0, 32 * MIB - 8)))],
+    ['16 million timestamps of one sample', [413], write(() => nested(1, nested(2, twoBytes(0x10, 1, 32 * MIB - 16))))],
+    [
+      '16 million unknown fields of one exemplar',
+      [204],
+      write(() => nested(1, Buffer.concat([NAMED, nested(3, twoBytes(0x78, 1, 32 * MIB - 64))]))),
+    ],
+    ['1.8 million samples of one series', [204], write(() => nested(1, repeated(1_800_000)))],
+    [
+      '30 million label references of one series',
+      [413],
+      snappy('/api/v1/write', () => Buffer.concat([SYMBOLS, nested(5, nested(1, new Uint8Array(30 * MIB)))]), V2),
+    ],
+    [
+      '2.0 with 700 MiB of labels, written out',
+      [413],
+      snappy('/api/v1/write', () => Buffer.concat([SYMBOLS, ...new Array(50_000).fill(nested(5, longLabels))]), V2),
+    ],
+    [
+      '2.0 with a symbol of 16 MiB in each of 50,000 exemplars',
+      [400],
+      snappy(
+        '/api/v1/write',
+        () =>
+          Buffer.concat([
+            SYMBOLS,
+            longSymbol,
+            nested(
+              5,
+              Buffer.concat([
+                Uint8Array.of(0x0a, 2, 1, 1),
+                ...new Array(49_999).fill(Uint8Array.of(0x22, 4, 0x0a, 2, 3, 3)),
+              ]),
+            ),
+          ]),
+        V2,
+      ),
+    ],
     ['900 new series with 16 KiB of labels each', [204], write(() => series(900, 8, 2_000))],
     ['6,000 new series with 30 labels each', [204], write(() => series(6_000, 30, 20))],
     ['a series with 10,000 labels', [400], write(() => series(1, 10_000, 10))],
