@@ -1,14 +1,18 @@
-//! Samples of a series as JSON text: `[1700000000,"0.5"],[1700000060,"0.75"]`.
+//! Samples of a series as JSON text, `[1700000000,"0.5"],[1700000060,"0.75"]`, and whole series of a query's answer.
 
 mod go_number;
+mod label_sets;
+mod rows;
 
 pub use go_number::write_number;
+pub use label_sets::LabelSets;
+pub use rows::{write_rows, Place, Rows};
 
 /// Bytes of the longest number.
 pub const NUMBER_SIZE_MAX: usize = 32;
 
 /// Bytes around a number: a comma, and the end of the sample.
-const FRAME_SIZE: usize = 3;
+pub(crate) const FRAME_SIZE: usize = 3;
 
 /// What stands before each number, `[1700000000,"`, one behind the other.
 pub struct Heads<'a> {

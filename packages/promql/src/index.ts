@@ -33,7 +33,7 @@ export type { EngineOptions, InstantQueryRequest, QueryRequest, RangeQueryReques
 export { Engine } from './engine/engine.js'
 export type { QueryLimits } from './engine/limits.js'
 export { DEFAULT_LIMITS } from './engine/limits.js'
-export type { QueryResult, ResultGrid, ResultSeries } from './engine/result.js'
+export type { QueryResult, ResultGrid, ResultLabelSets, ResultSeries } from './engine/result.js'
 export type { QueryStats, TraceNode } from './engine/stats.js'
 export type { PromqlErrorCode, PromqlErrorOptions } from './errors.js'
 export { PromqlError } from './errors.js'

@@ -4,6 +4,7 @@ import { Database } from '@varve/tsdb-core'
 import { describe, expect, test } from 'vitest'
 import { goNumber } from './go-json.js'
 import { JsonBytes } from './json-bytes.js'
+import { LabelTexts } from './label-texts.js'
 import { queryJson } from './query-json.js'
 import { typescriptJson } from './samples-json.js'
 
@@ -37,6 +38,19 @@ const writers: [string, JsonKernels | undefined][] = [
   ['native', nativeKernels()],
 ]
 
+/** Label sets `{ä"="0"}`, `{ä"="1"}`, … */
+function labelled(count: number, setCount = count): LabelTexts {
+  const texts = new LabelTexts({
+    sets: Uint32Array.from({ length: setCount }, (_, i) => i),
+    pairs: Uint32Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 0 : 1 + (i >> 1))),
+    offsets: Uint32Array.from({ length: count + 1 }, (_, i) => i),
+    textCount: count + 1,
+    text: (id) => (id === 0 ? 'ä"' : String(id - 1)),
+  })
+  texts.prepare(0, count)
+  return texts
+}
+
 describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the writer in %s', (_, kernels) => {
   test('writes numbers as they are written one by one', () => {
     const values = numbers(20_000)
@@ -44,24 +58,51 @@ describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the write
     const head = Buffer.from('[1.5,"'.repeat(values.length))
     const ends = Uint32Array.from({ length: values.length }, (_, i) => (i + 1) * 6)
     out.text('[')
-    expect(out.samples({ bytes: head, ends }, values)).toBe(true)
+    const run = { values, presence: NONE, firsts: Uint32Array.of(0), heads: { bytes: head, ends } }
+    expect(out.series({ ...run, isInstant: false, end: 1 }, labelled(1), 0, 1e9)).toBe(1)
     out.text(']')
-    const rows: [number, string][] = JSON.parse(Buffer.from(out.take()).toString())
-    const wrong = rows.filter(([, text], i) => text !== goNumber(values[i])).slice(0, 5)
+    const [row] = JSON.parse(Buffer.from(out.take()).toString()) as { values: [number, string][] }[]
+    const wrong = row.values.filter(([, text], i) => text !== goNumber(values[i])).slice(0, 5)
     expect(wrong).toEqual([])
-    expect(rows).toHaveLength(values.length)
+    expect(row.values).toHaveLength(values.length)
   })
 
-  test('leaves out what is not present, and refuses what has no room', () => {
-    const values = Float64Array.of(1, 2.5, 3)
+  test('leaves out what is not present, and refuses columns that do not fit', () => {
     const heads = { bytes: Buffer.from('[1,"[20,"[300,"'), ends: Uint32Array.of(4, 9, 15) }
+    const values = Float64Array.of(1, 2.5, 3, 4, 5, 6)
+    const run = { values, presence: Uint8Array.of(0, 1, 1, 0, 0, 0), heads, isInstant: false, end: 3 }
     const out = new JsonBytes(kernels!, 64)
-    expect(out.samples(heads, values, Uint8Array.of(0, 1, 1))).toBe(true)
-    expect(Buffer.from(out.take()).toString()).toBe('[20,"2.5"],[300,"3"]')
-    expect(out.samples(heads, values, new Uint8Array(3))).toBe(false)
-    expect(() => out.samples(heads, Float64Array.of(1, 2))).toThrow('invariant')
-    expect(kernels!.writeSamplesJson(values, NONE, heads.bytes, heads.ends, new Uint8Array(119), 0)).toBe(-1)
-    expect(kernels!.writeSamplesJson(values, NONE, heads.bytes, heads.ends, new Uint8Array(120), 0)).toBe(28)
+    out.text('[')
+    expect(out.series({ ...run, firsts: Uint32Array.of(0, 3, 1), end: 3 }, labelled(3), 0, 1e9)).toBe(3)
+    expect(Buffer.from(out.take()).toString()).toBe(
+      '[{"metric":{"ä\\"":"0"},"values":[[20,"2.5"],[300,"3"]]},{"metric":{"ä\\"":"2"},"values":[[1,"2.5"],[20,"3"]]}',
+    )
+    for (const wrong of [
+      { ...run, firsts: Uint32Array.of(0, 4, 1) },
+      { ...run, firsts: Uint32Array.of(0, 3, 1), presence: new Uint8Array(5) },
+      { ...run, firsts: Uint32Array.of(0, 3, 1, 0), end: 4 },
+    ]) {
+      expect(() => out.series(wrong, labelled(3, 4), 0, 1e9)).toThrow('invariant')
+    }
+  })
+
+  test('one part after the other is the whole', () => {
+    const count = 3_000
+    const heads = { bytes: Buffer.from('[7,"'), ends: Uint32Array.of(4) }
+    const firsts = Uint32Array.from({ length: count }, (_, i) => count - 1 - i)
+    const run = { values: numbers(count), presence: NONE, firsts, heads, isInstant: true, end: count }
+    const texts = labelled(count)
+    const out = new JsonBytes(kernels!, 64)
+    let whole = ''
+    out.text('[')
+    for (let next = 0; next < count; whole += Buffer.from(out.take()).toString()) {
+      next = out.series(run, texts, next, 1_000)
+    }
+    const rows = Array.from(firsts, (first, i) => ({
+      metric: { 'ä"': `${i}` },
+      value: [7, goNumber(run.values[first])],
+    }))
+    expect(JSON.parse(`${whole}]`)).toEqual(rows)
   })
 
   test('gives the samples of the result, in one part or in many', async () => {
@@ -81,6 +122,8 @@ describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the write
       await engine.rangeQuery({ ...range, query: 'sum by (series) (x > 5)' }),
       await engine.rangeQuery({ ...range, query: 'nothing' }),
       await engine.instantQuery({ queryable: database, query: 'x[1m]', timeMs: 90_000 }),
+      await engine.instantQuery({ queryable: database, query: 'sort(x)', timeMs: 90_000 }),
+      await engine.instantQuery({ queryable: database, query: 'nothing', timeMs: 90_000 }),
     ]
     let most = 0
     for (const result of results) {
@@ -96,7 +139,9 @@ describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the write
         for (let i = 0; i < Math.min(limit === 0 ? Infinity : limit, result.series.count); i++) {
           const values: [number, string][] = []
           result.series.forEachSample(i, (timeMs, value) => values.push([timeMs / 1000, goNumber(value)]))
-          if (values.length > 0) rows.push({ metric: Object.fromEntries(result.series.labels(i)), values })
+          const metric = Object.fromEntries(result.series.labels(i))
+          if (result.type === 'vector') rows.push({ metric, value: values[0] })
+          else if (values.length > 0) rows.push({ metric, values })
         }
         expect(JSON.parse(text).data.result).toEqual(rows)
         most = Math.max(most, parts)

@@ -1,11 +1,8 @@
 /**
- * JSON text as bytes that grow: text in between, and the samples of a series by one call of a kernel.
+ * JSON text as bytes that grow: text in between, and series by one call of a kernel.
  */
 import type { JsonKernels } from '@varve/native'
-
-/** What the kernel may write besides the heads, for each sample. */
-const SAMPLE_SIZE_MAX = 35
-const NOTHING = new Uint8Array(0)
+import type { LabelTexts } from './label-texts.js'
 
 /** What stands before each sample of a series, as bytes. */
 export interface SampleHeadBytes {
@@ -13,7 +10,22 @@ export interface SampleHeadBytes {
   readonly ends: Uint32Array
 }
 
+/** Series that have their samples at the same times. */
+export interface SeriesRun {
+  readonly values: Float64Array
+  /** Where it is 0 there is no sample; empty: all are there. */
+  readonly presence: Uint8Array
+  /** Where the samples of each series of the answer begin; read for those of the run only. */
+  readonly firsts: Uint32Array
+  readonly heads: SampleHeadBytes
+  /** One moment: a sample stands for itself, not in a list. */
+  readonly isInstant: boolean
+  /** The series behind the last one. */
+  readonly end: number
+}
+
 export class JsonBytes {
+  readonly #frame = new Float64Array(6)
   readonly #kernels: JsonKernels
   readonly #sizeBytesMin: number
   #bytes: Buffer
@@ -31,23 +43,30 @@ export class JsonBytes {
     this.length += this.#bytes.write(text, this.length)
   }
 
-  /** Writes the samples; those whose `presence` is 0 are left out. Returns whether there were any. */
-  samples(heads: SampleHeadBytes, values: Float64Array, presence: Uint8Array = NOTHING): boolean {
-    this.#reserve(heads.bytes.length + values.length * SAMPLE_SIZE_MAX)
-    const before = this.length
-    const end = this.#kernels.writeSamplesJson(values, presence, heads.bytes, heads.ends, this.#bytes, before)
-    if (end < 0) {
-      throw new Error(
-        `invariant broken: ${values.length} samples, ${presence.length} presences, ${heads.ends.length} heads`,
+  /**
+   * Writes series from `next` on, until the run ends or `length` is `stop` or more; those without samples are left out. Returns
+   * the first that is not written.
+   */
+  series(run: SeriesRun, texts: LabelTexts, next: number, stop: number): number {
+    const { values, presence, firsts, heads, isInstant, end } = run
+    const { labels, bytes, starts, ends } = texts
+    const frame = this.#frame
+    frame[0] = heads.ends.length
+    frame[1] = end
+    frame[3] = next
+    for (;;) {
+      frame[2] = Math.min(stop, this.#bytes.length)
+      frame[4] = this.length
+      const { sets, pairs, offsets } = labels
+      const written = this.#kernels.writeRowsJson(
+        ...([values, presence, firsts, sets, bytes, starts, ends, pairs, offsets] as const),
+        ...([heads.bytes, heads.ends, isInstant, this.#bytes, frame] as const),
       )
+      if (!written) throw new Error(`invariant broken: series ${frame[3]} to ${end} of ${sets.length} do not fit`)
+      this.length = frame[4]
+      if (frame[3] === end || this.length >= stop) return frame[3]
+      this.#reserve(Math.max(frame[5], 1))
     }
-    this.length = end
-    return end > before
-  }
-
-  /** Forgets what was written behind an offset. */
-  backTo(length: number): void {
-    this.length = length
   }
 
   /** Hands over what was written, and begins anew. */

@@ -20,7 +20,8 @@ export interface LabelRoutesOptions {
 }
 
 const LIMIT_WARNING = 'results truncated due to limit'
-const SERIES_PER_PART = 500
+/** Some 500 series. */
+const PART_CHARACTERS = 128 << 10
 
 export function labelRoutes(options: LabelRoutesOptions): Route[] {
   return [
@@ -73,7 +74,11 @@ async function series(
     all = all.slice(0, limit)
     warnings.add(LIMIT_WARNING)
   }
-  return { status: 200, headers: JSON_HEADERS, body: await shortBody(seriesJson(all, [...warnings], options.pause)) }
+  return {
+    status: 200,
+    headers: JSON_HEADERS,
+    body: await shortBody(seriesJson(all, [...warnings], options.pause), PART_CHARACTERS),
+  }
 }
 
 async function* seriesJson(
@@ -84,7 +89,7 @@ async function* seriesJson(
   let text = '{"status":"success","data":['
   for (let i = 0; i < all.length; i++) {
     text += `${i === 0 ? '' : ','}${labelsJson(all[i])}`
-    if (i % SERIES_PER_PART === SERIES_PER_PART - 1) {
+    if (text.length >= PART_CHARACTERS) {
       yield text
       text = ''
       await pause()

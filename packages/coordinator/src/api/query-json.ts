@@ -1,6 +1,6 @@
 /**
- * A query's result as JSON, in parts of some 256 KiB straight from the engine's columns: matrices of floats as bytes, the rest as
- * text. No object a sample, and no part is made before the client has taken the one before it.
+ * A query's result as JSON, in parts of some 128 KiB straight from the engine's columns: floats as bytes, the rest as text. No
+ * object a sample or a series, and no part is made before the client has taken the one before it.
  *
  * `resultType` stands before `result`: Grafana reads the stream in that order.
  */
@@ -8,12 +8,16 @@ import { type JsonKernels, nativeKernels } from '@varve/native'
 import type { QueryResult, QueryStats, ResultSeries } from '@varve/promql'
 import { type Notices, noticesJson } from './envelope.js'
 import { goNumber, goTimestamp, histogramJson, labelsJson } from './go-json.js'
-import { JsonBytes } from './json-bytes.js'
-import { head, headBytes, type SampleHeads } from './sample-heads.js'
+import { JsonBytes, type SeriesRun } from './json-bytes.js'
+import { LabelTexts } from './label-texts.js'
+import { head, headsAt, headsOfGrid } from './sample-heads.js'
 import { typescriptJson } from './samples-json.js'
 
-/** Some milliseconds of work; most answers are one part, which needs no stream. */
-const PART_CHARACTERS = 256 << 10
+/** Of all parts but the last, at least: the client reads one while the next is written. Most answers are one part, which needs no stream. */
+export const PART_BYTES = 128 << 10
+/** Their texts are escaped in one go. */
+const SERIES_PER_CALL = 512
+const NONE = new Uint8Array(0)
 const LIMIT_WARNING = 'results truncated due to limit'
 
 export interface QueryJsonOptions {
@@ -41,18 +45,23 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
   } else {
     text += '['
     let first = true
-    if (result.type === 'matrix' && isOfFloats(series)) {
+    if (series.labelSets !== undefined && isOfFloats(series)) {
       const kernels = options.kernels ?? nativeKernels() ?? typescriptJson
-      const out = new JsonBytes(kernels, Math.min(PART_CHARACTERS + (64 << 10), sizeOf(series, count)))
+      const out = new JsonBytes(kernels, Math.min(PART_BYTES + (64 << 10), sizeOf(series, count)))
+      const texts = new LabelTexts(series.labelSets)
       out.text(text)
-      text = ''
-      const heads = headBytes(series.grid)
-      for (let i = 0; i < count; i++) {
-        if (!writeRow(result, i, heads, out, first)) continue
-        first = false
-        if (out.length < PART_CHARACTERS) continue
-        yield out.take()
-        await options.pause()
+      let next = 0
+      for (const run of runsOf(result, count)) {
+        while (next < run.end) {
+          const end = Math.min(run.end, next + SERIES_PER_CALL)
+          texts.prepare(next, end)
+          while (next < end) {
+            next = out.series(end === run.end ? run : { ...run, end }, texts, next, PART_BYTES)
+            if (out.length < PART_BYTES) continue
+            yield out.take()
+            await options.pause()
+          }
+        }
       }
       out.text(`]${endOf(result, options, limited)}`)
       yield out.take()
@@ -63,7 +72,7 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
       if (row === null) continue
       text += first ? row : `,${row}`
       first = false
-      if (text.length >= PART_CHARACTERS) {
+      if (text.length >= PART_BYTES) {
         yield text
         text = ''
         await options.pause()
@@ -90,30 +99,41 @@ function isOfFloats(series: ResultSeries): boolean {
   return true
 }
 
+function* runsOf({ type, series }: QueryResult, count: number): Generator<SeriesRun> {
+  const { grid, samples } = series
+  if (grid !== undefined) {
+    const { values, presence, stepCount } = grid
+    const firsts = grid.rows.map((row) => row * stepCount)
+    yield { values, presence, firsts, heads: headsOfGrid(grid), isInstant: type === 'vector', end: count }
+    return
+  }
+  if (samples === undefined) return
+  // Series of one scrape share their times, and those of one batch their memory.
+  const firsts = new Uint32Array(count)
+  for (let i = 0; i < count; ) {
+    const { timesMs, values } = samples(i)
+    let end = i
+    for (; end < count; end++) {
+      const other = samples(end)
+      if (other.values.buffer !== values.buffer || !isSameView(other.timesMs, timesMs)) break
+      firsts[end] = other.values.byteOffset / 8
+    }
+    const all = new Float64Array(values.buffer, 0, Math.floor(values.buffer.byteLength / 8))
+    yield { values: all, presence: NONE, firsts, heads: headsAt(timesMs), isInstant: false, end }
+    i = end
+  }
+}
+
+function isSameView(a: Float64Array, b: Float64Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length
+}
+
 /** About how many bytes the answer has: labels, and samples of mostly 20 digits. */
 function sizeOf(series: ResultSeries, count: number): number {
   let samples = 0
   if (series.grid !== undefined) samples = count * series.grid.stepCount
   else for (let i = 0; i < count; i++) samples += series.samples?.(i).timesMs.length ?? 0
   return 1024 + count * 256 + samples * 60
-}
-
-function writeRow(result: QueryResult, index: number, heads: SampleHeads, out: JsonBytes, first: boolean): boolean {
-  const { grid, samples } = result.series
-  const before = out.length
-  out.text(`${first ? '' : ','}{"metric":${labelsJson(result.series.labels(index))},"values":[`)
-  let found: boolean
-  if (grid !== undefined && heads.ofGrid !== undefined) {
-    const from = grid.rows[index] * grid.stepCount
-    const to = from + grid.stepCount
-    found = out.samples(heads.ofGrid, grid.values.subarray(from, to), grid.presence.subarray(from, to))
-  } else {
-    const { timesMs, values } = (samples as NonNullable<typeof samples>)(index)
-    found = out.samples(heads.of(timesMs), values)
-  }
-  if (found) out.text(']}')
-  else out.backTo(before)
-  return found
 }
 
 function vectorRow(result: QueryResult, index: number): string | null {

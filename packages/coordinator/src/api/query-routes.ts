@@ -17,7 +17,7 @@ import { ApiError, invalidParameter, JSON_HEADERS, successResponse } from './env
 import type { Parameters } from './parameters.js'
 import { goQuote, parseDurationMs } from './parameters.js'
 import type { QueryGate } from './query-gate.js'
-import { queryJson } from './query-json.js'
+import { PART_BYTES, queryJson } from './query-json.js'
 import { shortBody } from './short-body.js'
 
 export interface QueryLimits {
@@ -52,6 +52,8 @@ export interface QueryEvent {
 }
 
 const POINTS_MAX = 11_000
+/** A turn of the event loop that writes an answer is about so long. */
+const PART_TURN_MS = 4
 
 export function queryRoutes(options: QueryRoutesOptions): Route[] {
   return [
@@ -162,12 +164,9 @@ async function run(
       limit,
       stats: stats === '' ? 'none' : stats === 'all' ? 'all' : 'summary',
       notices: {},
-      pause: async () => {
-        await options.clock.yield()
-        deadline.signal.throwIfAborted()
-      },
+      pause: pauseAfter(PART_TURN_MS, options.clock, deadline.signal),
     })
-    const whole = await shortBody(parts)
+    const whole = await shortBody(parts, PART_BYTES)
     if (typeof whole === 'string' || whole instanceof Uint8Array) {
       streaming = false
       return { status: 200, headers: JSON_HEADERS, body: whole }
@@ -231,6 +230,18 @@ function scopeOf(parameters: Parameters, tenant: string): SelectScope {
     )
   }
   return { ...(namespace === '' ? {} : { namespace }), resolutionMsMax }
+}
+
+/** Lets the event loop turn when this turn has lasted long enough, and throws when nobody waits for the answer any more. */
+function pauseAfter(turnMs: number, clock: Clock, signal: AbortSignal): () => Promise<void> {
+  let turnStartMs = clock.monotonicMs()
+  return async () => {
+    if (clock.monotonicMs() - turnStartMs >= turnMs) {
+      await clock.yield()
+      turnStartMs = clock.monotonicMs()
+    }
+    signal.throwIfAborted()
+  }
 }
 
 interface Deadline {

@@ -12,34 +12,8 @@ type Grid = NonNullable<ResultSeries['grid']>
 /** Some 200 KiB of heads: more steps than one answer may have are made anew each time. */
 const KEPT_STEPS_MAX = 11_001
 
-/** For all series of a result: on its grid, or at the times of a series of its own. */
-export interface SampleHeads {
-  /** Absent without a grid. */
-  readonly ofGrid: SampleHeadBytes | undefined
-  of(timesMs: Float64Array): SampleHeadBytes
-}
-
-export function headBytes(grid: Grid | undefined): SampleHeads {
-  return new RecentHeads(grid === undefined ? undefined : kept.of(grid))
-}
-
-/** Series in a row that share their times share what was made of them. */
-class RecentHeads implements SampleHeads {
-  readonly ofGrid: SampleHeadBytes | undefined
-  #last: SampleHeadBytes | undefined
-  #lastTimesMs: Float64Array | undefined
-
-  constructor(ofGrid: SampleHeadBytes | undefined) {
-    this.ofGrid = ofGrid
-  }
-
-  of(timesMs: Float64Array): SampleHeadBytes {
-    if (this.#last === undefined || this.#lastTimesMs === undefined || !isSameView(this.#lastTimesMs, timesMs)) {
-      this.#last = bytesAt(timesMs)
-    }
-    this.#lastTimesMs = timesMs
-    return this.#last
-  }
+export function headsOfGrid(grid: Grid): SampleHeadBytes {
+  return kept.of(grid)
 }
 
 /** The heads of the last grid, which are a function of its three numbers alone. */
@@ -60,7 +34,7 @@ class KeptHeads {
     }
     const timesMs = new Float64Array(stepCount)
     for (let i = 0; i < stepCount; i++) timesMs[i] = startMs + i * stepMs
-    const heads = bytesAt(timesMs)
+    const heads = headsAt(timesMs)
     if (stepCount > KEPT_STEPS_MAX) return heads
     this.#startMs = startMs
     this.#stepMs = stepMs
@@ -72,7 +46,7 @@ class KeptHeads {
 
 const kept = new KeptHeads()
 
-function bytesAt(timesMs: Float64Array): SampleHeadBytes {
+export function headsAt(timesMs: Float64Array): SampleHeadBytes {
   let text = ''
   const ends = new Uint32Array(timesMs.length)
   for (let i = 0; i < timesMs.length; i++) {
@@ -84,8 +58,4 @@ function bytesAt(timesMs: Float64Array): SampleHeadBytes {
 
 export function head(timeMs: number): string {
   return `[${goTimestamp(timeMs)},"`
-}
-
-function isSameView(a: Float64Array, b: Float64Array): boolean {
-  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length
 }

@@ -1,4 +1,4 @@
-/** The samples of a series as JSON bytes. Rust twin: native/json. */
+/** Samples and series as JSON bytes. Rust twin: native/json. */
 import type { JsonKernels } from '@varve/native'
 import { NUMBER_SIZE_MAX, writeGoNumber } from './shortest-decimal.js'
 
@@ -7,11 +7,75 @@ const FRAME_SIZE = 3
 const COMMA = 44
 const QUOTE = 34
 const BRACKET = 93
+const OPENING_BRACKET = 91
+/** What stands around labels and samples, at most. */
+const ROW_FRAME_SIZE = 32
+const METRIC = Buffer.from('{"metric":{')
+const VALUE = Buffer.from('},"value":')
+const VALUES = Buffer.from('},"values":[')
+const END = Buffer.from('}')
+const VALUES_END = Buffer.from(']}')
+const COLON = 58
 
 /** What the native module does too, in TypeScript. */
-export const typescriptJson: JsonKernels = { writeSamplesJson }
+export const typescriptJson: JsonKernels = { writeRowsJson }
 
-function writeSamplesJson(
+function writeRowsJson(
+  values: Float64Array,
+  presence: Uint8Array,
+  firsts: Uint32Array,
+  sets: Uint32Array,
+  texts: Uint8Array,
+  textStarts: Uint32Array,
+  textEnds: Uint32Array,
+  pairs: Uint32Array,
+  offsets: Uint32Array,
+  heads: Uint8Array,
+  headEnds: Uint32Array,
+  isInstant: boolean,
+  out: Uint8Array,
+  frame: Float64Array,
+): boolean {
+  const [steps, to, stop] = frame
+  if (headEnds.length !== steps) return false
+  const samplesSize = heads.length + steps * (NUMBER_SIZE_MAX + FRAME_SIZE)
+  frame[5] = 0
+  while (frame[3] < to && frame[4] < stop) {
+    const next = frame[3]
+    const first = firsts[next]
+    const set = sets[next]
+    const hasSamples = first + steps <= values.length && (presence.length === 0 || first + steps <= presence.length)
+    if (!hasSamples || !(set + 1 < offsets.length)) return false
+    let wanted = ROW_FRAME_SIZE + samplesSize
+    for (let i = offsets[set] * 2; i < offsets[set + 1] * 2; i++)
+      wanted += textEnds[pairs[i]] - textStarts[pairs[i]] + 1
+    if (Number.isNaN(wanted)) return false
+    let at = frame[4]
+    if (out.length - at < wanted) {
+      frame[5] = wanted
+      break
+    }
+    if (at === 0 || out[at - 1] !== OPENING_BRACKET) out[at++] = COMMA
+    at = put(METRIC, 0, METRIC.length, out, at)
+    for (let i = offsets[set] * 2, from = i; i < offsets[set + 1] * 2; i++) {
+      if (i > from) out[at++] = (i - from) % 2 === 0 ? COMMA : COLON
+      at = put(texts, textStarts[pairs[i]], textEnds[pairs[i]], out, at)
+    }
+    const opening = isInstant ? VALUE : VALUES
+    at = put(opening, 0, opening.length, out, at)
+    const present = presence.length === 0 ? presence : presence.subarray(first, first + steps)
+    const end = writeSamples(values.subarray(first, first + steps), present, heads, headEnds, out, at)
+    if (end > at) {
+      const closing = isInstant ? END : VALUES_END
+      frame[4] = put(closing, 0, closing.length, out, end)
+    }
+    frame[3]++
+  }
+  return true
+}
+
+/** Those that are present, with commas between them; returns the offset behind them. */
+function writeSamples(
   values: Float64Array,
   presence: Uint8Array,
   heads: Uint8Array,
@@ -20,8 +84,6 @@ function writeSamplesJson(
   at: number,
 ): number {
   const count = values.length
-  const hasRoom = out.length - at >= heads.length + count * (NUMBER_SIZE_MAX + FRAME_SIZE)
-  if (!hasRoom || headEnds.length !== count || (presence.length !== 0 && presence.length !== count)) return -1
   const isWhole = presence.length === 0
   const start = at
   let headFrom = 0
@@ -37,5 +99,10 @@ function writeSamplesJson(
     }
     headFrom = headTo
   }
+  return at
+}
+
+function put(text: Uint8Array, from: number, to: number, out: Uint8Array, at: number): number {
+  for (let i = from; i < to; i++) out[at++] = text[i]
   return at
 }

@@ -1,15 +1,22 @@
-/** The whole answer when it is one part, which most answers are; else a stream that starts with what was read. */
+/**
+ * The whole answer when it is one part, which most answers are; else a stream that starts with what was read.
+ *
+ * @param partSizeMin every part but the last has so many bytes or characters at least.
+ */
 export async function shortBody<Part extends string | Uint8Array>(
   parts: AsyncGenerator<Part>,
+  partSizeMin: number,
 ): Promise<Part | '' | AsyncGenerator<Part>> {
   const first = await parts.next()
   if (first.done) return ''
-  const second = await parts.next()
-  if (second.done) return first.value
+  if (first.value.length < partSizeMin) {
+    await parts.return(undefined)
+    return first.value
+  }
+  // What was read goes out at once: the client reads it while the next part is made.
   return (async function* () {
     try {
       yield first.value
-      yield second.value
       yield* parts
     } finally {
       await parts.return(undefined)

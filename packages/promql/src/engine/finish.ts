@@ -1,11 +1,12 @@
 /** The last steps of a query: names that were to be dropped go, series with equal labels meet, rows are sorted. */
 import { type Histogram, Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import { type Grid, timeAt } from '../operators/grid.js'
+import type { LabelTable } from '../operators/label-table.js'
 import type { RawSeries } from '../operators/raw-samples.js'
 import { RowMerger } from '../operators/row-merger.js'
 import { ABSENT, FLOAT, type VectorBatch } from '../operators/vector-batch.js'
 import type { QueryContext } from './query-context.js'
-import type { ResultSeries } from './result.js'
+import type { ResultLabelSets, ResultSeries } from './result.js'
 import { sortRows } from './sorted-rows.js'
 
 /** `sorted`: by labels, as a matrix is; a vector keeps its order. */
@@ -31,7 +32,20 @@ export async function finishVector(
   const order = sorted
     ? await sortRows(context, finalSets)
     : Uint32Array.from({ length: batch.seriesCount }, (_, row) => row)
-  return gridSeries(batch, order, grid, (row) => labels.labels(finalSets[row]))
+  return {
+    ...gridSeries(batch, order, grid, (row) => labels.labels(finalSets[row])),
+    labelSets: labelSets(labels, order, finalSets),
+  }
+}
+
+function labelSets(labels: LabelTable, order: Uint32Array, sets: Uint32Array | readonly number[]): ResultLabelSets {
+  return {
+    sets: Uint32Array.from(order, (row) => sets[row]),
+    pairs: labels.pairs,
+    offsets: labels.offsets,
+    textCount: labels.textCount,
+    text: (id) => labels.text(id),
+  }
 }
 
 async function merged(context: QueryContext, rows: VectorBatch, sets: Uint32Array): Promise<VectorBatch> {
@@ -92,10 +106,8 @@ function gridSeries(rows: Rows, order: Uint32Array, grid: Grid, labels: (row: nu
 /** A range vector: samples with their own times, sorted by labels. */
 export async function windowSeries(context: QueryContext, raw: readonly RawSeries[]): Promise<ResultSeries> {
   const { labels } = context
-  const order = await sortRows(
-    context,
-    raw.map(({ labelSet }) => labelSet),
-  )
+  const sets = raw.map(({ labelSet }) => labelSet)
+  const order = await sortRows(context, sets)
   return {
     count: raw.length,
     labels: (series) => labels.labels(raw[order[series]].labelSet),
@@ -105,5 +117,6 @@ export async function windowSeries(context: QueryContext, raw: readonly RawSerie
     },
     sampleCount: (series) => raw[order[series]].timesMs.length,
     samples: (series) => raw[order[series]],
+    labelSets: labelSets(labels, order, sets),
   }
 }

@@ -33,6 +33,20 @@ export interface ResultSeries {
   samples?(series: number): ResultSamples
   /** The columns behind it, unless it is a range vector. */
   readonly grid?: ResultGrid
+  /** The labels of all series as columns, for who writes many of them. */
+  readonly labelSets?: ResultLabelSets
+}
+
+/** Label sets as ids of texts. */
+export interface ResultLabelSets {
+  /** Series i has set `sets[i]`. */
+  readonly sets: Uint32Array
+  /** Set s has the texts `pairs[2·offsets[s] .. 2·offsets[s+1])`: name, value, name, value …, sorted by name. */
+  readonly pairs: Uint32Array
+  readonly offsets: Uint32Array
+  /** Ids are below this. */
+  readonly textCount: number
+  readonly text: (id: number) => string
 }
 
 export interface ResultSamples {

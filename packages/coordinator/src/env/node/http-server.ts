@@ -57,6 +57,8 @@ const LINGER_MS = 5_000
 
 const gzipAsync = promisify(gzip)
 const EMPTY = new Uint8Array(0)
+/** What comes once a response has no more to give to the system. */
+const TAKEN = ['drain', 'finish', 'close'] as const
 
 export class HttpServer implements Listener {
   readonly #server: Server | TlsServer
@@ -322,15 +324,13 @@ export class HttpServer implements Listener {
   ): Promise<void> {
     const guard = this.#drainGuard(response)
     try {
-      const source = Readable.from(counted(watched, this.#pipeline.statistics), {
-        objectMode: false,
-        highWaterMark: 64 << 10,
-      })
+      const parts = counted(watched, this.#pipeline.statistics)
       if (compressed) {
+        const source = Readable.from(parts, { objectMode: false, highWaterMark: 64 << 10 })
         const level = { level: 3, flush: zlib.Z_NO_FLUSH }
         await pipeStreams(source, createGzip(level), response, { signal: cancellation })
       } else {
-        await pipeStreams(source, response, { signal: cancellation })
+        await this.#writeParts(response, parts, cancellation)
       }
     } finally {
       guard.stop()
@@ -340,6 +340,26 @@ export class HttpServer implements Listener {
         giveUp(body)
       }
     }
+  }
+
+  /** Hands each part to the system at once, so that the client reads it while the next is made. */
+  async #writeParts(
+    response: ServerResponse,
+    parts: AsyncIterable<Uint8Array>,
+    cancellation: Cancellation,
+  ): Promise<void> {
+    for await (const bytes of parts) {
+      cancellation.throwIfAborted()
+      const { socket } = response
+      // Node would hold the pieces of a chunk together until this turn of the event loop is over.
+      socket?.cork()
+      const isTaken = response.write(bytes)
+      socket?.uncork()
+      if (!isTaken && response.writableNeedDrain) await drained(response)
+    }
+    cancellation.throwIfAborted()
+    response.end()
+    if (response.socket !== null && response.socket.writableLength > 0) await drained(response)
   }
 
   /** An answer that fails half-way cannot say so any more: the log does. */
@@ -384,6 +404,17 @@ export class HttpServer implements Listener {
     timer.unref()
     return { stop: () => clearInterval(timer) }
   }
+}
+
+/** Until the system has taken what was written, or the connection is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of TAKEN) response.off(event, done)
+      resolve()
+    }
+    for (const event of TAKEN) response.on(event, done)
+  })
 }
 
 /**
@@ -446,7 +477,10 @@ function readBody(
   })
 }
 
-async function* counted(body: AsyncIterable<string | Uint8Array>, statistics: { sentBytes: number }) {
+async function* counted(
+  body: AsyncIterable<string | Uint8Array>,
+  statistics: { sentBytes: number },
+): AsyncGenerator<Uint8Array> {
   for await (const part of body) {
     const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part
     statistics.sentBytes += bytes.length
