@@ -54,7 +54,7 @@ export class DirtyWindows {
     const refs = this.#windows.get(endMs)
     if (refs === null) return
     if (refs === undefined) this.#windows.set(endMs, new Set([seriesRef]))
-    else if (refs.size < SERIES_PER_WINDOW_MAX) refs.add(seriesRef)
+    else if (refs.size < SERIES_PER_WINDOW_MAX || refs.has(seriesRef)) refs.add(seriesRef)
     else this.#windows.set(endMs, null)
   }
 
