@@ -155,7 +155,8 @@ export class BatchBuilder {
     pieces.length = 0
     this.#collect(entries, from, to, pieces)
     const before = this.#sampleCount
-    const plan = this.#isPlain(entries, from, to) ? this.#planOf(pieces) : undefined
+    const isPlain = this.#isPlain(entries, from, to) && !this.#lacksWindows(entries, from, to, pieces)
+    const plan = isPlain ? this.#planOf(pieces) : undefined
     if (plan !== undefined) this.#queue(pieces, plan)
     else this.#mergeAll(entries, from, to, pieces)
     if (this.#sampleCount === before) return false
@@ -236,6 +237,40 @@ export class BatchBuilder {
     const mask = source.columnMask(series)
     const wanted = this.#wanted
     return mask & (1 << wanted) ? wanted : mask & (1 << VALUE_COLUMN) ? VALUE_COLUMN : LAST_COLUMN
+  }
+
+  /** The column that stands in for the wanted one where a series has both; -1: none does. */
+  #standInBeside(source: SampleSource, series: number): number {
+    const { replaces, exactColumn } = this.#range
+    if (!replaces || exactColumn) return -1
+    const mask = source.columnMask(series)
+    const wanted = this.#wanted
+    if ((mask & (1 << wanted)) === 0) return -1
+    if (wanted !== VALUE_COLUMN && mask & (1 << VALUE_COLUMN)) return VALUE_COLUMN
+    return wanted !== LAST_COLUMN && mask & (1 << LAST_COLUMN) ? LAST_COLUMN : -1
+  }
+
+  /**
+   * Whether somewhere the column that stands in has more windows than the wanted one, whose runs are in `pieces`: a rule kept
+   * the former alone for a while. All columns of a window are written together, so that counting is enough.
+   */
+  #lacksWindows(entries: SeriesEntries, from: number, to: number, pieces: PieceList): boolean {
+    const { startMs, endMs, replaces, exactColumn } = this.#range
+    if (!replaces || exactColumn) return false
+    const { length } = pieces
+    for (let k = from, at = 0; k < to; k++) {
+      let wantedCount = 0
+      for (; at < length && pieces.sources[at] === entries.sources[k]; at++) wantedCount += pieces.counts[at]
+      const source = this.#sources[entries.sources[k]]
+      const standIn = this.#standInBeside(source, entries.series[k])
+      if (standIn < 0) continue
+      source.pieces(entries.series[k], standIn, startMs, endMs, pieces)
+      let count = 0
+      for (let i = length; i < pieces.length; i++) count += pieces.counts[i]
+      pieces.length = length
+      if (count > wantedCount) return true
+    }
+    return false
   }
 
   /** Whether the series has float samples only, none of them deleted or hidden. */
@@ -402,6 +437,9 @@ export class BatchBuilder {
         timestampMs >= startMs && timestampMs < endMs && !isWithin(deleted, timestampMs)
       pieces.length = 0
       pieces.source = entries.sources[k]
+      // First what stands in: of equal times the later one is kept.
+      const standIn = column === undefined ? this.#standInBeside(source, series) : -1
+      if (standIn >= 0) source.pieces(series, standIn, startMs, endMs, pieces)
       const columnHere = column ?? this.#columnIn(source, series)
       source.pieces(series, columnHere, startMs, endMs, pieces)
       for (let i = 0; i < pieces.length; i++) addRun(merge, source, pieces, i, keeps)
