@@ -12,7 +12,7 @@ const HOSTS = 8
 const MODES = ['idle', 'user', 'system', 'iowait'] as const
 const BUCKETS = ['0.005', '0.02', '0.1', '0.5', '2', '+Inf'] as const
 /** Steps of one batch: some milliseconds of work. */
-const STEPS_PER_BATCH = 12
+const STEPS_PER_BATCH = 2
 
 /** Batches up to `endMs`, oldest first. */
 export function* madeUpSamples(endMs: number): Generator<MadeUpSample[]> {
