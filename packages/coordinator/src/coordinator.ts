@@ -200,7 +200,7 @@ export class Coordinator {
     pipeline.starting()
     this.#pipeline = pipeline
     statistics.register(this.#metrics, pipeline.budget)
-    registerProcessMetrics(this.#metrics, this.#options.runtime, VERSION)
+    registerProcessMetrics(this.#metrics, this.#options.runtime, VERSION, this.#loop.turns)
     registerStorageMetrics(this.#metrics, () => this.#database)
     this.#listener = await this.#listen(pipeline)
     this.#sources = await this.#makeSources()
@@ -529,7 +529,8 @@ export class Coordinator {
     const { signal } = this.#stopping
     try {
       const writesMs = () => this.#loop.writesMs
-      const count = await warmUp({ env, limits: queryLimits(this.#config), signal, writesMs })
+      const onTurn = (tookMs: number) => this.#loop.turns.note('warm_up', tookMs)
+      const count = await warmUp({ env, limits: queryLimits(this.#config), signal, writesMs, onTurn })
       logger.debug({ queryCount: count }, 'warmed up')
     } catch (error) {
       if (!signal.aborted) logger.warn({ error }, 'queries could not be warmed up')

@@ -52,6 +52,8 @@ export interface RuntimeUsage {
   /** Since the last call. */
   readonly eventLoopDelaySecondsMax: number
   readonly eventLoopDelaySecondsP99: number
+  /** The longest pause of the garbage collector since the last call. */
+  readonly collectionSecondsMax: number
 }
 
 /** Exit codes: done; failed, or damage found; called wrongly. */

@@ -1,9 +1,15 @@
 /** Metrics of the process, and of the store as its statistics tell them. */
 import type { Database, NamespaceStats } from '@varve/tsdb-core'
 import type { RuntimeInfo } from '../cli/program.js'
+import { LOOP_STAGES, type LoopTurns } from '../server/loop-turns.js'
 import type { Metrics } from './metrics.js'
 
-export function registerProcessMetrics(metrics: Metrics, runtime: RuntimeInfo, version: string): void {
+export function registerProcessMetrics(
+  metrics: Metrics,
+  runtime: RuntimeInfo,
+  version: string,
+  turns: LoopTurns,
+): void {
   let usage = runtime.usage()
   const gauges: readonly [string, string, () => number][] = [
     // The first of the list refreshes what the others report.
@@ -23,6 +29,16 @@ export function registerProcessMetrics(metrics: Metrics, runtime: RuntimeInfo, v
     ],
   ]
   for (const [name, help, value] of gauges) metrics.gauge({ name, help, read: (report) => report(value()) })
+  metrics.gauge({
+    name: 'varve_event_loop_turn_seconds_max',
+    help: 'Longest that a kind of work held the event loop since the last scrape; query includes waiting for disk and threads, gc lies within the others.',
+    labelNames: ['stage'],
+    read(report) {
+      const longest = turns.take()
+      for (const stage of LOOP_STAGES) report(longest[stage] / 1000, { stage })
+      report(usage.collectionSecondsMax, { stage: 'gc' })
+    },
+  })
   metrics.counter({
     name: 'process_cpu_seconds_total',
     help: 'CPU time of this process, all threads.',

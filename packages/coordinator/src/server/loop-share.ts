@@ -7,6 +7,7 @@
  * loop to the writes for as long as the slice took: half of the time is theirs, and all of it when nobody writes.
  */
 import type { Clock } from '@varve/tsdb-core/env'
+import { LoopTurns } from './loop-turns.js'
 
 /** Writes of one turn, the last of them may go beyond it. A request of 2,000 known series takes less than 1 ms. */
 const WRITES_MS = 8
@@ -24,6 +25,8 @@ export interface QueryClock {
 }
 
 export class LoopShare {
+  /** What it sees of the turns of writes and queries. */
+  readonly turns = new LoopTurns()
   readonly #clock: Clock
   #writesInFlight = 0
   #turnIsOpen = false
@@ -85,6 +88,7 @@ export class LoopShare {
 
   #endSlice(): void {
     const nowMs = this.#clock.monotonicMs()
+    this.turns.note('query', nowMs - this.#sliceStartMs)
     this.#restUntilMs = Math.max(this.#restUntilMs, nowMs + Math.min(REST_MS_MAX, nowMs - this.#sliceStartMs))
   }
 
@@ -103,7 +107,9 @@ export class LoopShare {
     this.#turnStartMs = nowMs
     void this.#clock.yield().then(() => {
       this.#turnIsOpen = false
-      this.#writesMs += this.#clock.monotonicMs() - this.#turnStartMs
+      const tookMs = this.#clock.monotonicMs() - this.#turnStartMs
+      this.#writesMs += tookMs
+      this.turns.note('write', tookMs)
     })
     return false
   }

@@ -9,7 +9,7 @@
  */
 import { Engine } from '@varve/promql'
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
-import { type Env, sleep } from '@varve/tsdb-core/env'
+import { type Clock, type Env, sleep } from '@varve/tsdb-core/env'
 import { Cancellation } from '@varve/tsdb-core/query'
 import { labelRoutes } from '../api/label-routes.js'
 import { QueryGate } from '../api/query-gate.js'
@@ -28,6 +28,8 @@ export interface WarmUpOptions {
   readonly passCountMax?: number
   /** Before it begins: what happens right after the start goes first. Default 500 ms. */
   readonly delayMs?: number
+  /** Told how long each stretch of it held the event loop. */
+  readonly onTurn?: (tookMs: number) => void
   /** How long writes have held the event loop so far; it waits while that rises fast. Default: there are no writes. */
   readonly writesMs?: () => number
 }
@@ -48,18 +50,24 @@ const WAIT_MS = 1_000
 export async function warmUp(options: WarmUpOptions): Promise<number> {
   const { env, signal } = options
   const { clock } = env
+  const turns = new WatchedTurns(clock, options.onTurn)
   const writes = new WritesWatch(options)
   await sleep(clock, options.delayMs ?? DELAY_MS, signal)
   await writes.calm()
-  const database = await Database.open({ env, memoryBytesMax: MEMORY_BYTES_MAX, maintenanceIntervalMs: 0 })
+  const database = await Database.open({
+    env: { ...env, clock: turns.clock },
+    memoryBytesMax: MEMORY_BYTES_MAX,
+    maintenanceIntervalMs: 0,
+  })
   try {
     const endMs = clock.wallMs()
     let busyMs = 0
     let turnMs = 0
     /** Runs one piece of work, then rests as long as that took, if it was long enough to be felt. */
     const timed = async (work: () => Promise<unknown>): Promise<void> => {
-      const startedMs = clock.monotonicMs()
+      const startedMs = turns.begin()
       await work()
+      turns.end()
       const tookMs = clock.monotonicMs() - startedMs
       busyMs += tookMs
       turnMs += tookMs
@@ -70,7 +78,7 @@ export async function warmUp(options: WarmUpOptions): Promise<number> {
     }
     for (const samples of madeUpSamples(endMs)) await timed(() => database.append(samples))
 
-    const routes = routesOver(database, options)
+    const routes = routesOver(database, { ...options, env: { ...env, clock: turns.clock } })
     let count = 0
     for (let pass = 0; pass < (options.passCountMax ?? PASS_COUNT_MAX); pass++) {
       for (const { path, parameters } of requests(endMs)) {
@@ -82,6 +90,34 @@ export async function warmUp(options: WarmUpOptions): Promise<number> {
     return count
   } finally {
     await database.close()
+  }
+}
+
+/** A clock whose yields tell how long the work before them took. */
+class WatchedTurns {
+  readonly clock: Clock
+  readonly #onTurn: ((tookMs: number) => void) | undefined
+  #startMs = 0
+
+  constructor(clock: Clock, onTurn: ((tookMs: number) => void) | undefined) {
+    this.#onTurn = onTurn
+    this.clock = {
+      ...clock,
+      yield: async () => {
+        this.end()
+        await clock.yield()
+        this.begin()
+      },
+    }
+  }
+
+  begin(): number {
+    this.#startMs = this.clock.monotonicMs()
+    return this.#startMs
+  }
+
+  end(): void {
+    this.#onTurn?.(this.clock.monotonicMs() - this.#startMs)
   }
 }
 
@@ -125,7 +161,13 @@ function routesOver(database: Database, { env, limits }: WarmUpOptions): Readonl
   const gate = new QueryGate({ clock, concurrencyMax: 1, queueLengthMax: 1, waitMsMax: 1_000 })
   const queryable = () => namespace
   const routes = [
-    ...queryRoutes({ engine: new Engine(), clock, gate, limits: () => limits, queryable }),
+    ...queryRoutes({
+      engine: new Engine({ clock }),
+      clock,
+      gate,
+      limits: () => limits,
+      queryable,
+    }),
     ...labelRoutes({ queryable, pause: () => clock.yield() }),
   ]
   return new Map(routes.map((route) => [route.path, route]))

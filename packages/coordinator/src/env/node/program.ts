@@ -3,7 +3,7 @@ import { createReadStream, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import type { Env } from '@varve/tsdb-core/env'
 import type { Program, RuntimeInfo, TextOutput } from '../../cli/program.js'
 import type { HttpClient } from '../../server/http-client.js'
@@ -61,6 +61,10 @@ function textOutput(stream: NodeJS.WriteStream): TextOutput {
 function nodeRuntime(): RuntimeInfo {
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
+  let collectionMsMax = 0
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) collectionMsMax = Math.max(collectionMsMax, duration)
+  }).observe({ entryTypes: ['gc'] })
   return {
     nodeVersion: process.version,
     platform: `${process.platform} ${process.arch}`,
@@ -80,8 +84,10 @@ function nodeRuntime(): RuntimeInfo {
         openFiles: openFileCount(),
         eventLoopDelaySecondsMax: seconds(delay.max),
         eventLoopDelaySecondsP99: seconds(delay.percentile(99)),
+        collectionSecondsMax: collectionMsMax / 1000,
       }
       delay.reset()
+      collectionMsMax = 0
       return usage
     },
   }
