@@ -189,8 +189,11 @@ export function unpackIntegers(
   const { bytes } = reader
   const step = Math.abs(base) + POWERS_OF_TWO[width + patchWidth]
   const reach = transform === TRANSFORM_DELTA2 ? (Math.abs(firstDelta) + step * length) * count : step * count
-  if (reach < NARROW_REACH && width <= NARROW_WIDTH_MAX && Math.abs(first) + divisor * reach <= SCALED_MAX) {
-    // All sums fit into 32 bits and no number can leave the range: integer arithmetic, and no check of each number.
+  const isNarrow = reach < NARROW_REACH && Math.abs(first) + divisor * reach <= SCALED_MAX
+  // A low with its patch is less than two steps.
+  const isExact = step < NARROW_REACH / 4 && Math.abs(first) + 2 * divisor * reach <= SCALED_MAX
+  if (width <= NARROW_WIDTH_MAX && (isNarrow || isExact)) {
+    // No number can leave the range, so none is checked, and where all sums fit into 32 bits they are sums of integers.
     const lows = scratchNarrow()
     // Numbers behind those wanted are not looked at; patches of them go to where nobody reads.
     unpackNarrow(bytes, lowsAt, to < length ? to : length, width, lows)
@@ -201,9 +204,11 @@ export function unpackIntegers(
     }
     if (from === to) return
     if (transform === TRANSFORM_DELTA2) {
-      narrowDeltas2(lows, base, first, firstDelta, divisor, power, out, outOffset, from, to)
+      const sum = isNarrow ? narrowDeltas2 : exactDeltas2
+      sum(lows, base, first, firstDelta, divisor, power, out, outOffset, from, to)
     } else if (transform === TRANSFORM_DELTA) {
-      narrowDeltas(lows, base, first, divisor, power, out, outOffset, from, to)
+      const sum = isNarrow ? narrowDeltas : exactDeltas
+      sum(lows, base, first, divisor, power, out, outOffset, from, to)
     } else narrowBase(lows, base, first, divisor, power, out, outOffset, from, to)
     return
   }
@@ -331,6 +336,58 @@ function narrowDeltas2(
   for (; index < to; index++) {
     delta = (delta + base + lows[index - 2]) | 0
     number = (number + delta) | 0
+    out[at++] = (first + divisor * number) / power
+  }
+}
+
+/** `narrowDeltas` for sums beyond 32 bits: they are whole numbers below 2^50, which doubles hold. */
+function exactDeltas(
+  lows: Int32Array,
+  base: number,
+  first: number,
+  divisor: number,
+  power: number,
+  out: Float64Array,
+  outOffset: number,
+  from: number,
+  to: number,
+): void {
+  let at = outOffset
+  let number = 0
+  let index = 1
+  if (from === 0) out[at++] = first / power
+  else for (; index < from; index++) number += base + lows[index - 1]
+  for (; index < to; index++) {
+    number += base + lows[index - 1]
+    out[at++] = (first + divisor * number) / power
+  }
+}
+
+function exactDeltas2(
+  lows: Int32Array,
+  base: number,
+  first: number,
+  firstDelta: number,
+  divisor: number,
+  power: number,
+  out: Float64Array,
+  outOffset: number,
+  from: number,
+  to: number,
+): void {
+  let at = outOffset
+  let delta = firstDelta
+  let number = delta
+  if (from === 0) out[at++] = first / power
+  if (from <= 1 && to > 1) out[at++] = (first + divisor * firstDelta) / power
+  let index = 2
+  for (; index < from; index++) {
+    delta += base + lows[index - 2]
+    number += delta
+  }
+  for (; index < to; index++) {
+    delta += base + lows[index - 2]
+    number += delta
     out[at++] = (first + divisor * number) / power
   }
 }

@@ -56,6 +56,11 @@ export const VALUE_KINDS: Record<string, Fill> = {
     fill(values, () => random.below(1000) / 8)
     randomBits(random, values, () => random.below(20) === 0)
   },
+  'counter whose rate drifts': (random, values) => {
+    const drift = 10 ** (1 + random.below(6))
+    let rate = random.below(1e7)
+    walk(values, random.below(1e12), () => (rate = Math.max(0, rate + random.below(2 * drift) - drift)))
+  },
   'a gauge that goes stale': (random, values) => {
     walk(values, 50, () => random.below(5) - 2)
     const halves = new Uint32Array(values.buffer, values.byteOffset, values.length * 2)
