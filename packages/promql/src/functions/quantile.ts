@@ -22,6 +22,54 @@ export function quantileOfSorted(quantile: number, sorted: ArrayLike<number>, co
   return lowerValue * (1 - weight) + upperValue * weight
 }
 
+/** The same of `values[0..count)` in any order, none of them NaN; they are moved. */
+export function quantileOfUnsorted(quantile: number, values: Float64Array, count: number, nanCount: number): number {
+  const total = count + nanCount
+  if (total > 0 && quantile >= 0 && quantile <= 1) {
+    const lower = Math.floor(quantile * (total - 1)) - nanCount
+    if (lower + 1 >= 0) placeRanks(values, count, Math.max(0, lower))
+  }
+  return quantileOfSorted(quantile, values, count, nanCount)
+}
+
+/** Moves values so that those at `rank` and `rank + 1` are the ones that stand there when all are sorted. */
+function placeRanks(values: Float64Array, count: number, rank: number): void {
+  let left = 0
+  let right = count - 1
+  // Halving takes log2(count) rounds. Whoever chooses values so that it takes many more gets a sort.
+  for (let round = 2 * (32 - Math.clz32(count)); left < right; round--) {
+    if (round < 0) {
+      values.subarray(left, right + 1).sort()
+      break
+    }
+    const pivot = medianOfThree(values[left], values[(left + right) >>> 1], values[right])
+    let low = left
+    let high = right
+    while (low <= high) {
+      while (values[low] < pivot) low++
+      while (values[high] > pivot) high--
+      if (low > high) break
+      const held = values[low]
+      values[low++] = values[high]
+      values[high--] = held
+    }
+    if (rank <= high) right = high
+    else if (rank >= low) left = low
+    else break
+  }
+  if (rank + 1 >= count) return
+  let least = rank + 1
+  for (let i = least + 1; i < count; i++) if (values[i] < values[least]) least = i
+  const held = values[least]
+  values[least] = values[rank + 1]
+  values[rank + 1] = held
+}
+
+function medianOfThree(a: number, b: number, c: number): number {
+  if (a < b) return b < c ? b : a < c ? c : a
+  return a < c ? a : b < c ? c : b
+}
+
 /** A quantile of values in any order. */
 export function quantileOf(quantile: number, values: readonly number[]): number {
   const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort()

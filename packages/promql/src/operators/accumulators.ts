@@ -5,7 +5,7 @@
 
 import type { Annotations } from '../engine/annotations.js'
 import { twoSumError } from '../functions/kahan.js'
-import { quantileOfSorted } from '../functions/quantile.js'
+import { quantileOfUnsorted } from '../functions/quantile.js'
 import type { AggregationPlan } from '../plan/plan.js'
 import type { FoldCells } from './batch-kernels.js'
 import { HistogramCells } from './histogram-cells.js'
@@ -412,16 +412,19 @@ class VarianceAccumulator implements Accumulator {
 /** A millisecond or two. */
 const VALUES_SORTED_AT_ONCE = 16_384
 
-interface QuantileRow {
-  readonly values: Float64Array
-  readonly presence: Uint8Array
+/** The rows of a group, one behind the other: a quantile needs all values. */
+interface QuantileRows {
+  count: number
+  values: Float64Array
+  presence: Uint8Array
 }
+
+const ROWS_MIN = 8
 
 class QuantileAccumulator implements Accumulator {
   readonly #node: AggregationPlan
   readonly #context: AccumulatorContext
-  /** The rows of each group: a quantile needs all values. */
-  readonly #groups: QuantileRow[][] = []
+  readonly #groups: QuantileRows[] = []
   #scratch = new Float64Array(64)
 
   constructor(node: AggregationPlan, context: AccumulatorContext) {
@@ -433,33 +436,48 @@ class QuantileAccumulator implements Accumulator {
   addRow(batch: VectorBatch, row: number, group: number): void {
     const { steps, values, presence } = batch
     reportIgnored(batch, row, this.#node, this.#context.annotations)
-    while (this.#groups.length <= group) this.#groups.push([])
+    while (this.#groups.length <= group) this.#groups.push({ count: 0, values: NO_FLOATS, presence: NO_FLAGS })
     this.#context.hold(steps)
+    const rows = this.#groups[group]
+    const to = rows.count++ * steps
+    if (to === rows.values.length) {
+      const length = Math.max(to * 2, ROWS_MIN * steps)
+      const before = rows.values
+      rows.values = new Float64Array(length)
+      rows.values.set(before)
+      const beforePresence = rows.presence
+      rows.presence = new Uint8Array(length)
+      rows.presence.set(beforePresence)
+    }
     const from = row * steps
-    this.#groups[group].push({
-      values: values.slice(from, from + steps),
-      presence: presence.slice(from, from + steps),
-    })
+    const held = rows.values
+    const heldPresence = rows.presence
+    for (let s = 0; s < steps; s++) {
+      held[to + s] = values[from + s]
+      heldPresence[to + s] = presence[from + s]
+    }
   }
 
   stepsAtOnce(group: number): number {
-    return Math.max(1, Math.floor(VALUES_SORTED_AT_ONCE / Math.max(1, this.#groups[group].length)))
+    return Math.max(1, Math.floor(VALUES_SORTED_AT_ONCE / Math.max(1, this.#groups[group].count)))
   }
 
   finish(group: number, out: VectorBatch, from: number, to: number): void {
     const quantiles = this.#context.parameters!
-    const rows = this.#groups[group]
-    if (this.#scratch.length < rows.length) this.#scratch = new Float64Array(rows.length * 2)
+    const { count: rowCount, values, presence } = this.#groups[group]
+    const { steps } = out
+    if (this.#scratch.length < rowCount) this.#scratch = new Float64Array(rowCount * 2)
     const scratch = this.#scratch
     for (let s = from; s < to; s++) {
-      let total = 0
-      for (const { values, presence } of rows) if (presence[s] === FLOAT) scratch[total++] = values[s]
-      if (total === 0) continue
-      scratch.subarray(0, total).sort()
-      // sort() of a typed array puts NaN last.
-      let count = total
-      while (count > 0 && Number.isNaN(scratch[count - 1])) count--
-      out.setFloat(group, s, quantileOfSorted(quantiles[s], scratch, count, total - count))
+      let count = 0
+      let nanCount = 0
+      for (let row = 0, at = s; row < rowCount; row++, at += steps) {
+        if (presence[at] !== FLOAT) continue
+        const value = values[at]
+        if (Number.isNaN(value)) nanCount++
+        else scratch[count++] = value
+      }
+      if (count + nanCount > 0) out.setFloat(group, s, quantileOfUnsorted(quantiles[s], scratch, count, nanCount))
     }
   }
 

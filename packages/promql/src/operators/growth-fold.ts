@@ -81,9 +81,16 @@ export class GrowthFold {
         continue
       }
       if (rises && frame !== undefined && frame.presentFrom >= 0) {
+        const { presentFrom, presentTo } = frame
+        const growth = values[end - 1] - values[start]
+        if (growth === 0) {
+          // Zeros change no sum.
+          found[i] = FOUND
+          cells.flags.fill(1, groups[i] * steps + presentFrom, groups[i] * steps + presentTo)
+          continue
+        }
         // Against the growth of the whole column, its first value in a window is far enough up from zero: and so are all later ones.
-        const enough = (values[end - 1] - values[start]) / frame.reachMin
-        if (values[start + windows.first[frame.presentFrom]] > enough) {
+        if (values[start + windows.first[presentFrom]] > growth / frame.reachMin) {
           found[i] = FOUND
           this.#from[this.#waiting] = start
           this.#cells[this.#waiting] = groups[i] * steps

@@ -77,11 +77,30 @@ export function fillWindows(
   const { grid, endsMs, rangeMs, rangesMs, beforeMs, afterMs } = shape
   let low = from
   let high = from
+  let lowMoved = 0
+  let highMoved = 0
   for (let s = 0; s < grid.count; s++) {
     const startMs = endsMs[s] - (rangesMs === undefined ? rangeMs : rangesMs[s]) - beforeMs
     const endMs = endsMs[s] + afterMs
-    while (high < to && timesMs[high] <= endMs) high++
-    while (low < high && timesMs[low] <= startMs) low++
+    // On even steps over even samples both borders move as far as they did before; two looks tell.
+    const highBefore = high
+    high += highMoved
+    if (
+      !(high <= to && (high === highBefore || timesMs[high - 1] <= endMs) && (high === to || timesMs[high] > endMs))
+    ) {
+      high = highBefore
+      while (high < to && timesMs[high] <= endMs) high++
+      highMoved = high - highBefore
+    }
+    const lowBefore = low
+    low += lowMoved
+    if (
+      !(low <= high && (low === lowBefore || timesMs[low - 1] <= startMs) && (low === high || timesMs[low] > startMs))
+    ) {
+      low = lowBefore
+      while (low < high && timesMs[low] <= startMs) low++
+      lowMoved = low - lowBefore
+    }
     first[s] = low - from
     end[s] = high - from
   }
