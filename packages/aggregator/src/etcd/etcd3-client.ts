@@ -186,7 +186,9 @@ export class Etcd3Client implements EtcdClient {
         return await call(client, { deadline: this.#clock.wallMs() + CALL_DEADLINE_MS })
       } catch (cause) {
         const code = codeOf(cause)
-        failures.push(`${url}: ${messageOf(cause)}`)
+        const failure = `${url}: ${messageOf(cause)}`
+        // A second try at the same place mostly fails alike.
+        if (failures.at(-1) !== failure) failures.push(failure)
         if (code === 'INVALID_ARGUMENT') throw new EtcdError(code, `etcd, ${what}: ${failures.at(-1)}`, { cause })
         this.#tryNextEndpoint()
         if (attempt === attempts - 1) throw new EtcdError(code, `etcd, ${what}: ${failures.join('; ')}`, { cause })

@@ -275,11 +275,33 @@ describe('rules that cannot be reached', () => {
     expect([code, err]).toEqual([1, expect.stringMatching(/there is no file or folder .*nope\.yaml\n$/)])
   })
 
+  test('are those of the server that was started here without flags, or of its settings', async () => {
+    const here = mkdtempSync(join(tmpdir(), 'varve-here-'))
+    const variables = { VARVE_DATA_DIR: `${here}/data` }
+    const list = (...flags: string[]) => varve(['rules', 'list', ...flags], '', variables)
+    try {
+      mkdirSync(`${here}/data/rules/mapping`, { recursive: true })
+      writeFileSync(`${here}/data/rules/mapping/here.json`, '{"match": "up", "policies": ["1m:1d"]}')
+      expect((await list()).out).toMatch(/mapping +here +good/)
+      mkdirSync(`${here}/other`)
+      expect((await varve(['rules', 'list'], '', { VARVE_DATA_DIR: `${here}/other` })).code).toBe(0)
+      writeFileSync(`${here}/rules.yaml`, 'mapping:\n  there: { match: up, policies: [1m:1d] }\n')
+      writeFileSync(`${here}/varve.yaml`, `rules: ${here}/rules.yaml\n`)
+      expect((await list('--config', `${here}/varve.yaml`)).out).toMatch(/mapping +there +good/)
+      writeFileSync(`${here}/etcd.yaml`, `etcd: { endpoints: ['http://127.0.0.1:1'], ca_file: ${here}/none.pem }\n`)
+      const { code, err } = await list('--config', `${here}/etcd.yaml`)
+      expect([code, err]).toEqual([1, expect.stringContaining('none.pem')])
+      expect((await list('--config', `${here}/nothing.yaml`)).err).toContain(`cannot read ${here}/nothing.yaml`)
+    } finally {
+      rmSync(here, { recursive: true })
+    }
+  })
+
   test('without flags the error says what was tried and what to give', async () => {
     const { code, err } = await varve(['rules', 'list'], '', { VARVE_ETCD: 'http://127.0.0.1:1' })
     expect(code).toBe(1)
     expect(err).toContain('without flags the rules in etcd at http://127.0.0.1:1 are meant')
-    expect(err).toContain('--etcd URL, or --rules ./data/rules')
+    expect(err).toContain('--etcd URL, --rules DATA-DIR/rules, or the --config of the server')
   })
 })
 

@@ -1,7 +1,6 @@
 /** `varve coordinator`: the server. */
 import { nativeStatus } from '@varve/native'
 import { accessControl } from '../../auth/access-control.js'
-import { parseConfig } from '../../config/parse-config.js'
 import type { Config } from '../../config/schema.js'
 import { formatDuration } from '../../config/units.js'
 import { Coordinator } from '../../coordinator.js'
@@ -15,8 +14,9 @@ import { JsonLogger } from '../../logging/pino-logger.js'
 import { etcdOptions } from '../../rules/etcd-rules.js'
 import { VERSION } from '../../version.js'
 import type { Arguments, Command } from '../command.js'
-import { CONFIG_FLAGS, overridesFrom } from '../coordinator-flags.js'
+import { CONFIG_FLAGS } from '../coordinator-flags.js'
 import { EXIT, type Program } from '../program.js'
+import { readConfiguration, rulesPath } from '../read-configuration.js'
 
 /** After an orderly stop nothing holds the process; if something does, it ends anyway. */
 const LINGER_MS = 300
@@ -109,23 +109,6 @@ async function named(what: string, check: Promise<unknown>): Promise<void> {
   } catch (error) {
     throw new CoordinatorError('INVALID_CONFIG', `${what}: ${(error as Error).message}`, { cause: error })
   }
-}
-
-async function readConfiguration(given: Arguments, program: Program): Promise<Config> {
-  const path = given.text('config') ?? program.variable('VARVE_CONFIG')
-  const overrides = overridesFrom(given, (name) => program.variable(name))
-  if (path === undefined) return parseConfig('', 'defaults', overrides)
-  let text: string
-  try {
-    text = await program.readText(program.resolvePath(path))
-  } catch (error) {
-    throw new CoordinatorError('INVALID_CONFIG', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
-  }
-  return parseConfig(text, path, overrides)
-}
-
-function rulesPath(config: Config, program: Program): string {
-  return program.resolvePath(config.rules ?? `${config.storage.data_dir}/rules`)
 }
 
 function banner(

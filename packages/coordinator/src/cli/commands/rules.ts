@@ -13,10 +13,11 @@ import {
 } from '@varve/aggregator'
 import { EtcdError } from '@varve/tsdb-core/env'
 import { CoordinatorError } from '../../errors.js'
-import { connectEtcd, etcdRuleStore } from '../../rules/etcd-rules.js'
+import { connectEtcd, etcdOptions, etcdRuleStore } from '../../rules/etcd-rules.js'
 import { SERVER_FLAGS } from '../api-client.js'
 import type { Arguments, Command, Flag } from '../command.js'
 import { EXIT, type Program } from '../program.js'
+import { readConfiguration, rulesPath } from '../read-configuration.js'
 import { tableText } from '../table.js'
 import { explainSeries } from './rules-explain.js'
 import { backfill, dryRun, importM3 } from './rules-history.js'
@@ -24,8 +25,16 @@ import { backfill, dryRun, importM3 } from './rules-history.js'
 /** Actions that need a place with rules; others make it, or miss their rule in it. */
 const READING = new Set(['list', 'validate', 'explain'])
 
+const DEFAULT_ETCD = 'http://127.0.0.1:2379'
+
 const STORE_FLAGS: readonly Flag[] = [
-  { name: 'etcd', type: 'string', value: 'URL[,URL]', help: 'rules in this etcd (default http://127.0.0.1:2379)' },
+  {
+    name: 'config',
+    type: 'string',
+    value: 'FILE',
+    help: "where the server's settings say, with their users and certificates",
+  },
+  { name: 'etcd', type: 'string', value: 'URL[,URL]', help: 'rules in this etcd' },
   { name: 'etcd-prefix', type: 'string', value: '/PATH', help: 'keys of this installation in etcd (default /varve)' },
   { name: 'rules', type: 'string', value: 'FILE|DIR', help: 'rules in a file or folder' },
 ]
@@ -54,7 +63,8 @@ export const rulesCommand: Command = {
 "validate" checks files, or all that the store holds, and ends with 1 when something is wrong.
 "explain" says which rules a series meets and what would be written. "dry-run" asks a running server what a document would make
 of stored samples, "backfill" applies a rule to history there (--enable-admin). "import-m3" translates downsample.rules of M3:
-into the store that --rules or --etcd names, or onto the screen.
+into the store that --config, --etcd or --rules names, or onto the screen. Without these the rules in ./data/rules are meant where
+there is a ./data, as for a server that was started here without flags, and else those in the etcd at ${DEFAULT_ETCD}.
 
   echo '{"match": "{__name__!=\\"\\"}", "policies": ["1m:90d"]}' | varve rules put mapping/all - --rules ./rules
   varve rules list --etcd http://127.0.0.1:2379`,
@@ -71,7 +81,7 @@ async function run(given: Arguments, program: Program): Promise<number> {
   }
   if (action === 'dry-run') return dryRun(given, ruleIdOf(given), await documentText(given, program), program)
   if (action === 'backfill') return backfill(given, ruleIdOf(given), program)
-  const hasStore = given.text('rules') !== undefined || given.text('etcd') !== undefined
+  const hasStore = STORE_FLAGS.some(({ name }) => given.text(name) !== undefined)
   if (action === 'import-m3' && !hasStore) return importM3(given, null, program)
   const opened = await openStore(action, given, program)
   const { store } = opened
@@ -114,24 +124,34 @@ async function openStore(action: string, given: Arguments, program: Program): Pr
   if (path !== undefined && given.text('etcd') !== undefined) {
     throw new CoordinatorError('INVALID_ARGUMENT', 'rules are in etcd or in files: give --etcd or --rules, not both')
   }
-  if (path !== undefined) {
-    const store = READING.has(action)
-      ? await existingFileStore(path, program)
-      : new FileRuleStore({ files: program.env.files, path: program.resolvePath(path) })
-    return { store, hint: '', close: () => store.close() }
+  if (path !== undefined) return fileStore(action, path, program)
+  const config = await readConfiguration(given, program)
+  if (config.etcd.endpoints.length === 0) {
+    const isServed = (await program.env.files.stat(program.resolvePath(config.storage.data_dir))) !== null
+    const isNamed = config.rules !== undefined || given.text('config') !== undefined
+    // Where nobody named a place, there may be no rules yet.
+    if (isNamed || isServed) return fileStore(isNamed ? action : 'put', rulesPath(config, program), program)
   }
-  const endpoints = (given.text('etcd') ?? program.variable('VARVE_ETCD') ?? 'http://127.0.0.1:2379').split(',')
-  const prefix = given.text('etcd-prefix') ?? program.variable('VARVE_ETCD_PREFIX') ?? '/varve'
-  const client = await connectEtcd(program.env, { endpoints })
-  const store = etcdRuleStore(client, { prefix, endpoints })
+  const endpoints = config.etcd.endpoints.length > 0 ? config.etcd.endpoints : [DEFAULT_ETCD]
+  const options = await etcdOptions(config.etcd, (file) => program.readText(program.resolvePath(file)))
+  const client = await connectEtcd(program.env, { ...options, endpoints })
+  const store = etcdRuleStore(client, { prefix: config.etcd.prefix, endpoints })
   const close = async () => {
     await store.close()
     await client.close()
   }
+  const why = config.etcd.endpoints.length > 0 ? '' : ', since there is no ./data here'
   const hint =
-    `without flags the rules in etcd at ${endpoints.join(', ')} are meant: ` +
-    'name --etcd URL, or --rules ./data/rules for those of a server that was started without flags'
+    `without flags the rules in etcd at ${endpoints.join(', ')} are meant${why}: ` +
+    'name --etcd URL, --rules DATA-DIR/rules, or the --config of the server'
   return { store, hint, close }
+}
+
+async function fileStore(action: string, path: string, program: Program): Promise<OpenedStore> {
+  const store = READING.has(action)
+    ? await existingFileStore(path, program)
+    : new FileRuleStore({ files: program.env.files, path: program.resolvePath(path) })
+  return { store, hint: '', close: () => store.close() }
 }
 
 async function list(store: RuleStore, program: Program): Promise<number> {
