@@ -4,35 +4,41 @@
  */
 export interface WindowKernels {
   /**
-   * Reads samples with offsets in `[startOffset, endOffset)` out of the rows of `slots[from, to)`, all of them of the page
-   * that `offsets` and `values` are. `counts` and `lastChunks` are by slot. Samples go behind `sampleOffsets[from]`, and
-   * `sampleOffsets[i + 1]` says where those of slot i end. Returns the first place that was not read: `to`, or that of a slot
-   * whose samples may stand elsewhere too.
+   * Reads samples with offsets in `[startOffset, endOffset)` out of the rows of `slots[from, count)`, as runs of series with the
+   * same times: see `RecentSamples` in packages/tsdb-core/src/shard.ts. The pages are those of the slots, in order, each named
+   * once where a slot is of another page than the one before; `counts` and `lastChunks` are by slot. A slot of 2^32 - 1 is none.
+   *
+   * `progress` says how far it is: runs, times, values and pages that were taken, and the number of the last page; all 0 at first.
+   * Returns the first place that was not read: `count`, or that of a slot whose samples may stand elsewhere too.
    */
   readRecentRows(
-    offsets: Uint32Array,
-    values: Float64Array,
+    offsetPages: readonly Uint32Array[],
+    valuePages: readonly Float64Array[],
     counts: Uint8Array,
     lastChunks: Uint32Array,
     slots: Uint32Array,
     from: number,
-    to: number,
+    count: number,
     startOffset: number,
     endOffset: number,
     baseMs: number,
+    runs: Uint32Array,
     timesOut: Float64Array,
     valuesOut: Float64Array,
-    sampleOffsets: Uint32Array,
+    progress: Uint32Array,
   ): number
   /**
-   * Scans the samples of `members[0, count)`, of which those of member i are `[sampleOffsets[i], sampleOffsets[i + 1])`. The
-   * states are by member, and move on to the window's end; the other outputs have one element for each i.
+   * Scans the samples of `members[0, count)`, which are those of the runs. The states, and the bits of `memberColumns`, are by
+   * member; states move on to the window's end. The other outputs have one element for each member. `tallies` gets the numbers
+   * of samples, of members with samples but no state, of those that end and of those that write.
    */
   scanWindow(
     members: Uint32Array,
     skips: Uint8Array,
+    memberColumns: Uint8Array,
     count: number,
-    sampleOffsets: Uint32Array,
+    runs: Uint32Array,
+    runCount: number,
     timestampsMs: Float64Array,
     values: Float64Array,
     endMs: number,
@@ -50,6 +56,8 @@ export interface WindowKernels {
     increases: Float64Array,
     lives: Uint8Array,
     livedBefore: Uint8Array,
+    masks: Uint8Array,
+    tallies: Uint32Array,
   ): void
 }
 

@@ -1,56 +1,72 @@
-//! The window of every minute, for JavaScript: a call for the rows of a page, and one for a slice of series.
+//! The window of every minute, for JavaScript: a call for the rows of a slice of series, and one to scan them.
 
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use varve_windows::{read_rows, scan_window as scan, BadCall, Found, Recent, Row, RowPage, Samples, States, Window};
+use varve_windows::{
+    read_rows, scan_window as scan, BadCall, Found, Progress, Recent, RowPage, Rows, Samples, Slice, States, Wanted,
+    Window, RUN_STRIDE,
+};
 
-use crate::column::{disjoint, index, Column};
+use crate::column::{check_disjoint, disjoint, index, Column};
 
-const SLOTS_PER_PAGE: u32 = 64;
-/// No chunk, in the column of last chunks.
-const NONE: u32 = 0xffff_ffff;
-
-/// Reads the rows of slots `[from, to)` of one page, see `WindowKernels.readRecentRows`.
+/// Reads the rows of `slots` from place `from` on, see `WindowKernels.readRecentRows`.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
 pub fn read_recent_rows(
-    offsets: Column<u32>,
-    values: Column<f64>,
+    offset_pages: Vec<Column<u32>>,
+    value_pages: Vec<Column<f64>>,
     counts: Column<u8>,
     last_chunks: Column<u32>,
     slots: Column<u32>,
     from: f64,
-    to: f64,
+    count: f64,
     start_offset: f64,
     end_offset: f64,
     base_ms: f64,
+    runs: Column<u32>,
     times_out: Column<f64>,
     values_out: Column<f64>,
-    sample_offsets: Column<u32>,
+    progress: Column<u32>,
 ) -> Result<f64> {
-    disjoint!(times_out, values_out, sample_offsets; offsets, values, counts, last_chunks, slots);
-    let to = index("to", to, slots.len())?;
-    let from = index("from", from, to)?;
+    let outputs = [runs.span(), times_out.span(), values_out.span(), progress.span()];
+    let mut spans = outputs.to_vec();
+    spans.extend([counts.span(), last_chunks.span(), slots.span()]);
+    spans.extend(offset_pages.iter().map(Column::span));
+    spans.extend(value_pages.iter().map(Column::span));
+    check_disjoint(outputs.len(), &spans)?;
+    let pages: Vec<RowPage> = offset_pages
+        .iter()
+        .zip(&value_pages)
+        // SAFETY: `check_disjoint` has found that no output overlaps another column.
+        .map(|(offsets, values)| unsafe { RowPage { offsets: offsets.as_slice(), values: values.as_slice() } })
+        .collect();
+    disjoint!(runs, times_out, values_out, progress; counts, last_chunks, slots);
+    let count = index("count", count, slots.len())?;
+    let from = index("from", from, count)?;
     let start = index("startOffset", start_offset, u32::MAX as usize)? as u32;
     let end = index("endOffset", end_offset, u32::MAX as usize)? as u32;
-    if sample_offsets.len() <= to {
-        return Err(invalid("there are fewer sample offsets than slots"));
-    }
-    let known = counts.len().min(last_chunks.len());
-    if slots[from..to].iter().any(|&slot| slot as usize >= known) {
-        return Err(invalid("a slot has no row"));
-    }
-    let rows = slots[from..to].iter().map(|&slot| Row {
-        lane: (slot % SLOTS_PER_PAGE) as usize,
-        count: usize::from(counts[slot as usize]),
-        has_chunk: last_chunks[slot as usize] != NONE,
-    });
-    let length = sample_offsets[from] as usize;
-    let mut out = Recent { times: times_out, values: values_out, length };
-    let page = RowPage { offsets, values };
-    let ends = &mut sample_offsets[from + 1..to + 1];
-    let read = read_rows(&page, rows, (start, end), base_ms, &mut out, ends).map_err(bad_call)?;
-    Ok((from + read) as f64)
+    let Some(&[run_count, times_length, values_length, page_count, page]) = progress.first_chunk::<5>() else {
+        return Err(invalid("progress has five numbers"));
+    };
+    let mut out = Recent {
+        runs,
+        times: times_out,
+        values: values_out,
+        progress: Progress {
+            run_count: run_count as usize,
+            times_length: times_length as usize,
+            values_length: values_length as usize,
+            page_count: page_count as usize,
+            page,
+        },
+    };
+    let rows = Rows { slots: &slots[..count], pages: &pages, counts, last_chunks };
+    let read = read_rows(&rows, from, Wanted { start, end, base_ms }, &mut out).map_err(bad_call)?;
+    let Progress { run_count, times_length, values_length, page_count, page } = out.progress;
+    let lengths = [run_count, times_length, values_length, page_count].map(|length| length as u32);
+    progress[..4].copy_from_slice(&lengths);
+    progress[4] = page;
+    Ok(read as f64)
 }
 
 /// Scans the samples of a slice of members, see `WindowKernels.scanWindow`.
@@ -59,8 +75,10 @@ pub fn read_recent_rows(
 pub fn scan_window(
     members: Column<u32>,
     skips: Column<u8>,
+    member_columns: Column<u8>,
     count: f64,
-    sample_offsets: Column<u32>,
+    runs: Column<u32>,
+    run_count: f64,
     times: Column<f64>,
     values: Column<f64>,
     end_ms: f64,
@@ -78,17 +96,24 @@ pub fn scan_window(
     increases: Column<f64>,
     lives: Column<u8>,
     lived_before: Column<u8>,
+    masks: Column<u8>,
+    tallies: Column<u32>,
 ) -> Result<()> {
     disjoint!(
         state_values_ms, state_values, state_markers_ms, counts, sums, mins, maxs, lasts, last_times, increases, lives,
-        lived_before; members, skips, sample_offsets, times, values
+        lived_before, masks, tallies; members, skips, member_columns, runs, times, values
     );
     let count = index("count", count, members.len())?;
-    let samples = Samples { offsets: sample_offsets, times, values };
+    let run_count = index("runCount", run_count, runs.len() / RUN_STRIDE)?;
+    let slice = Slice { members: &members[..count], skips, columns: member_columns };
+    let samples = Samples { runs: &runs[..run_count * RUN_STRIDE], times, values };
     let window = Window { end_ms, resolution_ms, lookback_ms };
     let mut states = States { values_ms: state_values_ms, values: state_values, markers_ms: state_markers_ms };
-    let mut found = Found { counts, sums, mins, maxs, lasts, last_times, increases, lives, lived_before };
-    scan(&members[..count], skips, &samples, window, &mut states, &mut found).map_err(bad_call)
+    let mut found = Found { counts, sums, mins, maxs, lasts, last_times, increases, lives, lived_before, masks };
+    let found = scan(&slice, &samples, window, &mut states, &mut found).map_err(bad_call)?;
+    let Some(tallies) = tallies.first_chunk_mut::<4>() else { return Err(invalid("tallies has four numbers")) };
+    *tallies = [found.sample_count, found.unknown_count, found.ended_count, found.written_count];
+    Ok(())
 }
 
 fn bad_call(error: BadCall) -> Error {

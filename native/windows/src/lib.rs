@@ -6,8 +6,8 @@
 mod recent;
 mod scan;
 
-pub use recent::{read_rows, Recent, Row, RowPage};
-pub use scan::{scan_window, Found, Samples, States, Window};
+pub use recent::{read_rows, Progress, Recent, RowPage, Rows, Wanted, RUN_STRIDE};
+pub use scan::{scan_window, Found, Samples, Slice, States, Tallies, Window};
 
 /// What is wrong with a call.
 #[derive(Debug, PartialEq, Eq)]

@@ -133,7 +133,7 @@ describe('a planted bug is found', () => {
     }
     const scanSlice = SliceScan.prototype.scan
     function ignoringToo(this: SliceScan, ...args: Parameters<typeof scanSlice>): void {
-      const states = args[1]
+      const { states } = args[1]
       const before = Float64Array.from(this.members.subarray(0, this.count), (member) => states.values[member])
       scanSlice.apply(this, args)
       for (let i = 0; i < this.count; i++) if (this.lasts[i] < before[i]) this.increases[i] = 0

@@ -23,7 +23,15 @@ export type { BlockDrop, DropPolicy, DroppedRange } from './raw-drop.js'
 export { DROP_MARK } from './raw-drop.js'
 export type { RestoreOptions, RestoreReport } from './restore.js'
 export { restoreSnapshot } from './restore.js'
-export type { AppendResult, RecentSamples, Rejection, RejectionReason, SampleBatch, Shard } from './shard.js'
+export {
+  type AppendResult,
+  type RecentSamples,
+  type Rejection,
+  type RejectionReason,
+  RUN_STRIDE,
+  type SampleBatch,
+  type Shard,
+} from './shard.js'
 export type { VerifyReport } from './verify.js'
 export { verifyDatabase } from './verify.js'
 export type { WindowBatch, WindowColumn, WindowResult } from './window-batch.js'

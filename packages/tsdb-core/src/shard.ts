@@ -33,16 +33,25 @@ export interface SampleBatch {
 }
 
 /**
- * Series i has samples `[sampleOffsets[i], sampleOffsets[i + 1])` of the columns, in the order of time. Columns may be longer
- * than that, and are valid until the next call for the same shard.
+ * Samples of many series, in runs of series in a row that have the same times. Each run has four numbers in `runs`: the place
+ * behind its last series, how many samples each of them has, and where its times and its values begin.
+ *
+ *     timestampsMs   t0  t1  t2                                      of the run's n samples
+ *     values         v(0, series 0)  v(0, series 1)  …  v(1, series 0)  v(1, series 1)  …  by sample, then series
+ *
+ * Times rise. Columns may be longer than what is taken of them, and are valid until the next call for the same shard.
  */
 export interface RecentSamples {
-  readonly sampleOffsets: Uint32Array
+  readonly runCount: number
+  readonly runs: Uint32Array
   readonly timestampsMs: Float64Array
   readonly values: Float64Array
-  /** Places of series that were not read: ask `select` for them. */
+  /** Places of series that were not read, rising: ask `select` for them. They have no samples here. */
   readonly unread: readonly number[]
 }
+
+/** Numbers of a run in `RecentSamples.runs`. */
+export const RUN_STRIDE = 4
 
 export interface AppendResult {
   readonly appendedCount: number

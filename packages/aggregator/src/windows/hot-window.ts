@@ -4,7 +4,7 @@
  *
  * What does not fit (new members, histograms, samples that are not in the head alone) is left to the evaluation by `select`.
  */
-import type { Namespace, RecentSamples, WindowBatch } from '@varve/tsdb-core'
+import { type Namespace, type RecentSamples, RUN_STRIDE, type WindowBatch } from '@varve/tsdb-core'
 import { halvesOf, isStaleAt, writeStaleAt } from '@varve/tsdb-core/model'
 import { AggregatorError } from '../errors.js'
 import type { EachFunction } from '../rules/rule.js'
@@ -12,43 +12,51 @@ import { extended } from './columns.js'
 import type { GroupCells } from './group-cells.js'
 import type { MemberStates } from './member-states.js'
 import { COLUMNS, type WindowPlan } from './plan.js'
-import { SliceScan } from './slice-scan.js'
+import { type ScannedWindow, SliceScan } from './slice-scan.js'
 
 const SLICE_MEMBERS = 1024
 /** The same while outputs are new: to make them known and to make room for them costs ten times as much. */
 const NEW_SLICE_MEMBERS = 256
 /** Slices whose records are written and synced together. As many may be on their way to the disk beside. */
 const SLICES_PER_WRITE = 24
-/** Columns that members keep: all but `value`, which is of groups. */
+/** Columns that members keep, by the bits of `MEMBER_MASK`. */
 const MEMBER_COLUMNS = COLUMNS.slice(0, 6)
-const MEMBER_MASK = (1 << MEMBER_COLUMNS.length) - 1
 const UNRESOLVED = 0
 /** So many labels are encoded and looked up before others get their turn. */
 const SERIES_PER_TURN = 128
 
 /** Members that a rule concerns, in order, with the references of their output series. Lives as long as the plan. */
 export class UsedMembers {
-  members: Uint32Array<ArrayBuffer> = new Uint32Array(64)
   count = 0
-  /** By member: reference of the output's column `value`, 0 when it is to be resolved. */
+  /** By place: the member, and the reference of its series. */
+  members: Uint32Array<ArrayBuffer> = new Uint32Array(64)
+  refs: Uint32Array<ArrayBuffer> = new Uint32Array(64)
+  /** By place: reference of the output's column `value`, 0 when it is to be resolved. */
   targets: Uint32Array<ArrayBuffer> = new Uint32Array(64)
-  /** Buffers that are free. */
-  readonly slices: Slice[] = []
+  /** Buffers of a slice, when they are free. */
+  slice: Slice | null = null
   #seen = 0
 
   /** Whether the outputs from this place on are not known yet: members come in the order in which their outputs do. */
   isNew(place: number): boolean {
-    return this.targets[this.members[place]] === UNRESOLVED
+    return this.targets[place] === UNRESOLVED
   }
 
   /** Takes in members that are new in the plan. */
   update(plan: WindowPlan): void {
-    if (plan.memberCount > this.targets.length) this.targets = extended(this.targets, plan.memberCount * 2)
     for (; this.#seen < plan.memberCount; this.#seen++) {
       if (!plan.isUsed(this.#seen)) continue
-      if (this.count === this.members.length) this.members = extended(this.members, this.count * 2)
-      this.members[this.count++] = this.#seen
+      if (this.count === this.members.length) this.#grow()
+      this.members[this.count] = this.#seen
+      this.refs[this.count++] = plan.memberRefs[this.#seen]
     }
+  }
+
+  #grow(): void {
+    const length = this.count * 2
+    this.members = extended(this.members, length)
+    this.refs = extended(this.refs, length)
+    this.targets = extended(this.targets, length)
   }
 }
 
@@ -62,8 +70,6 @@ export interface HotWindowOptions {
   readonly endMs: number
   readonly resolutionMs: number
   readonly lookbackMs: number
-  /** Marks a member as done. */
-  readonly see: (member: number) => void
   /** Gives others their turn when it is time. */
   readonly pause: () => Promise<void>
 }
@@ -74,6 +80,8 @@ export class HotWindow {
   readonly #durable: Promise<void>[] = []
   /** Members that were left to `select`. */
   readonly left: number[] = []
+  /** Places of the used members that were scanned. */
+  #scannedCount = 0
   rowCount = 0
   readSampleCount = 0
 
@@ -86,25 +94,42 @@ export class HotWindow {
     const { raw, plan, used, states, endMs, resolutionMs, lookbackMs, pause } = this.#options
     used.update(plan)
     states.reserve(plan.memberCount)
+    const { members, refs, targets } = used
+    const slice = used.slice ?? new Slice()
+    used.slice = null
     for (let from = 0, end = 0; from < used.count; from = end) {
-      const slice = used.slices.pop() ?? new Slice()
       end = Math.min(used.count, from + (used.isNew(from) ? NEW_SLICE_MEMBERS : SLICE_MEMBERS))
-      const count = this.#fill(slice, from, end)
-      const refs = slice.refs.subarray(0, count)
-      const samples = await raw.readRecent(refs, endMs - resolutionMs + 1, endMs + 1)
+      const samples = await raw.readRecent(refs.subarray(from, end), endMs - resolutionMs + 1, endMs + 1)
       if (samples === null) return false
-      this.#leave(slice.scan, samples)
-      slice.scan.scan(samples, states, endMs, resolutionMs, lookbackMs)
-      this.readSampleCount += samples.sampleOffsets[count]
-      this.#contribute(slice.scan, samples)
-      if (this.#emit(slice)) {
-        await this.#resolve(slice)
-        await this.#store(slice)
+      const { scan } = slice
+      scan.begin(members.subarray(from, end))
+      this.#leaveUnread(scan, samples)
+      const window: ScannedWindow = { endMs, resolutionMs, lookbackMs, states, memberColumns: plan.memberColumns }
+      scan.scan(samples, window)
+      this.readSampleCount += scan.tallies.sampleCount
+      if (scan.tallies.unknownCount > 0) this.#leaveUnknown(scan, samples)
+      this.#contribute(scan, samples)
+      if (scan.tallies.endedCount > 0) writeEnds(slice)
+      if (scan.tallies.writtenCount > 0) {
+        const sliceTargets = targets.subarray(from, end)
+        await this.#resolve(scan, sliceTargets)
+        await this.#store(slice, sliceTargets)
       }
-      used.slices.push(slice)
+      this.#scannedCount = end
       await pause()
     }
+    used.slice = slice
     return true
+  }
+
+  /** Tells the members of which nothing is to be read any more: all that were scanned, but for those that were left. */
+  forEachScanned(see: (member: number) => void): void {
+    const { used, states } = this.#options
+    const left = new Set(this.left)
+    for (let place = 0; place < this.#scannedCount; place++) {
+      const member = used.members[place]
+      if (states.knows(member) && !left.has(member)) see(member)
+    }
   }
 
   /** Resolves once all that was stored is durable. */
@@ -114,88 +139,70 @@ export class HotWindow {
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  #fill(slice: Slice, from: number, end: number): number {
-    const { plan, used } = this.#options
-    const { members } = slice.scan
-    let count = 0
-    for (let i = from; i < end; i++) {
-      const member = used.members[i]
-      if (plan.hasHistograms(member)) {
-        this.left.push(member)
-        continue
-      }
-      members[count] = member
-      slice.refs[count++] = plan.memberRefs[member]
-    }
-    slice.scan.count = count
-    return count
-  }
-
-  /** Members that cannot be taken here are left, and passed over by the scan. */
-  #leave({ members, skips, count }: SliceScan, { sampleOffsets, unread }: RecentSamples): void {
-    const { states, see } = this.#options
-    const { valuesMs } = states
-    let next = 0
-    for (let i = 0; i < count; i++) {
-      const member = members[i]
-      skips[i] = 0
-      if (next < unread.length && unread[next] === i) {
-        next++
-        skips[i] = 1
-        this.left.push(member)
-      } else if (Number.isNaN(valuesMs[member])) {
-        if (sampleOffsets[i + 1] > sampleOffsets[i]) this.left.push(member)
-      } else see(member)
-    }
-  }
-
-  #contribute(scan: SliceScan, { sampleOffsets, timestampsMs, values }: RecentSamples): void {
-    const { plan, cells } = this.#options
-    const { members, count, counts, lives, livedBefore, lastTimesMs } = scan
-    const halves = halvesOf(values)
-    for (let i = 0; i < count; i++) {
-      const contributions = plan.contributionCount(members[i])
-      if (contributions === 0 || (counts[i] === 0 && lives[i] === 0 && livedBefore[i] === 0)) continue
-      const start = plan.contributionStart(members[i])
-      for (let k = start; k < start + contributions; k++) {
-        const { group: index, each } = plan.contributions[k]
-        const group = plan.groups[index]
-        const { living, contributed } = cells.of(index)
-        const cell = group.number
-        living[cell * 2] += livedBefore[i]
-        living[cell * 2 + 1] += lives[i]
-        if (counts[i] === 0) continue
-        if (each === 'all') {
-          for (let at = sampleOffsets[i]; at < sampleOffsets[i + 1]; at++) {
-            if (!isStaleAt(halves, at)) cells.fold(group, cell, values[at], timestampsMs[at])
-          }
-        } else cells.fold(group, cell, contributedBy(scan, each, i, this.#options.resolutionMs), lastTimesMs[i])
-        contributed[cell]++
-      }
-    }
-  }
-
-  /** Which columns each member writes; false: none at all. */
-  #emit({ scan, masks, halves }: Slice): boolean {
+  /** Members with histograms, and those whose samples were not read, are left and passed over by the scan. */
+  #leaveUnread({ members, skips, count }: SliceScan, { unread }: RecentSamples): void {
     const { plan } = this.#options
-    const { members, count, counts, lives, livedBefore } = scan
-    let any = 0
-    for (let i = 0; i < count; i++) {
-      const columns = plan.memberColumns[members[i]] & MEMBER_MASK
-      const hasEnded = counts[i] === 0 && livedBefore[i] === 1 && lives[i] === 0
-      masks[i] = counts[i] > 0 || hasEnded ? columns : 0
-      any |= masks[i]
-      if (hasEnded) for (const column of halves) writeStaleAt(column, i)
+    for (const i of unread) {
+      skips[i] = 1
+      this.left.push(members[i])
     }
-    return any !== 0
+    if (!plan.hasAnyHistograms) return
+    for (let i = 0; i < count; i++) {
+      if (skips[i] === 1 || !plan.hasHistograms(members[i])) continue
+      skips[i] = 1
+      this.left.push(members[i])
+    }
+  }
+
+  /** Members with samples, but without a state. */
+  #leaveUnknown({ members, skips }: SliceScan, { runs, runCount }: RecentSamples): void {
+    const { states } = this.#options
+    for (let run = 0, i = 0; run < runCount; run++) {
+      const end = runs[run * RUN_STRIDE]
+      for (; i < end; i++) {
+        if (runs[run * RUN_STRIDE + 1] > 0 && skips[i] === 0 && !states.knows(members[i])) this.left.push(members[i])
+      }
+    }
+  }
+
+  #contribute(scan: SliceScan, { runs, runCount, timestampsMs, values }: RecentSamples): void {
+    const { plan, cells } = this.#options
+    const { members, counts, lives, livedBefore, lastTimesMs } = scan
+    const halves = halvesOf(values)
+    for (let run = 0, i = 0; run < runCount; run++) {
+      const at = run * RUN_STRIDE
+      const first = i
+      const end = runs[at]
+      for (; i < end; i++) {
+        const contributions = plan.contributionCount(members[i])
+        if (contributions === 0 || (counts[i] === 0 && lives[i] === 0 && livedBefore[i] === 0)) continue
+        const start = plan.contributionStart(members[i])
+        for (let k = start; k < start + contributions; k++) {
+          const { group: index, each } = plan.contributions[k]
+          const group = plan.groups[index]
+          const { living, contributed } = cells.of(index)
+          const cell = group.number
+          living[cell * 2] += livedBefore[i]
+          living[cell * 2 + 1] += lives[i]
+          if (counts[i] === 0) continue
+          if (each === 'all') {
+            for (let sample = 0; sample < runs[at + 1]; sample++) {
+              const place = runs[at + 3] + sample * (end - first) + i - first
+              if (isStaleAt(halves, place)) continue
+              cells.fold(group, cell, values[place], timestampsMs[runs[at + 2] + sample])
+            }
+          } else cells.fold(group, cell, contributedBy(scan, each, i, this.#options.resolutionMs), lastTimesMs[i])
+          contributed[cell]++
+        }
+      }
+    }
   }
 
   /** Stores a slice's columns, which are to be used again then. */
-  async #store(slice: Slice): Promise<void> {
+  async #store({ scan, columns }: Slice, targets: Uint32Array): Promise<void> {
     const { target, endMs } = this.#options
-    const { scan, masks } = slice
-    const { members, count } = scan
-    const batch: WindowBatch = { timestampMs: endMs, count, seriesRefs: slice.targets, masks, columns: slice.columns }
+    const { count, masks } = scan
+    const batch: WindowBatch = { timestampMs: endMs, count, seriesRefs: targets, masks, columns }
     for (;;) {
       const { appendedCount, refused, unknown, durable } = await target.appendWindow(batch, { deferred: true })
       this.rowCount += appendedCount
@@ -207,10 +214,10 @@ export class HotWindow {
       // Evicted since they were resolved: those once more.
       const again = new Set(unknown)
       for (let i = 0; i < count; i++) {
-        if (again.has(i)) this.#options.used.targets[members[i]] = UNRESOLVED
+        if (again.has(i)) targets[i] = UNRESOLVED
         else masks[i] = 0
       }
-      await this.#resolve(slice)
+      await this.#resolve(scan, targets)
     }
   }
 
@@ -224,14 +231,11 @@ export class HotWindow {
     }
   }
 
-  async #resolve({ scan, masks, targets }: Slice): Promise<void> {
-    const { raw, target, plan, used, pause } = this.#options
-    const { members, count } = scan
+  /** Makes known the series of outputs that are written and have no reference yet. */
+  async #resolve({ members, count, masks }: SliceScan, targets: Uint32Array): Promise<void> {
+    const { raw, target, plan, pause } = this.#options
     const unresolved: number[] = []
-    for (let i = 0; i < count; i++) {
-      targets[i] = used.targets[members[i]]
-      if (masks[i] !== 0 && targets[i] === UNRESOLVED) unresolved.push(i)
-    }
+    for (let i = 0; i < count; i++) if (targets[i] === UNRESOLVED && masks[i] !== 0) unresolved.push(i)
     if (unresolved.length === 0) return
     for (let from = 0; from < unresolved.length; from += SERIES_PER_TURN) {
       const known = unresolved.slice(from, from + SERIES_PER_TURN).flatMap((i) => {
@@ -242,21 +246,22 @@ export class HotWindow {
         return []
       })
       const refs = await target.resolveLabels(known.map(({ labels }) => labels))
-      for (const [k, { i }] of known.entries()) {
-        targets[i] = refs[k]
-        used.targets[members[i]] = refs[k]
-      }
+      for (const [k, { i }] of known.entries()) targets[i] = refs[k]
       await pause()
     }
   }
 }
 
+/** Series that end get a staleness marker in each of their columns. */
+function writeEnds({ scan: { counts, masks, count }, halves }: Slice): void {
+  const ended: number[] = []
+  for (let i = 0; i < count; i++) if (counts[i] === 0 && masks[i] !== 0) ended.push(i)
+  for (const column of halves) for (const i of ended) writeStaleAt(column, i)
+}
+
 /** Buffers of a slice. */
 class Slice {
   readonly scan = new SliceScan(SLICE_MEMBERS)
-  readonly refs = new Uint32Array(SLICE_MEMBERS)
-  readonly targets = new Uint32Array(SLICE_MEMBERS)
-  readonly masks = new Uint8Array(SLICE_MEMBERS)
   /** In the order of `COLUMNS`, so that masks are those of `memberColumns`. */
   readonly columns: WindowBatch['columns']
   readonly halves: readonly Uint32Array[]

@@ -179,6 +179,10 @@ export class WindowPlan {
     }
   }
 
+  get hasAnyHistograms(): boolean {
+    return this.#histogramMembers.size > 0
+  }
+
   hasHistograms(member: number): boolean {
     return this.#histogramMembers.has(member)
   }

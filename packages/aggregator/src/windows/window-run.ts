@@ -93,6 +93,8 @@ export class WindowRun {
   readonly #forgotten: ReadonlySet<number>
   readonly #empty: EmptyWindow[] = []
   readonly #groups: GroupEmission
+  /** The window's short way was taken by all members. */
+  #isAllScanned = false
   #readSampleCount = 0
   #turnStartMs: number
 
@@ -209,10 +211,12 @@ export class WindowRun {
       endMs: firstEndMs,
       resolutionMs,
       lookbackMs: LOOKBACK_MS,
-      see: (member) => void this.#memory.see(member),
       pause: () => this.#pause(),
     })
     const isDone = await hotWindow.run()
+    this.#isAllScanned =
+      isDone && hotWindow.left.length === 0 && this.#forgotten.size === 0 && this.#memory.histogramStates.size === 0
+    if (!this.#isAllScanned) hotWindow.forEachScanned((member) => void this.#memory.see(member))
     if (!isDone || hotWindow.left.length > LEFT_MAX) await this.#read()
     else if (hotWindow.left.length > 0) await this.#readMembers(hotWindow.left)
     return hotWindow
@@ -389,7 +393,7 @@ export class WindowRun {
 
   /** Members without a sample in what was read may live still, by the sample before, or end now. */
   async #passOverSilent(): Promise<void> {
-    if (!this.#hot) return
+    if (!this.#hot || this.#isAllScanned) return
     this.#histograms.passOverSilent((member) => this.#memory.wasSeen(member))
     const { firstEndMs } = this.#request
     const { resolutionMs } = this.#options

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { SeededRandom } from '../env/simulated/index.js'
 import type { LocalNamespace } from '../local-namespace.js'
 import { Labels } from '../model/labels.js'
+import { type RecentSamples, RUN_STRIDE } from '../shard.js'
 import { openTemporaryDatabase, readSamples, type TemporaryDatabase } from '../testing/index.js'
 import { RecentReader } from './recent-samples.js'
 
@@ -38,6 +39,25 @@ async function filled(scrapeCount: number) {
   return { namespace, labels, refs }
 }
 
+/** Samples by series. */
+function bySeries({ runCount, runs, timestampsMs, values }: RecentSamples) {
+  const bits = new BigUint64Array(values.buffer, values.byteOffset, values.length)
+  const series: { timestampMs: number; bits: bigint }[][] = []
+  for (let run = 0; run < runCount; run++) {
+    const [end, count, times, start] = runs.subarray(run * RUN_STRIDE)
+    const width = end - series.length
+    for (let lane = 0; lane < width; lane++) {
+      series.push(
+        Array.from({ length: count }, (_, k) => ({
+          timestampMs: timestampsMs[times + k],
+          bits: bits[start + k * width + lane],
+        })),
+      )
+    }
+  }
+  return series
+}
+
 describe('recent samples', () => {
   it.each([20, 47, 48, 49, 50, 97, 130])('are those that select gives, after %d scrapes', async (scrapeCount) => {
     const { namespace, labels, refs } = await filled(scrapeCount)
@@ -48,15 +68,12 @@ describe('recent samples', () => {
       const wanted = await readSamples(namespace, { matchers: ALL, ...range })
       const recent = await namespace.readRecent(refs, range.startMs, range.endMs)
       expect(recent).not.toBeNull()
-      const { sampleOffsets, timestampsMs, values, unread } = recent!
-      const bits = new BigUint64Array(values.buffer, values.byteOffset, values.length)
+      const { unread } = recent!
+      const found = bySeries(recent!)
+      expect(found).toHaveLength(SERIES)
       for (let i = 0; i < SERIES; i++) {
         if (unread.includes(i)) continue
-        const got = []
-        for (let at = sampleOffsets[i]; at < sampleOffsets[i + 1]; at++) {
-          got.push({ timestampMs: timestampsMs[at], bits: bits[at] })
-        }
-        expect(got, `series ${i}`).toEqual(wanted.get(labels[i].key) ?? [])
+        expect(found[i], `series ${i}`).toEqual(wanted.get(labels[i].key) ?? [])
         compared++
       }
       // Those whose samples come in order are never left out.
@@ -84,21 +101,25 @@ describe('recent samples', () => {
           const startMs = Math.max(block.startMs, endMs - lengthMs)
           const [native, typescript] = [undefined, null].map((kernels) => {
             const read = new RecentReader(kernels).read(block, keys, startMs, endMs)
-            const length = read.sampleOffsets[keys.length]
-            return {
-              sampleOffsets: read.sampleOffsets.slice(0, keys.length + 1),
-              times: read.timestampsMs.slice(0, length),
-              bits: new BigUint64Array(read.values.slice(0, length).buffer),
-              unread: read.unread,
-            }
+            const runs = read.runs.slice(0, read.runCount * RUN_STRIDE)
+            return { runs, series: bySeries(read), unread: read.unread }
           })
           expect(native).toEqual(typescript)
-          compared += native.times.length
+          compared += native.series.reduce((sum, samples) => sum + samples.length, 0)
         }
       }
       await temporary?.remove()
     }
     expect(compared).toBeGreaterThan(10_000)
+  })
+
+  it('stand side by side where series have the same times', async () => {
+    const { namespace, refs } = await filled(130)
+    const endMs = START + 129 * 15_000 + 1
+    const { runCount, runs } = (await namespace.readRecent(refs, endMs - 60_000, endMs))!
+    // The first fifty series miss nothing.
+    expect([...runs.subarray(0, 2)]).toEqual([50, 4])
+    expect(runCount).toBeLessThan(SERIES - 40)
   })
 
   it('are not read where the range is in two blocks, or sealed', async () => {
