@@ -40,11 +40,14 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
   const halves = values.map(halvesOf)
   const masks = windowMasks(batch)
   if (!block.hasAbsent && values.some((column, k) => mayHaveAbsent(column, halves[k], count))) block.hasAbsent = true
+  const mayHaveRows = block.mayHaveRowsSince(offset)
   const unknown: number[] = []
   const ordinary: number[] = []
   let added = 0
   for (let i = 0; i < count; ) {
-    const slot = masks[i] === 0 ? -1 : slotFor(head, block, stripes, keys[i], masks[i], offset)
+    const mask = masks[i]
+    const isOrdinary = mayHaveRows && mask !== 0 && block.hasRowSince(keys[i], mask, offset)
+    const slot = mask === 0 ? -1 : slotFor(head, stripes, keys[i], isOrdinary)
     if (slot < 0) {
       if (slot === UNKNOWN) unknown.push(i)
       else if (slot === ORDINARY) ordinary.push(i)
@@ -54,9 +57,10 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
     // Series come in the order in which they came before: mostly a whole stripe follows.
     const from = i++
     const last = slot | (LANES - 1)
+    const { refs } = stripes
     for (let next = slot + 1; i < count && next <= last; i++, next++) {
-      if (masks[i] === 0 || stripes.slotOf(keys[i] / COLUMN_STRIDE) !== next) break
-      if (block.hasRowSince(keys[i], masks[i], offset)) break
+      if (masks[i] === 0 || refs[next] * COLUMN_STRIDE !== keys[i]) break
+      if (mayHaveRows && block.hasRowSince(keys[i], masks[i], offset)) break
     }
     added += stripes.write(slot, i - from, masks, from, numbers, values, halves)
   }
@@ -68,18 +72,11 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
 const UNKNOWN = -2
 const ORDINARY = -3
 
-function slotFor(
-  head: WindowHead,
-  block: OpenBlock,
-  stripes: WindowStripes,
-  key: number,
-  mask: number,
-  offset: number,
-): number {
+function slotFor(head: WindowHead, stripes: WindowStripes, key: number, isOrdinary: boolean): number {
   const ref = key / COLUMN_STRIDE
   const slot = stripes.slotOf(ref)
   if (slot < 0 && !head.series.isLive(ref)) return UNKNOWN
-  if (block.hasRowSince(key, mask, offset)) return ORDINARY
+  if (isOrdinary) return ORDINARY
   return slot < 0 ? stripes.addSlot(ref) : slot
 }
 

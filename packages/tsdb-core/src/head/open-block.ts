@@ -73,6 +73,8 @@ export class OpenBlock {
   #newest: Uint32Array = new Uint32Array(SLOTS_PER_PAGE)
   /** 1 when chunks and row of the slot may overlap in time. */
   #overlaps: Uint8Array = new Uint8Array(SLOTS_PER_PAGE)
+  /** 1 + the newest offset of all slots. Not lowered by deletions. */
+  #rowsEnd = 0
   /** Samples that were stored and taken out again. */
   #removedCount = 0
 
@@ -191,6 +193,7 @@ export class OpenBlock {
     if (this.replaces && halves[index * 2 + HIGH_HALF] === ABSENT_HIGH && halves[index * 2 + LOW_HALF] === ABSENT_LOW) {
       this.hasAbsent = true
     }
+    if (offset >= this.#rowsEnd) this.#rowsEnd = offset + 1
     if (offset < this.#newest[slot]) return this.#insert(slot, offset, halves, index, startTimestampMs)
     if (this.#rows.counts[slot] === ROW_SAMPLES) this.#compressRow(slot)
     this.#rows.push(slot, offset, halves, index, startTimestampMs)
@@ -228,6 +231,11 @@ export class OpenBlock {
     this.sampleCount -= count
     // Twice, so that `version` rises.
     this.#removedCount += 2 * count
+  }
+
+  /** Whether `hasRowSince` may be true of any series of a replacing block. */
+  mayHaveRowsSince(offset: number): boolean {
+    return this.#rowsEnd > offset || this.histograms !== undefined
   }
 
   /**

@@ -103,6 +103,11 @@ export class WindowStripes {
     this.#windows[this.#windowCount++] = offset
   }
 
+  /** References by slot; may be longer. Another array after `addSlot`. */
+  get refs(): Uint32Array {
+    return this.#refs
+  }
+
   slotOf(ref: number): number {
     const page = this.#slotPages[ref >>> REFS_PER_PAGE_BITS]
     return page === undefined ? -1 : page[ref & (REFS_PER_PAGE - 1)] - 1
@@ -148,7 +153,9 @@ export class WindowStripes {
   ): number {
     const stripe = this.#stripeFor(slot >>> LANE_BITS)
     const row = this.#windowCount - 1 - stripe.first
-    if (row >= stripe.rowCount) stripe.rowCount = row + 1
+    // What stands beside the masks of a row that begins is nothing.
+    const isNew = row >= stripe.rowCount
+    if (isNew) stripe.rowCount = row + 1
     const first = row * LANES + (slot & (LANES - 1))
     let all = 0
     let every = 0xff
@@ -168,7 +175,7 @@ export class WindowStripes {
       const column = columns[k]
       if ((all & (1 << column)) === 0) continue
       const to = stripe.halves[column]!
-      if ((every & (1 << column)) === 0) copyRow(to, first, halves[k], from, count, masks, 1 << column)
+      if (!isNew && (every & (1 << column)) === 0) copyRow(to, first, halves[k], from, count, masks, 1 << column)
       else copyWholeRow(stripe.values[column]!, to, first, values[k], halves[k], from, count)
     }
     this.sampleCount += added
