@@ -61,14 +61,20 @@ export class ChunkLists {
 
   /** Adds a chunk: values in `bytes[start, valuesEnd)`, start timestamps behind them. */
   add(slot: number, column: number, bytes: Uint8Array, start: number, valuesEnd: number, startsEnd: number): void {
+    const position = this.#bytes.append(bytes, start, startsEnd)
+    this.#startSizes[this.addAt(slot, column, position, valuesEnd - start)] = startsEnd - valuesEnd
+  }
+
+  /** Adds a chunk without start timestamps whose values stand in the block's bytes already; returns its number. */
+  addAt(slot: number, column: number, position: number, valuesSize: number): number {
     const chunk = this.count++
     if (chunk === this.#positions.length) this.#grow(chunk)
     this.#previous[chunk] = this.lasts[slot]
     this.#columns[chunk] = column
-    this.#positions[chunk] = this.#bytes.append(bytes, start, startsEnd)
-    this.#valueSizes[chunk] = valuesEnd - start
-    this.#startSizes[chunk] = startsEnd - valuesEnd
+    this.#positions[chunk] = position
+    this.#valueSizes[chunk] = valuesSize
     this.lasts[slot] = chunk
+    return chunk
   }
 
   /** Forgets the slot's chunks. */

@@ -16,8 +16,7 @@ import { halvesOf } from '../model/sample.js'
 import { ByteArena } from './byte-arena.js'
 import { ChunkLists } from './chunk-lists.js'
 import type { HistogramStore } from './histogram-store.js'
-import { hasAny, RowBatch } from './row-batch.js'
-import { encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
+import { encodeLanes, encodeValuesBatch, rowValuesSizeMax } from './row-codec.js'
 import { ROW_SAMPLES, RowSlab, SLOTS_PER_PAGE, SLOTS_PER_PAGE_BITS } from './row-slab.js'
 import { KEYS_PER_PAGE, KEYS_PER_PAGE_BITS, SlotTable } from './slot-table.js'
 import { TimeColumns } from './time-columns.js'
@@ -32,18 +31,20 @@ export const STORED = 0
 export const SAME = 1
 export const CONFLICT = 2
 
-/** Values of a row, and its start timestamps. */
-const rowBytes = new Uint8Array(rowValuesSizeMax(ROW_SAMPLES) * 2)
+/** Values of the rows of a page; or of one row, and its start timestamps. */
+const rowBytes = new Uint8Array(rowValuesSizeMax(ROW_SAMPLES) * SLOTS_PER_PAGE)
 const rowValues = new Float64Array(ROW_SAMPLES)
 const rowStarts = new Float64Array(ROW_SAMPLES)
 const rowOffsets = new Uint32Array(ROW_SAMPLES)
 const rowRange = new Uint32Array(2)
-const rowEnd = new Uint32Array(1)
+const rowEnds = new Uint32Array(SLOTS_PER_PAGE)
 const scratchTimes = new Float64Array(ROW_SAMPLES)
 const scratchValues = new Float64Array(ROW_SAMPLES)
 const scratchHalves = halvesOf(scratchValues)
 
-const batch = new RowBatch(FULL_ROWS_MAX, ROW_SAMPLES)
+/** Rows of a page that are compressed together. */
+const lanes = new Uint8Array(SLOTS_PER_PAGE)
+const NO_VALUES = new Float64Array(0)
 
 export class OpenBlock {
   readonly startMs: number
@@ -439,31 +440,50 @@ export class OpenBlock {
   }
 
   /**
-   * Compresses the rows that are full, in one call of the codec: series of one scrape fill up together. Who does not call
-   * it after an append has the same samples; a full row is compressed at the latest when it gets another one.
+   * Compresses the rows that are full, those of a page in one call of the codec: series of one scrape fill up together. Who does
+   * not call it after an append has the same samples; a full row is compressed at the latest when it gets another one.
    */
   compressFullRows(): void {
     if (this.#fullCount === 0) return
     const rows = this.#rows
-    batch.count = 0
-    for (let i = 0; i < this.#fullCount; i++) {
-      const slot = this.#fullSlots[i]
+    const full = this.#fullSlots.subarray(0, this.#fullCount).sort()
+    this.#fullCount = 0
+    let count = 0
+    let before = NONE
+    for (const slot of full) {
       // Compressed since, or noted twice.
-      if (rows.counts[slot] !== ROW_SAMPLES) continue
+      if (rows.counts[slot] !== ROW_SAMPLES || slot === before) continue
       if (rows.mayHaveStarts(slot)) {
         this.#compressRow(slot)
         continue
       }
-      rows.copyOffsets(slot, rowOffsets)
-      batch.add(slot, this.#columns.intern(rowOffsets, ROW_SAMPLES), rows)
-      rows.clear(slot)
+      if (count > 0 && slot >>> SLOTS_PER_PAGE_BITS !== before >>> SLOTS_PER_PAGE_BITS) {
+        this.#compressLanes(before >>> SLOTS_PER_PAGE_BITS, lanes.subarray(0, count))
+        count = 0
+      }
+      lanes[count++] = slot & (SLOTS_PER_PAGE - 1)
+      before = slot
     }
-    this.#fullCount = 0
-    batch.encode()
-    for (let i = 0, start = 0; i < batch.count; i++) {
-      const end = batch.ends[i]
-      this.#chunks.add(batch.slots[i], batch.columns[i], batch.bytes, start, end, end)
-      start = end
+    if (count > 0) this.#compressLanes(before >>> SLOTS_PER_PAGE_BITS, lanes.subarray(0, count))
+  }
+
+  /** Compresses full rows of one page. */
+  #compressLanes(page: number, some: Uint8Array): void {
+    const rows = this.#rows
+    const size = encodeLanes(rows.values[page], NO_VALUES, SLOTS_PER_PAGE, ROW_SAMPLES, some, rowBytes, 0, rowEnds)
+    const position = this.#bytes.append(rowBytes, 0, size)
+    const firstSlot = page << SLOTS_PER_PAGE_BITS
+    const haveOneTime = rows.haveSameOffsets(page, some)
+    let column = NONE
+    for (let i = 0, start = 0; i < some.length; i++) {
+      const slot = firstSlot + some[i]
+      if (column === NONE || !haveOneTime) {
+        rows.copyOffsets(slot, rowOffsets)
+        column = this.#columns.intern(rowOffsets, ROW_SAMPLES)
+      }
+      this.#chunks.addAt(slot, column, position + start, rowEnds[i] - start)
+      rows.clear(slot)
+      start = rowEnds[i]
     }
   }
 
@@ -477,9 +497,9 @@ export class OpenBlock {
     const count = rows.copyOffsets(slot, rowOffsets)
     rows.copyValues(slot, 0, count, rowValues, 0)
     rowRange[1] = count
-    const valuesEnd = encodeValuesBatch(rowValues, rowRange, rowBytes, 0, rowEnd)
+    const valuesEnd = encodeValuesBatch(rowValues, rowRange, rowBytes, 0, rowEnds)
     const hasStarts = rows.copyStarts(slot, rowStarts, 0) && hasAny(rowStarts, 0, count)
-    const startsEnd = hasStarts ? encodeValuesBatch(rowStarts, rowRange, rowBytes, valuesEnd, rowEnd) : valuesEnd
+    const startsEnd = hasStarts ? encodeValuesBatch(rowStarts, rowRange, rowBytes, valuesEnd, rowEnds) : valuesEnd
     this.#chunks.add(slot, this.#columns.intern(rowOffsets, count), rowBytes, 0, valuesEnd, startsEnd)
     rows.clear(slot)
   }
@@ -540,4 +560,10 @@ function placeOf(offset: number, count: number): number {
     else high = middle - 1
   }
   return -1
+}
+
+/** Whether any of `[from, to)` is not 0. */
+function hasAny(column: Float64Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (column[i] !== 0) return true
+  return false
 }

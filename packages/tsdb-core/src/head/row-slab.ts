@@ -157,6 +157,16 @@ export class RowSlab {
     return true
   }
 
+  /** Whether full rows of a page all have the same offsets. */
+  haveSameOffsets(page: number, lanes: Uint8Array): boolean {
+    const offsets = this.offsets[page]
+    for (let at = 0; at < PAGE_SAMPLES; at += SLOTS_PER_PAGE) {
+      const first = offsets[at + lanes[0]]
+      for (let i = 1; i < lanes.length; i++) if (offsets[at + lanes[i]] !== first) return false
+    }
+    return true
+  }
+
   /** Offsets and values keep standing in their places until newer samples take them: `RecentReader` counts on it. */
   clear(slot: number): void {
     const starts = this.starts[slot >>> SLOTS_PER_PAGE_BITS]
