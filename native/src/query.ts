@@ -48,6 +48,38 @@ export interface QueryKernels {
     seconds: Float64Array,
   ): number
   /**
+   * The same from the columns of a sealed block: the values of each series are decoded where they are needed, and no column of them
+   * is written. `series` are places in the block, `groups` and `found` are theirs. `parameters`: rangeMs; divisor; startMs and endMs,
+   * outside of which there are no samples; 1 where only a count of values is wanted; the number of the first of `pages`.
+   *
+   * `slotColumns` has the number of slots that are taken, then three numbers a timestamp column: 0 as long as it was not met, its
+   * slot + 1 or 2^32 - 1 for none, and which of its timestamps are in the range (first, end). It and the columns of the slots,
+   * with two `facts` each, are kept from call to call. `found[i]` is 3 for a series without a sample in the range. Returns how many
+   * samples the series have there, those that are left not counted, or a failure as the codec's kernels do.
+   */
+  foldSealed(
+    functionCode: number,
+    foldCode: number,
+    parameters: Float64Array,
+    ...columns: [
+      ...SealedArguments,
+      series: Uint32Array,
+      endsMs: Float64Array,
+      slotColumns: Uint32Array,
+      first: Int32Array,
+      end: Int32Array,
+      presence: Uint8Array,
+      seconds: Float64Array,
+      facts: Float64Array,
+      groups: Uint32Array,
+      a: Float64Array,
+      b: Float64Array,
+      c: Float64Array,
+      flags: Uint8Array,
+      found: Uint8Array,
+    ]
+  ): number
+  /**
    * Writes the rows of the series that have samples one behind the other, from row `rowStart`, up to the first series that
    * is left to the caller; returns how many series it has looked at.
    */
@@ -69,6 +101,22 @@ export interface QueryKernels {
   ): number
 }
 
+/**
+ * Columns of a sealed block as they lie there, for `foldSealed`: see `SealedColumns` of packages/tsdb-core/src/query, which has the
+ * same fields.
+ */
+export type SealedArguments = readonly [
+  pages: Uint8Array[],
+  pageChunks: Uint32Array,
+  chunkOffsets: Uint32Array,
+  chunkEnds: Float64Array,
+  chunkTimes: Uint32Array,
+  numbers: Uint8Array,
+  times: Uint8Array,
+  timeOffsets: Uint32Array,
+  timeCounts: Uint32Array,
+]
+
 /** The numbers of the functions in native/query/src/lib.rs. */
 export const QUERY_FUNCTIONS = {
   latest: 0,
@@ -85,4 +133,4 @@ export const QUERY_FUNCTIONS = {
 /** The numbers of the folds in native/query/src/fold.rs. */
 export const QUERY_FOLDS = { sum: 0, avg: 1, min: 2, max: 3, count: 4, variance: 5 } as const
 
-export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = ['foldSeries', 'fillWindows', 'writeRows']
+export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = ['foldSeries', 'foldSealed', 'fillWindows', 'writeRows']

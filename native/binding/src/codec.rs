@@ -304,6 +304,6 @@ fn slice(column: &[f64], from: usize, to: usize) -> std::result::Result<&[f64], 
 }
 
 /// A codec error as one negative number.
-fn failure(error: CodecError) -> f64 {
+pub fn failure(error: CodecError) -> f64 {
     -(f64::from(error.code as u8) + 16.0 * (error.bit_offset + 1) as f64)
 }

@@ -14,10 +14,12 @@ mod fold;
 mod growth;
 mod over_time;
 mod parts;
+mod sealed;
 mod windows;
 
 pub use fill::{fill_windows, Frame, WindowShape};
 pub use fold::{Cells, Fold};
+pub use sealed::{fold_sealed, SealedColumns, SealedFault, SealedRequest, SealedSlots};
 pub use windows::{SeriesColumns, WindowColumns};
 
 use windows::Windows;
@@ -54,6 +56,8 @@ impl Function {
 pub const LEFT: u8 = 0;
 pub const EMPTY: u8 = 1;
 pub const FOUND: u8 = 2;
+/// Of a series of a sealed block: there is not even a sample in the range.
+pub const ABSENT: u8 = 3;
 
 /// Memory for one series at a time.
 #[derive(Default)]

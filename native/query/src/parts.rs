@@ -50,7 +50,7 @@ fn step_parts(steps: usize, threads: usize) -> Vec<Part> {
 }
 
 /// Ranges of groups with about as many series each; none where one of them would have most.
-fn group_parts(groups: &[u32], steps: usize, threads: usize) -> Option<Vec<Part>> {
+pub fn group_parts(groups: &[u32], steps: usize, threads: usize) -> Option<Vec<Part>> {
     let mut sorted = groups.to_vec();
     sorted.sort_unstable();
     let mut borders: Vec<u32> = (1..threads).map(|part| sorted[sorted.len() * part / threads]).collect();

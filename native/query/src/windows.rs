@@ -127,7 +127,7 @@ impl<'a> Windows<'a> {
 }
 
 wide! {
-    fn rises_by_one(column: &[i32]) -> bool {
+    pub fn rises_by_one(column: &[i32]) -> bool {
         let later = column.get(1..).unwrap_or_default();
         let mut rises = true;
         for i in 0..later.len() {
@@ -139,7 +139,7 @@ wide! {
 
 wide! {
     /// NaN, which is 0 over 0, is passed over.
-    fn least_quotient(numerators: &[f64], denominators: &[f64]) -> f64 {
+    pub fn least_quotient(numerators: &[f64], denominators: &[f64]) -> f64 {
         numerators.iter().zip(denominators).fold(f64::INFINITY, |least, (&numerator, &denominator)| {
             let quotient = numerator / denominator;
             if quotient < least { quotient } else { least }

@@ -12,10 +12,10 @@ import { accumulatorOf } from './accumulators.js'
 import type { Evaluator } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { Grouping } from './grouping.js'
-import { rangeRows, readWindows } from './range-call.js'
-import { readSelection, SelectRows } from './select.js'
+import { openWindows, rangeRows } from './range-call.js'
+import { openSelection, SelectRows } from './select.js'
 import { foldRows, type SeriesRows } from './series-rows.js'
-import type { SeriesSource, SourceBatch } from './series-source.js'
+import type { Selection, SeriesSource } from './series-source.js'
 import { ABSENT, VectorBatch } from './vector-batch.js'
 
 export async function aggregate(
@@ -46,8 +46,8 @@ export async function aggregate(
     const childTrace = context.trace(trace, describePlan(node.child))
     const startMs = context.nowMs()
     context.check()
-    const { rows, batches } = await directRows(evaluator, source, node, grid, childTrace)
-    await foldRows(context, batches, rows, grouping, accumulator, groupsGrew)
+    const { rows, selection } = await directRows(evaluator, source, node, grid, childTrace)
+    await foldRows(context, selection, rows, grouping, accumulator, groupsGrew)
     for (let group = 0; group < grouping.count; group++) dropName.push(rows.dropName)
     childTrace.milliseconds = context.nowMs() - startMs
   } else {
@@ -97,16 +97,16 @@ async function directRows(
   aggregation: AggregationPlan,
   grid: Grid,
   trace: TraceNode,
-): Promise<{ rows: SeriesRows; batches: AsyncIterable<SourceBatch> }> {
+): Promise<{ rows: SeriesRows; selection: Selection }> {
   const node = aggregation.child
   if (node.kind === 'select') {
-    const rows = new SelectRows(evaluator.context, node, grid)
     const presenceOnly = wantsPresenceOnly(aggregation)
-    return { rows, batches: readSelection(evaluator.context, source, rows, node, trace, presenceOnly) }
+    const rows = new SelectRows(evaluator.context, node, grid, 'value', presenceOnly)
+    return { rows, selection: await openSelection(evaluator.context, source, rows, node, trace, presenceOnly) }
   }
   if (node.kind !== 'rangeCall' || node.source.kind !== 'window') throw new Error(`${node.kind} has no rows of its own`)
   const rows = await rangeRows(evaluator, node, grid, trace)
-  return { rows, batches: readWindows(evaluator, source, rows, node.source, trace) }
+  return { rows, selection: await openWindows(evaluator, source, rows, node.source, trace) }
 }
 
 /** Drops rows without a sample, in place. */

@@ -11,8 +11,11 @@ import type { LabelTable, SymbolMap } from './label-table.js'
 const LISTED_MAX = 8
 
 export class Grouping {
+  /** What was asked for: the same for equal clauses. */
+  readonly key: string
+  readonly without: boolean
+  readonly names: ReadonlySet<string>
   readonly #table: LabelTable
-  readonly #without: boolean
   /** Name ids that the clause names; for `without` also the metric name's. */
   readonly #nameIds: Set<number>
   /** The same as a plain list, which is quicker to search while it is short. */
@@ -28,9 +31,10 @@ export class Grouping {
 
   constructor(table: LabelTable, grouping: readonly string[], without: boolean) {
     this.#table = table
-    this.#without = without
-    this.#nameIds = new Set(grouping.map((name) => table.textId(name)))
-    if (without) this.#nameIds.add(table.textId(METRIC_NAME))
+    this.without = without
+    this.names = new Set(without ? [...grouping, METRIC_NAME] : grouping)
+    this.key = JSON.stringify([without, ...[...this.names].sort()])
+    this.#nameIds = new Set([...this.names].map((name) => table.textId(name)))
     this.#listedIds = [...this.#nameIds]
   }
 
@@ -51,6 +55,14 @@ export class Grouping {
       scratch[length++] = pairs[i + 1]
     }
     return this.#groupOfPairs(scratch, length)
+  }
+
+  /** The group of labels that are all kept: names and values in turn, in the order of their series. */
+  groupOfTexts(texts: readonly string[]): number {
+    return this.#groupOfPairs(
+      Uint32Array.from(texts, (text) => this.#table.textId(text)),
+      texts.length,
+    )
   }
 
   /** The group of a series of a raw batch, whose labels need not be in the table. */
@@ -81,7 +93,7 @@ export class Grouping {
   /** By the id of a label's name. */
   #keeps(nameId: number): boolean {
     const listed = this.#listedIds.length <= LISTED_MAX ? this.#listedIds.includes(nameId) : this.#nameIds.has(nameId)
-    return listed !== this.#without
+    return listed !== this.without
   }
 
   #grow(length: number): void {

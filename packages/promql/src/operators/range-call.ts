@@ -10,7 +10,7 @@ import { RangeRows } from './range-rows.js'
 import { innerGrid, windowOrder } from './range-shape.js'
 import type { MixedSeries } from './sample-range.js'
 import { rowBatches } from './series-rows.js'
-import type { SeriesSource, SourceBatch } from './series-source.js'
+import type { Selection, SelectOrder, SeriesSource, SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, type VectorBatch } from './vector-batch.js'
 import { findWindows } from './windows.js'
 
@@ -70,8 +70,23 @@ export function readWindows(
   node: WindowPlan,
   trace: TraceNode,
 ): AsyncIterable<SourceBatch> {
+  return source.read(orderOf(evaluator, rows, node), trace)
+}
+
+/** The same for a fold. */
+export function openWindows(
+  evaluator: Evaluator,
+  source: SeriesSource,
+  rows: RangeRows,
+  node: WindowPlan,
+  trace: TraceNode,
+): Promise<Selection> {
+  return source.open(orderOf(evaluator, rows, node), trace)
+}
+
+function orderOf(evaluator: Evaluator, rows: RangeRows, node: WindowPlan): SelectOrder {
   const { rangeQuery } = evaluator.context.options
-  return source.read(windowOrder(node, rows.shape, rows.name, rangeQuery ? rows.grid.stepMs : 0), trace)
+  return windowOrder(node, rows.shape, rows.name, rangeQuery ? rows.grid.stepMs : 0)
 }
 
 async function* fromSubquery(

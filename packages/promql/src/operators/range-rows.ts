@@ -26,6 +26,7 @@ import { GrowthFold } from './growth-fold.js'
 import { ABSENT_LABEL } from './label-table.js'
 import { windowShape } from './range-shape.js'
 import { BatchReader, emptyFloatSeries, type MixedSeries } from './sample-range.js'
+import { isPlainShape, type SealedFunction } from './sealed-fold.js'
 import type { SeriesRows } from './series-rows.js'
 import type { SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
@@ -155,6 +156,24 @@ export class RangeRows implements SeriesRows, RangeCallContext {
 
   noteFound(series: number): void {
     if (this.#isCounterCall) this.#checkCounterSeries(series)
+  }
+
+  sealedFunction({ slices }: SelectResult): SealedFunction | undefined {
+    const { kernels, typeAndUnitLabels } = this.#evaluator.context.options
+    const { kernel, perSecond, frames } = this.#function
+    if (kernels === undefined || kernel === undefined || this.#windowed || slices !== undefined) return undefined
+    // Types are labels of single series.
+    if (!isPlainShape(this.shape) || (this.#isCounterCall && typeAndUnitLabels)) return undefined
+    const divisor = perSecond ? this.shape.rangeMs / 1000 : 1
+    return { kernels, name: kernel, shape: this.shape, divisor, framed: frames !== undefined, presenceOnly: false }
+  }
+
+  get namesFound(): ((names: readonly string[]) => void) | undefined {
+    if (!this.#isCounterCall) return undefined
+    const { labels } = this.#evaluator.context
+    return (names) => {
+      for (const name of names) this.#checkCounter(labels.textId(name), this.labelSet)
+    }
   }
 
   #computeSeries(reader: BatchReader, series: number): boolean {

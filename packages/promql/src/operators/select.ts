@@ -3,6 +3,7 @@
  *
  * The windows of the lookback are found once for a timestamp column; a series then copies values by index.
  */
+import type { SelectResult } from '@varve/tsdb-core/query'
 import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
 import type { SelectPlan } from '../plan/plan.js'
@@ -11,8 +12,9 @@ import type { Evaluator } from './evaluator.js'
 import { rowsPerBatch } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { BatchReader } from './sample-range.js'
+import { isPlainShape, type SealedFunction } from './sealed-fold.js'
 import { rowBatches, type SeriesRows } from './series-rows.js'
-import type { SelectOrder, SeriesSource, SourceBatch } from './series-source.js'
+import type { Selection, SelectOrder, SeriesSource, SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
 import { WindowCache } from './window-cache.js'
 import { type WindowShape, type Windows, widenedShape, windowEnds } from './windows.js'
@@ -69,16 +71,33 @@ export function readSelection(
   rows: SelectRows,
   node: SelectPlan,
   trace: TraceNode,
-  presenceOnly = false,
 ): AsyncIterable<SourceBatch> {
+  return source.read(orderOf(context, rows, node, false), trace)
+}
+
+/** The same for a fold. `presenceOnly`: see `selectOrder`. */
+export function openSelection(
+  context: QueryContext,
+  source: SeriesSource,
+  rows: SelectRows,
+  node: SelectPlan,
+  trace: TraceNode,
+  presenceOnly: boolean,
+): Promise<Selection> {
+  return source.open(orderOf(context, rows, node, presenceOnly), trace)
+}
+
+function orderOf(context: QueryContext, rows: SelectRows, node: SelectPlan, presenceOnly: boolean): SelectOrder {
   const stepMs = context.options.rangeQuery ? rows.asked.grid.stepMs : 0
-  return source.read(selectOrder(node, rows.asked, stepMs, presenceOnly), trace)
+  return selectOrder(node, rows.asked, stepMs, presenceOnly)
 }
 
 export class SelectRows implements SeriesRows {
   readonly out: VectorBatch
   readonly dropName: number
   readonly asked: WindowShape
+  readonly #context: QueryContext
+  readonly #presenceOnly: boolean
   readonly #node: SelectPlan
   readonly #aspect: SampleAspect
   readonly #cache: WindowCache
@@ -86,7 +105,16 @@ export class SelectRows implements SeriesRows {
   readonly #kernels: BatchKernels | undefined
   #reader: BatchReader | undefined
 
-  constructor(context: QueryContext, node: SelectPlan, grid: Grid, aspect: SampleAspect = 'value') {
+  /** `presenceOnly`: for who counts samples and does not look at them. */
+  constructor(
+    context: QueryContext,
+    node: SelectPlan,
+    grid: Grid,
+    aspect: SampleAspect = 'value',
+    presenceOnly = false,
+  ) {
+    this.#context = context
+    this.#presenceOnly = presenceOnly
     this.#node = node
     this.#aspect = aspect
     this.asked = selectShape(node, grid, context.options.lookbackMs)
@@ -122,6 +150,22 @@ export class SelectRows implements SeriesRows {
 
   /** An instant selector has nothing to say of its series. */
   noteFound(): void {}
+
+  readonly namesFound = undefined
+
+  sealedFunction({ slices }: SelectResult): SealedFunction | undefined {
+    const { kernels } = this.#context.options
+    if (kernels === undefined || this.#aspect !== 'value' || slices !== undefined) return undefined
+    if (!isPlainShape(this.asked)) return undefined
+    return {
+      kernels,
+      name: 'latest',
+      shape: this.asked,
+      divisor: 1,
+      framed: false,
+      presenceOnly: this.#presenceOnly,
+    }
+  }
 
   compute(series: number): boolean {
     const reader = this.#reader as BatchReader

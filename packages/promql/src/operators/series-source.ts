@@ -5,7 +5,7 @@
  */
 
 import type { Matcher } from '@varve/tsdb-core/model'
-import type { SelectHints, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
+import type { SealedColumns, SelectHints, SelectResult, SeriesBatch } from '@varve/tsdb-core/query'
 import type { QueryContext } from '../engine/query-context.js'
 import type { TraceNode } from '../engine/stats.js'
 import { PromqlError, type PromqlErrorCode } from '../errors.js'
@@ -26,6 +26,26 @@ export interface SourceBatch {
   readonly batch: SeriesBatch
   readonly symbols: SymbolMap
   readonly result: SelectResult
+}
+
+/** What a select answers, which one reader reads once. */
+export interface Selection {
+  readonly batches: AsyncIterable<SourceBatch>
+  /** The same without batches, where it lies in one sealed block and nobody else reads it. */
+  readonly sealed?: SealedSelection
+}
+
+export interface SealedSelection {
+  readonly columns: SealedColumns
+  readonly result: SelectResult
+  /** Waits for the store: what `columns` load. */
+  wait<T>(work: () => Promise<T>): Promise<T>
+  /** Charges series and samples that were read. */
+  charge(seriesCount: number, sampleCount: number): void
+  /** Series at these places as batches, which are charged too. */
+  batches(places: Uint32Array): AsyncIterable<SourceBatch>
+  /** The last call. */
+  end(): Promise<void>
 }
 
 export class SeriesSource {
@@ -53,12 +73,7 @@ export class SeriesSource {
       order = { ...order, hints: { ...order.hints, presenceOnly: false } }
     }
     if (wanted === undefined || wanted.count < 2) {
-      for await (const batch of this.#stream(order, trace, order.keepsBatches !== true)) {
-        const count = batch.batch.values.length
-        this.#context.budget.holdSamples(count)
-        yield batch
-        this.#context.budget.releaseSamples(count)
-      }
+      yield* this.#held(this.#stream(order, trace, order.keepsBatches !== true))
       return
     }
     let kept = this.#kept.get(key)
@@ -80,9 +95,54 @@ export class SeriesSource {
     return batches
   }
 
-  async *#stream(order: SelectOrder, trace: TraceNode, reusesBatches: boolean): AsyncGenerator<SourceBatch> {
+  /** As `read`, of which it is the first part where columns of a sealed block may be read instead of batches. */
+  async open(order: SelectOrder, trace: TraceNode): Promise<Selection> {
+    const wanted = this.#wanted.get(keyOf(order))
+    if (wanted !== undefined && wanted.count > 1) return { batches: this.read(order, trace) }
+    const result = await this.#select(order, trace, true)
+    const batches = this.#held(this.#all(result, trace))
+    if (result.sealed === undefined) return { batches }
     const context = this.#context
-    const { stats, budget } = context
+    const sealed: SealedSelection = {
+      columns: result.sealed,
+      result,
+      wait: async (work) => {
+        context.endTurn()
+        const done = await this.#guarded(work)
+        context.startTurn()
+        return done
+      },
+      charge: (seriesCount, sampleCount) => this.#charge(trace, seriesCount, sampleCount, sampleCount * 8),
+      batches: (places) => this.#held(this.#drain(result, result.sealed!.batches(places), trace)),
+      end: async () => {
+        await result.batches[Symbol.asyncIterator]().return?.()
+        this.#takeNotes(result)
+      },
+    }
+    return { batches, sealed }
+  }
+
+  async *#held(batches: AsyncIterable<SourceBatch>): AsyncGenerator<SourceBatch> {
+    const { budget } = this.#context
+    for await (const batch of batches) {
+      const count = batch.batch.values.length
+      budget.holdSamples(count)
+      yield batch
+      budget.releaseSamples(count)
+    }
+  }
+
+  async *#stream(order: SelectOrder, trace: TraceNode, reusesBatches: boolean): AsyncGenerator<SourceBatch> {
+    yield* this.#all(await this.#select(order, trace, reusesBatches), trace)
+  }
+
+  async *#all(result: SelectResult, trace: TraceNode): AsyncGenerator<SourceBatch> {
+    yield* this.#drain(result, result.batches, trace)
+    this.#takeNotes(result)
+  }
+
+  async #select(order: SelectOrder, trace: TraceNode, reusesBatches: boolean): Promise<SelectResult> {
+    const context = this.#context
     const { namespace, resolutionMsMax } = context.options
     context.endTurn()
     const result = await this.#guarded(() =>
@@ -100,12 +160,21 @@ export class SeriesSource {
       }),
     )
     context.startTurn()
-    stats.selects++
+    context.stats.selects++
     trace.slices = result.slices?.map((slice) => `${slice.namespace} (${slice.column}) from ${slice.startMs}`) ?? []
+    return result
+  }
+
+  async *#drain(
+    result: SelectResult,
+    batches: AsyncIterable<SeriesBatch>,
+    trace: TraceNode,
+  ): AsyncGenerator<SourceBatch> {
+    const context = this.#context
     const symbols = new SymbolMap(result.symbols, context.labels)
     let timestampTable: number | undefined
     let timestampBytes = 0
-    const iterator = result.batches[Symbol.asyncIterator]()
+    const iterator = batches[Symbol.asyncIterator]()
     try {
       for (;;) {
         context.endTurn()
@@ -120,22 +189,30 @@ export class SeriesSource {
         bytes += batch.timestampsMs.byteLength - timestampBytes
         timestampBytes = batch.timestampsMs.byteLength
         timestampTable = batch.timestampTable
-        stats.batchesRead++
-        stats.seriesRead += batch.seriesCount
-        stats.samplesRead += batch.values.length
-        stats.bytesRead += bytes
-        trace.series += batch.seriesCount
-        trace.samplesRead += batch.values.length
-        trace.bytesRead += bytes
-        budget.readSeries(batch.seriesCount)
-        budget.readBytes(bytes)
+        this.#charge(trace, batch.seriesCount, batch.values.length, bytes)
         yield { batch, symbols, result }
       }
     } finally {
       await iterator.return?.()
     }
-    for (const warning of result.warnings) context.storeWarnings.add(warning)
-    for (const info of result.infos) context.storeInfos.add(info)
+  }
+
+  #charge(trace: TraceNode, seriesCount: number, sampleCount: number, bytes: number): void {
+    const { stats, budget } = this.#context
+    stats.batchesRead++
+    stats.seriesRead += seriesCount
+    stats.samplesRead += sampleCount
+    stats.bytesRead += bytes
+    trace.series += seriesCount
+    trace.samplesRead += sampleCount
+    trace.bytesRead += bytes
+    budget.readSeries(seriesCount)
+    budget.readBytes(bytes)
+  }
+
+  #takeNotes(result: SelectResult): void {
+    for (const warning of result.warnings) this.#context.storeWarnings.add(warning)
+    for (const info of result.infos) this.#context.storeInfos.add(info)
   }
 
   /** Store errors become the query's own, with the store's message. */

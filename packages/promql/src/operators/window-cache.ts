@@ -25,6 +25,11 @@ const NOTHING = new WindowMemory(0, 0, false)
 /** Which frames the windows need besides: those of rate (per second), of increase and delta, or none. */
 export type FrameKind = 'none' | 'growth' | 'growthPerSecond'
 
+/** How many timestamp columns are worth their windows' memory. */
+export function slotsMax(steps: number): number {
+  return Math.max(SLOTS_MIN, Math.min(SLOTS_MAX, Math.floor(CACHED_STEPS_MAX / steps)))
+}
+
 export class WindowCache {
   readonly slotsMax: number
   readonly steps: number
@@ -58,7 +63,7 @@ export class WindowCache {
     this.#frames = frames
     this.#kernels = kernels
     this.steps = shape.grid.count
-    this.slotsMax = Math.max(SLOTS_MIN, Math.min(SLOTS_MAX, Math.floor(CACHED_STEPS_MAX / this.steps)))
+    this.slotsMax = slotsMax(this.steps)
   }
 
   /** Begins a batch. Another shape than before empties the cache. */

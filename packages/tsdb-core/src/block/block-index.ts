@@ -143,6 +143,15 @@ export class BlockIndex implements LabelIndex {
     return -1
   }
 
+  /** The encoded time columns, and where each begins; one more than there are. */
+  get times(): Uint8Array {
+    return this.#times
+  }
+
+  get timeOffsets(): Uint32Array {
+    return this.#timeOffsets
+  }
+
   /** Fills `out` with a time column's timestamps. @throws {CodecError} never for a section that passed its checksum. */
   readTimes(timeColumn: number, out: Float64Array, outAt: number): number {
     return decodeSealedTimestamps(

@@ -12,6 +12,7 @@ import type { BlockIndex } from './block-index.js'
 import type { ColumnPages } from './column-pages.js'
 import { HAS_ABSENT, HAS_STARTS } from './format.js'
 import type { HistogramRuns } from './histogram-runs.js'
+import { SealedBlockParts } from './sealed-parts.js'
 
 const header: SealedValuesHeader = { encoding: 0, count: 0, min: 0, max: 0, sum: 0 }
 /** One chunk's, for one call. */
@@ -69,6 +70,12 @@ export class BlockSource implements SampleSource {
 
   get hasDeletions(): boolean {
     return this.#parts.deleted !== undefined
+  }
+
+  get sealed(): SealedBlockParts | undefined {
+    if (this.hasAbsent || this.hasStarts || this.hasHistograms || this.hasDeletions) return undefined
+    if (this.index.chunkColumns !== undefined || this.#pages.isDamaged) return undefined
+    return new SealedBlockParts(this.index, this.#pages)
   }
 
   load(series: ArrayLike<number>, startMs: number, endMs: number): Promise<void> | undefined {

@@ -19,7 +19,6 @@ export class ColumnPages {
   readonly #reader: BlockReader
   readonly #index: BlockIndex
   readonly #memory: MemoryBudget
-  /** First chunk of each page. */
   readonly #firstChunks: Uint32Array
   readonly #pages = new Map<number, Uint8Array>()
   readonly #damages = new Map<number, string>()
@@ -27,6 +26,21 @@ export class ColumnPages {
   readonly #numbers: Uint8Array
   #lastPage = 0
   sizeBytes = 0
+
+  /** First chunk of each page. */
+  get firstChunks(): Uint32Array {
+    return this.#firstChunks
+  }
+
+  /** The bits behind `holdsNumbers`. */
+  get numbers(): Uint8Array {
+    return this.#numbers
+  }
+
+  /** Whether any column that was read is damaged. */
+  get isDamaged(): boolean {
+    return this.#damages.size > 0
+  }
 
   constructor(reader: BlockReader, index: BlockIndex, memory: MemoryBudget) {
     this.#reader = reader

@@ -13,5 +13,6 @@ export type {
   SelectResult,
   SeriesResult,
 } from './queryable.js'
+export type { SealedColumns, SealedPages } from './sealed-columns.js'
 export type { HistogramColumn, SeriesBatch } from './series-batch.js'
 export { histogramPlace } from './series-batch.js'

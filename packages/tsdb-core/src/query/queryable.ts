@@ -7,6 +7,7 @@
 import type { AggregateColumn } from '../model/aggregate.js'
 import type { Labels } from '../model/labels.js'
 import type { Matcher } from '../model/matcher.js'
+import type { SealedColumns } from './sealed-columns.js'
 import type { SeriesBatch } from './series-batch.js'
 
 export interface Queryable {
@@ -72,6 +73,11 @@ export interface SelectResult {
   /** Text of the symbol ids in all batches. It may grow while batches are read; an id never changes its text. */
   readonly symbols: readonly string[]
   readonly batches: AsyncIterable<SeriesBatch>
+  /**
+   * The same samples in another shape, where all of them lie in one sealed block: read either, and end `batches` in any case. Stays
+   * in the process; whoever makes a result of others leaves it out.
+   */
+  readonly sealed?: SealedColumns
   /** Complete when `batches` has ended. */
   readonly warnings: readonly string[]
   readonly infos: readonly string[]

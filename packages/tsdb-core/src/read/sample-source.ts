@@ -7,6 +7,7 @@
 import type { HistogramRun } from '../head/histogram-store.js'
 import type { LabelIndex } from '../index/label-index.js'
 import type { Extreme } from '../query/queryable.js'
+import type { SealedColumns } from '../query/sealed-columns.js'
 import type { PieceList } from './piece-list.js'
 
 export interface SampleSource {
@@ -57,6 +58,14 @@ export interface SampleSource {
   /** Writes name and value of each label as symbols of this source; returns how many numbers it wrote. */
   readPairs(series: number, out: Uint32Array, outAt: number): number
   pairsLength(series: number): number
+  /** Its columns as they lie, of a sealed block whose samples are floats and nothing else. */
+  readonly sealed?: SealedParts | undefined
   readonly symbolCount: number
   symbolText(symbol: number): string
+}
+
+/** What a sealed block has of `SealedColumns`: all but what a select adds. */
+export type SealedParts = Omit<SealedColumns, 'series' | 'startMs' | 'endMs' | 'load' | 'batches'> & {
+  /** Brings the pages of series `[from, to)` of a list of places into memory. */
+  load(series: Uint32Array, from: number, to: number): Promise<void> | undefined
 }

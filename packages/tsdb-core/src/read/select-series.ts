@@ -9,6 +9,7 @@ import { matchedSeries } from '../index/matched-series.js'
 import type { AggregateColumn } from '../model/aggregate.js'
 import type { CompiledMatcher } from '../query/label-matcher.js'
 import type { Extreme, SelectResult } from '../query/queryable.js'
+import type { SealedColumns } from '../query/sealed-columns.js'
 import type { SeriesBatch } from '../query/series-batch.js'
 import { BatchBuilder, BatchMemory } from './batch-builder.js'
 import { endedBy } from './ended-by.js'
@@ -77,17 +78,20 @@ export async function selectSeries(parts: SelectParts): Promise<SelectResult> {
     const families = await matchFamilies(parts, pause)
     let seriesCount = 0
     for (const family of families) seriesCount += family.matched.length
-    const symbols = new SymbolCollector(sources, seriesCount)
+    const sealed = sealedOf(parts, families)
+    // Whoever reads sealed columns wants the labels of few series, if any.
+    const symbols = new SymbolCollector(sources, sealed === undefined ? seriesCount : 0)
     const groups = new SeriesGroups(sources, symbols)
-    await groups.build(families, pause)
+    if (sealed === undefined) await groups.build(families, pause)
     const isOfColumn = parts.replaces && parts.column !== undefined
     const seriesWithoutColumn = isOfColumn ? await countWithoutColumn(parts, groups, pause) : undefined
     return {
       symbols: symbols.symbols,
-      batches: endedBy(readBatches(parts, groups, pause), parts.done),
+      batches: endedBy(readBatches(parts, groups, pause, sealed && families), parts.done),
+      ...(sealed !== undefined && { sealed: sealed(symbols, pause) }),
       warnings,
       infos: [],
-      seriesCountMax: groups.count,
+      seriesCountMax: sealed === undefined ? groups.count : seriesCount,
       ...(seriesWithoutColumn !== undefined && { seriesWithoutColumn }),
     }
   } catch (error) {
@@ -109,15 +113,56 @@ async function matchFamilies(parts: SelectParts, pause: () => Promise<void> | un
   return [...families.values()]
 }
 
+/** The columns of the one sealed block that has all of the answer, if it is one. */
+function sealedOf(
+  parts: SelectParts,
+  families: readonly SourceFamily[],
+): ((symbols: SymbolCollector, pause: () => Promise<void> | undefined) => SealedColumns) | undefined {
+  const used = families.filter(({ matched }) => matched.length > 0)
+  if (used.length !== 1 || used[0].sources.length !== 1 || parts.replaces || parts.counts) return undefined
+  // One value of a column may be enough, which its header knows.
+  if (parts.extreme !== undefined) return undefined
+  const { sources, startMs, endMs } = parts
+  const [{ sources: places, matched }] = used
+  const block = sources[places[0]].sealed
+  if (block === undefined) return undefined
+  return (symbols, pause) => ({
+    series: matched,
+    pairs: block.pairs,
+    pairOffsets: block.pairOffsets,
+    chunkOffsets: block.chunkOffsets,
+    chunkEnds: block.chunkEnds,
+    chunkTimes: block.chunkTimes,
+    numbers: block.numbers,
+    times: block.times,
+    timeOffsets: block.timeOffsets,
+    timeCounts: block.timeCounts,
+    pageChunks: block.pageChunks,
+    startMs,
+    endMs,
+    symbolText: (symbol) => block.symbolText(symbol),
+    load: (from, to) => block.load(matched, from, to),
+    pages: () => block.pages(),
+    batches(at) {
+      const groups = new SeriesGroups(sources, symbols)
+      const some = { sources: places, matched: Uint32Array.from(at, (place) => matched[place]) }
+      return readBatches({ ...parts, reusesBatches: false, done: () => undefined }, groups, pause, [some])
+    },
+  })
+}
+
+/** `unjoined`: families of which the groups are not made yet. */
 async function* readBatches(
   parts: SelectParts,
   groups: SeriesGroups,
   pause: () => Promise<void> | undefined,
+  unjoined?: readonly SourceFamily[],
 ): AsyncGenerator<SeriesBatch> {
   const { sources, startMs, endMs } = parts
   let reservedBytes = 0
   const memory = parts.reusesBatches ? (spares.pop() ?? new BatchMemory()) : undefined
   try {
+    if (unjoined !== undefined) await groups.build(unjoined, pause)
     const range = {
       startMs,
       endMs,
