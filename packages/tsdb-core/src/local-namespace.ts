@@ -9,7 +9,8 @@ import { COLD, LocalShard, type ShardHost, withoutSamples } from './local-shard.
 import type { AggregateColumn } from './model/aggregate.js'
 import { encodeCanonicalLabels, hashBytes } from './model/canonical-labels.js'
 import { columnNumber } from './model/columns.js'
-import { compareLabels, type Labels } from './model/labels.js'
+import type { Labels } from './model/labels.js'
+import { sortLabels } from './model/sort-labels.js'
 import { compareUtf8 } from './model/utf8.js'
 import type {
   AppendOptions,
@@ -189,7 +190,10 @@ export class LocalNamespace implements Namespace {
     const request = completeLabelRequest(given)
     const results = await Promise.all(this.shards.map((shard) => shard.seriesLabels(request)))
     if (results.length === 1) return results[0]
-    const series = results.flatMap((result) => result.series).sort(compareLabels)
+    const series = await sortLabels(
+      results.flatMap((result) => result.series),
+      pauser(this.#host.clock, request.signal),
+    )
     const limit = request.limit ?? 0
     return {
       series: limit > 0 ? series.slice(0, limit) : series,

@@ -1,6 +1,6 @@
 /** Labels of several namespaces put together. */
 import type { Namespace } from '@varve/tsdb-core'
-import { compareLabels, compareUtf8, type Labels } from '@varve/tsdb-core/model'
+import { compareUtf8, type Labels, sortLabels } from '@varve/tsdb-core/model'
 import type { LabelRequest, LabelResult, SeriesResult } from '@varve/tsdb-core/query'
 
 /** Names, or values of a name, sorted by UTF-8 bytes. */
@@ -19,18 +19,36 @@ export async function labelUnion(
   return { values: limited([...values].sort(compareUtf8), limit), warnings: [...warnings] }
 }
 
-export async function seriesUnion(namespaces: readonly Namespace[], request: LabelRequest): Promise<SeriesResult> {
-  const found = new Map<string, Labels>()
+/** Series looked at between two pauses. */
+const SERIES_PER_TURN = 256
+
+/** Label sets, sorted, each once; `pause` lets the event loop turn. */
+export async function seriesUnion(
+  namespaces: readonly Namespace[],
+  request: LabelRequest,
+  pause: () => Promise<void>,
+): Promise<SeriesResult> {
+  const found: (readonly Labels[])[] = []
   const warnings = new Set<string>()
   for (const namespace of namespaces) {
     const result = await namespace.series(request)
-    for (const labels of result.series) if (!found.has(labels.key)) found.set(labels.key, labels)
+    if (result.series.length > 0) found.push(result.series)
     for (const warning of result.warnings) warnings.add(warning)
   }
-  const series = [...found.values()].sort(compareLabels)
+  // The series of one namespace are sorted, and none comes twice.
+  const series = found.length > 1 ? await distinct(await sortLabels(found.flat(), pause), pause) : (found[0] ?? [])
   return { series: limited(series, request.limit), warnings: [...warnings] }
 }
 
-function limited<T>(values: T[], limit: number | undefined): T[] {
+async function distinct(sorted: readonly Labels[], pause: () => Promise<void>): Promise<Labels[]> {
+  const distinct: Labels[] = []
+  for (const [i, labels] of sorted.entries()) {
+    if (i % SERIES_PER_TURN === SERIES_PER_TURN - 1) await pause()
+    if (i === 0 || !labels.equals(sorted[i - 1])) distinct.push(labels)
+  }
+  return distinct
+}
+
+function limited<T>(values: readonly T[], limit: number | undefined): readonly T[] {
   return limit !== undefined && limit > 0 ? values.slice(0, limit) : values
 }

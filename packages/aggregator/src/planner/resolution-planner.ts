@@ -102,7 +102,7 @@ export class ResolutionPlanner implements Queryable {
   }
 
   series(request: LabelRequest): Promise<SeriesResult> {
-    return seriesUnion(this.#namespaces(), request)
+    return seriesUnion(this.#namespaces(), request, () => this.#options.clock.yield())
   }
 
   async #stitch(stitching: Stitching): Promise<SelectResult> {

@@ -22,6 +22,8 @@ export interface LabelRoutesOptions {
 const LIMIT_WARNING = 'results truncated due to limit'
 /** Some 500 series. */
 const PART_CHARACTERS = 128 << 10
+/** Of several selectors, compared with each other. */
+const SERIES_PER_TURN = 500
 
 export function labelRoutes(options: LabelRoutesOptions): Route[] {
   return [
@@ -139,5 +141,10 @@ export function rangeOf(parameters: Parameters): { startMs: number; endMs: numbe
 
 async function distinctLabels(all: readonly Labels[], pause: () => Promise<void>): Promise<Labels[]> {
   const sorted = await sortLabels(all, pause)
-  return sorted.filter((labels, i) => i === 0 || !labels.equals(sorted[i - 1]))
+  const distinct: Labels[] = []
+  for (const [i, labels] of sorted.entries()) {
+    if (i % SERIES_PER_TURN === SERIES_PER_TURN - 1) await pause()
+    if (i === 0 || !labels.equals(sorted[i - 1])) distinct.push(labels)
+  }
+  return distinct
 }

@@ -17,8 +17,9 @@ export interface LabelParts {
   readonly pause: () => Promise<void> | undefined
 }
 
-/** Series looked at between two pauses. */
+/** Series looked at between two pauses, and such whose labels are made. */
 const SERIES_PER_TURN = 4096
+const LABELS_PER_TURN = 256
 
 export async function readLabelNames(parts: LabelParts): Promise<LabelResult> {
   const names = new Set<string>()
@@ -86,7 +87,7 @@ export async function readSeries(parts: LabelParts): Promise<SeriesResult> {
   const found: Labels[] = []
   let pairs: Uint32Array = new Uint32Array(256)
   for (let group = 0; group < groups.count; group++) {
-    if (group % SERIES_PER_TURN === 0) await pause()
+    if (group % LABELS_PER_TURN === 0) await pause()
     pairs = groups.readPairs(group, pairs, 0)
     const flat: string[] = []
     for (let i = 0; i < groups.pairsLength(group); i++) flat.push(symbols.symbols[pairs[i]])
