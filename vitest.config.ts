@@ -19,5 +19,7 @@ export default defineConfig({
     retry: process.env.CI ? 2 : 0,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is polled comes soon or never; vitest's own second is less than a busy machine takes for a request.
+    expect: { poll: { timeout: 15_000 } },
   },
 })

@@ -349,6 +349,7 @@ export class Coordinator {
         queryable: local,
         externalLabels: () => this.#config.external_labels,
         sampleCountMax: this.#config.query.samples,
+        pause: () => clock.yield(),
         enter: (signal) =>
           this.#gate.enter(signal).catch((error: Error) => {
             throw new CoordinatorError('UNAVAILABLE', error.message, { cause: error })

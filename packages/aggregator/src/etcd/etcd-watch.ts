@@ -12,8 +12,8 @@ import { messageOf } from '../errors.js'
 
 const RETRY_MS_MIN = 200
 const RETRY_MS_MAX = 2000
-/** The server must say within this time that the watch is there. */
-const CREATED_DEADLINE_MS = 5000
+/** The server must say within this time that the watch is there: with the wait before it, rules follow an etcd that is back within 5 s. */
+const CREATED_DEADLINE_MS = 2000
 
 /** The part of a gRPC stream that is used here. */
 export interface WatchStream {

@@ -5,7 +5,7 @@ import { goTimestamp } from '../api/go-json.js'
 import { CoordinatorError } from '../errors.js'
 import { readRequestCodec } from '../proto/messages.js'
 import type { ClientResponse, HttpClient } from '../server/http-client.js'
-import { decodeSnappy, encodeSnappy } from '../snappy/index.js'
+import { decodeSnappyInTurns, encodeSnappy, snappyDecodedSize } from '../snappy/index.js'
 import type { ClientConnection } from './client-connection.js'
 import { decodeReadResponseInTurns, type RemoteSeries } from './read-response.js'
 
@@ -77,7 +77,9 @@ export class RemoteSource {
         'X-Prometheus-Remote-Read-Version': '0.1.0',
       },
     })
-    const bytes = decodeSnappy(await response.bytes(ANSWER_BYTES_MAX), DECODED_BYTES_MAX)
+    const block = await response.bytes(ANSWER_BYTES_MAX)
+    const bytes = new Uint8Array(Math.min(DECODED_BYTES_MAX, Math.max(0, snappyDecodedSize(block))))
+    await decodeSnappyInTurns(block, bytes, this.#options.pause, DECODED_BYTES_MAX)
     const series = await decodeReadResponseInTurns(bytes, async () => {
       await this.#options.pause()
       request.signal?.throwIfAborted()

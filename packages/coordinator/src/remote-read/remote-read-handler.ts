@@ -4,7 +4,7 @@
  * Ours is the role of Prometheus' own remote read server: labels and values calls have no counterpart here.
  */
 import { StorageError } from '@varve/tsdb-core'
-import { compareLabels, Labels } from '@varve/tsdb-core/model'
+import { Labels, sortByLabels } from '@varve/tsdb-core/model'
 import type { Queryable } from '@varve/tsdb-core/query'
 import { CoordinatorError } from '../errors.js'
 import {
@@ -15,7 +15,7 @@ import {
   textResponse,
   unavailableResponse,
 } from '../server/http.js'
-import { encodeSnappy } from '../snappy/index.js'
+import { encodeSnappyInTurns } from '../snappy/index.js'
 import { type BatchSeries, seriesOf } from './batch-series.js'
 import { encodeChunkedSeries } from './chunked-response.js'
 import { decodeReadRequest, type ReadQuery, withExternal, withoutExternal } from './read-request.js'
@@ -32,6 +32,8 @@ export interface RemoteReadOptions {
   readonly sampleCountMax?: number
   /** Of one answer of type SAMPLES, which is made as a whole before it is sent. Default 256 MiB. */
   readonly sizeBytesMax?: number
+  /** Lets the event loop turn between parts of a long answer. */
+  readonly pause: () => Promise<void>
   /** Holds a place among the queries that may run at once; released when the answer has been made. */
   readonly enter?: (signal: AbortSignal) => Promise<{ leave(): void }>
 }
@@ -65,12 +67,17 @@ async function handleRemoteRead(request: HttpRequest, options: RemoteReadOptions
       )
     }
     if (responseType === 'streamedXorChunks') {
-      return { status: 200, headers: { 'Content-Type': STREAMED_TYPE }, body: framesOf(results), identity: true }
+      return {
+        status: 200,
+        headers: { 'Content-Type': STREAMED_TYPE },
+        body: framesOf(results, options.pause),
+        identity: true,
+      }
     }
     return {
       status: 200,
       headers: { 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'snappy' },
-      body: encodeSnappy(encodeReadResponse(results)),
+      body: await encodeSnappyInTurns(await encodeReadResponse(results, options.pause), options.pause),
       identity: true,
     }
   } catch (error) {
@@ -130,10 +137,12 @@ class Reader {
   }
 }
 
-async function* framesOf(results: readonly EncodedSeries[][]): AsyncGenerator<Uint8Array> {
+async function* framesOf(
+  results: readonly (readonly EncodedSeries[])[],
+  pause: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   for (const series of results) {
-    series.sort((a, b) => compareLabels(a.labels, b.labels))
-    for (const { bytes } of series) yield bytes
+    for (const { bytes } of await sortByLabels(series, ({ labels }) => labels, pause)) yield bytes
   }
 }
 

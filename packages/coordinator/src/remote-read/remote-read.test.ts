@@ -50,7 +50,12 @@ function store(): MemoryQueryable {
 
 async function read(message: object, external: Record<string, string> = {}): Promise<HttpResponse> {
   const queryable = store()
-  const [route] = remoteReadRoutes({ queryable: () => queryable, externalLabels: () => external, sampleCountMax: 400 })
+  const [route] = remoteReadRoutes({
+    pause: async () => {},
+    queryable: () => queryable,
+    externalLabels: () => external,
+    sampleCountMax: 400,
+  })
   return route.handle({
     method: 'POST',
     path: '/api/v1/read',
@@ -134,7 +139,7 @@ describe('remote read of samples', () => {
   })
 
   it('refuses bytes that are none, and bombs, before they take memory', async () => {
-    const [route] = remoteReadRoutes({ queryable: () => store() })
+    const [route] = remoteReadRoutes({ pause: async () => {}, queryable: () => store() })
     const handle = (body: Uint8Array) => route.handle({ body, signal: new AbortController().signal } as never)
     expect(await handle(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f, 0))).toMatchObject({ status: 413 })
     expect(await handle(encodeSnappy(Uint8Array.of(0x0a, 0x55)))).toMatchObject({ status: 400 })

@@ -3,7 +3,7 @@
  *
  *     ReadResponse 1 QueryResult    QueryResult 1 TimeSeries    TimeSeries 1 labels  2 samples  4 histograms
  */
-import { compareLabels, halvesOf, type Labels } from '@varve/tsdb-core/model'
+import { halvesOf, type Labels, sortByLabels } from '@varve/tsdb-core/model'
 import { writeHistogram } from '../proto/histogram-message.js'
 import { ProtobufWriter } from '../proto/protobuf-writer.js'
 import type { BatchSeries } from './batch-series.js'
@@ -34,16 +34,45 @@ export function encodeTimeSeries(series: BatchSeries, labels: Labels): EncodedSe
   return { labels, bytes: writer.finish() }
 }
 
-/** `results[q]` are the series of query q; they are sorted in place. */
-export function encodeReadResponse(results: EncodedSeries[][]): Uint8Array {
-  const response = new ProtobufWriter()
-  for (const series of results) {
-    series.sort((a, b) => compareLabels(a.labels, b.labels))
-    response.message(1, () => {
-      for (const { bytes } of series) response.bytes(1, bytes)
-    })
+/** So much is put together in one turn of the event loop. */
+const COPIED_AT_ONCE_BYTES = 1 << 20
+/** Tag and length. */
+const FRAME_SIZE_MAX = 6
+
+/** `results[q]` are the series of query q, in any order; `pause` lets the event loop turn. */
+export async function encodeReadResponse(
+  results: readonly (readonly EncodedSeries[])[],
+  pause: () => Promise<void>,
+): Promise<Uint8Array> {
+  const sizes = results.map((series) =>
+    series.reduce((sum, { bytes }) => sum + frameOf(bytes.length).length + bytes.length, 0),
+  )
+  const response = new Uint8Array(sizes.reduce((sum, size) => sum + FRAME_SIZE_MAX + size, 0))
+  let at = 0
+  const append = (bytes: ArrayLike<number>) => {
+    response.set(bytes, at)
+    at += bytes.length
   }
-  return response.finish()
+  for (const [i, series] of results.entries()) {
+    append(frameOf(sizes[i]))
+    let turnAt = at
+    for (const { bytes } of await sortByLabels(series, ({ labels }) => labels, pause)) {
+      append(frameOf(bytes.length))
+      append(bytes)
+      if (at - turnAt < COPIED_AT_ONCE_BYTES) continue
+      turnAt = at
+      await pause()
+    }
+  }
+  return response.subarray(0, at)
+}
+
+/** Tag and length of a message of so many bytes, as field 1. */
+function frameOf(size: number): number[] {
+  const frame = [(1 << 3) | 2]
+  for (; size >= 0x80; size >>>= 7) frame.push((size & 0x7f) | 0x80)
+  frame.push(size)
+  return frame
 }
 
 export function writeLabels(out: ProtobufWriter, labels: Labels): void {

@@ -4,6 +4,8 @@
  * Any decoder reads the result; the bytes need not equal those of another encoder. Format: see decode.ts.
  */
 const WINDOW_SIZE = 65_536
+/** So much is encoded in one turn of the event loop, 2 to 4 ms: whole windows. */
+const PART_SIZE = 16 * WINDOW_SIZE
 const TABLE_BITS = 14
 const MATCH_SIZE_MIN = 4
 /** Behind this distance from the end no match is looked for, so that four bytes can always be read. */
@@ -17,13 +19,27 @@ export function snappySizeMax(inputSize: number): number {
 /** Encodes `input` as one block. Memory: the result is the caller's. */
 export function encodeSnappy(input: Uint8Array): Uint8Array {
   const output = new Uint8Array(snappySizeMax(input.length))
+  return output.slice(0, encodePart(input, 0, input.length, output, writeLength(output, input.length)))
+}
+
+/** The same, and lets the event loop turn between parts. Memory: the result has the room behind it that was not needed. */
+export async function encodeSnappyInTurns(input: Uint8Array, pause: () => Promise<void>): Promise<Uint8Array> {
+  const output = new Uint8Array(snappySizeMax(input.length))
   let out = writeLength(output, input.length)
+  for (let start = 0; start < input.length; start += PART_SIZE) {
+    if (start > 0) await pause()
+    out = encodePart(input, start, Math.min(input.length, start + PART_SIZE), output, out)
+  }
+  return output.subarray(0, out)
+}
+
+function encodePart(input: Uint8Array, from: number, to: number, output: Uint8Array, out: number): number {
   const table = new Uint16Array(1 << TABLE_BITS)
-  for (let start = 0; start < input.length; start += WINDOW_SIZE) {
-    const end = Math.min(input.length, start + WINDOW_SIZE)
+  for (let start = from; start < to; start += WINDOW_SIZE) {
+    const end = Math.min(to, start + WINDOW_SIZE)
     out = encodeWindow({ input, start, end, output, out, table })
   }
-  return output.slice(0, out)
+  return out
 }
 
 interface Window {

@@ -1,3 +1,3 @@
 export type { SnappyResult } from './decode.js'
 export { decodeSnappy, decodeSnappyInTurns, decodeSnappyInto, snappyDecodedSize } from './decode.js'
-export { encodeSnappy, snappySizeMax } from './encode.js'
+export { encodeSnappy, encodeSnappyInTurns, snappySizeMax } from './encode.js'

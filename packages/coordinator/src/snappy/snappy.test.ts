@@ -1,9 +1,43 @@
 import { compressSync, uncompressSync } from 'snappy'
 import { describe, expect, it } from 'vitest'
 import { seeded } from '../testing/seeded.js'
-import { decodeSnappy, decodeSnappyInto, encodeSnappy, snappyDecodedSize } from './index.js'
+import {
+  decodeSnappy,
+  decodeSnappyInTurns,
+  decodeSnappyInto,
+  encodeSnappy,
+  encodeSnappyInTurns,
+  snappyDecodedSize,
+} from './index.js'
 
 const LIMIT = 1 << 20
+
+describe('in turns', () => {
+  it('comes to the same bytes, a mebibyte a turn, and to the same faults', async () => {
+    const random = seeded(3)
+    const plain = new Uint8Array(5_000_000)
+    for (let at = 0; at < plain.length; at += 10_000)
+      plain.set(repetitive(random, 9_000).subarray(0, plain.length - at), at)
+    let turns = 0
+    const pause = async () => void turns++
+    const block = await encodeSnappyInTurns(plain, pause)
+    expect(turns).toBe(4)
+    expect(Buffer.compare(block, encodeSnappy(plain))).toBe(0)
+    const output = new Uint8Array(plain.length)
+    expect(await decodeSnappyInTurns(block, output, pause)).toBe(plain.length)
+    expect(turns).toBe(8)
+    expect(Buffer.compare(output, plain)).toBe(0)
+    for (const size of [block.length - 1, block.length >> 1, 1, 0]) {
+      const cut = block.subarray(0, size)
+      const wanted = { fault: 0, offset: 0, size: 0 }
+      decodeSnappyInto(cut, new Uint8Array(plain.length), wanted)
+      const { fault, offset } = wanted
+      await expect(decodeSnappyInTurns(cut, output, pause)).rejects.toMatchObject({ fault, offset })
+    }
+    await expect(decodeSnappyInTurns(block, output, pause, 4_000_000)).rejects.toThrowError(/limit is 4000000/)
+    expect(await decodeSnappyInTurns(encodeSnappy(new Uint8Array(0)), output, pause)).toBe(0)
+  })
+})
 
 describe('decodeSnappy', () => {
   it('reads what the reference implementation writes', () => {

@@ -5,22 +5,32 @@ import { compareLabels, type Labels } from './labels.js'
 const RUN_LENGTH = 256
 
 /** Sorts into a new list; calls `pause` before each run of 256, and as often while it merges. */
-export async function sortLabels(labels: readonly Labels[], pause: () => Promise<void> | undefined): Promise<Labels[]> {
-  let from = labels.slice()
-  if (from.length <= RUN_LENGTH) return from.sort(compareLabels)
+export function sortLabels(labels: readonly Labels[], pause: () => Promise<void> | undefined): Promise<Labels[]> {
+  return sortByLabels(labels, (each) => each, pause)
+}
+
+/** As `sortLabels`, of what has labels. */
+export async function sortByLabels<T>(
+  items: readonly T[],
+  labelsOf: (item: T) => Labels,
+  pause: () => Promise<void> | undefined,
+): Promise<T[]> {
+  const compare = (a: T, b: T) => compareLabels(labelsOf(a), labelsOf(b))
+  let from = items.slice()
+  if (from.length <= RUN_LENGTH) return from.sort(compare)
   for (let at = 0; at < from.length; at += RUN_LENGTH) {
     await pause()
-    const run = from.slice(at, at + RUN_LENGTH).sort(compareLabels)
+    const run = from.slice(at, at + RUN_LENGTH).sort(compare)
     for (let i = 0; i < run.length; i++) from[at + i] = run[i]
   }
-  let into = new Array<Labels>(from.length)
+  let into = new Array<T>(from.length)
   for (let width = RUN_LENGTH; width < from.length; width *= 2) {
     for (let at = 0; at < from.length; at += 2 * width) {
       const middle = Math.min(at + width, from.length)
       const end = Math.min(at + 2 * width, from.length)
       for (let a = at, b = middle, out = at; out < end; out++) {
         if (out % RUN_LENGTH === 0) await pause()
-        into[out] = b >= end || (a < middle && compareLabels(from[a], from[b]) <= 0) ? from[a++] : from[b++]
+        into[out] = b >= end || (a < middle && compare(from[a], from[b]) <= 0) ? from[a++] : from[b++]
       }
     }
     const spare = from
