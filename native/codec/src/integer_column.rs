@@ -4,7 +4,7 @@ use crate::byte_reader::ByteReader;
 use crate::byte_writer::{write_signed_varint, write_varint};
 use crate::error::{corrupt, Result};
 use crate::limits::{DIFFERENCE_MAX, SCALED_MAX};
-use crate::packed_integers::{Effort, pack_prepared, prepare_integers, unpack_integers};
+use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers, Effort};
 use crate::scratch::Scratch;
 
 /// Whether all values are integers within ±2^50, and none is -0.

@@ -151,42 +151,50 @@ wide! {
 /// A light plan is taken while a number takes at most so many bits.
 const LIGHT_WIDTH_MAX: u32 = 16;
 
-/// The same with a plan that takes a tenth of the search; see `planIntegersLightly` in TypeScript.
-pub fn plan_integers_lightly(
-    integers: &[f64],
-    residuals: &mut Vec<f64>,
-    candidate: &mut Vec<f64>,
-) -> (IntegerPlan, usize) {
-    let (plain, delta) = extremes_of_both(integers, residuals);
+/// What a light plan is chosen by: the extremes of all but the first number, and of the differences.
+#[derive(Clone, Copy)]
+pub struct LightExtremes {
+    pub plain: Extremes,
+    pub delta: Extremes,
+}
+
+/// Chooses the light plan of numbers that begin with `first`; see `planIntegersLightly` in TypeScript.
+pub fn light_plan(first: f64, extremes: &LightExtremes, length: usize) -> Option<IntegerPlan> {
+    let LightExtremes { plain, delta } = extremes;
     let plain_width = width_of(plain.max - plain.min);
     let delta_width = width_of(delta.max - delta.min);
     let is_plain = plain_width <= delta_width;
     let width = if is_plain { plain_width } else { delta_width };
     if width > LIGHT_WIDTH_MAX {
-        return plan_integers(integers, residuals, candidate);
+        return None;
     }
-    let length = integers.len() - 1;
-    if is_plain {
-        residuals[..length].copy_from_slice(&integers[1..]);
-    }
-    let plan = IntegerPlan {
+    Some(IntegerPlan {
         transform: if is_plain { TRANSFORM_NONE } else { TRANSFORM_DELTA },
-        base: if is_plain { plain.min } else { delta.min },
+        base: if is_plain { plain.min - first } else { delta.min },
         width,
         cost_bits: length * width as usize,
         ..IntegerPlan::default()
-    };
-    (plan, length)
+    })
 }
 
 wide! {
-    /// Extremes of all but the first integer, and of the differences, which it writes.
-    fn extremes_of_both(integers: &[f64], differences: &mut [f64]) -> (Extremes, Extremes) {
+    /// The light plan of `integers`, from which it subtracts the first, with the residuals written; `None`, with the integers as
+    /// they were, if it needs too many bits.
+    pub fn plan_integers_lightly(integers: &mut [f64], residuals: &mut [f64]) -> Option<IntegerPlan> {
+        let first = integers[0];
         let length = integers.len() - 1;
-        for (slot, pair) in differences[..length].iter_mut().zip(integers.windows(2)) {
+        for (slot, pair) in residuals[..length].iter_mut().zip(integers.windows(2)) {
             *slot = pair[1] - pair[0];
         }
-        (extremes_of(&integers[1..]), extremes_of(&differences[..length]))
+        let extremes = LightExtremes { plain: extremes_of(&integers[1..]), delta: extremes_of(&residuals[..length]) };
+        let plan = light_plan(first, &extremes, length)?;
+        for slot in integers.iter_mut() {
+            *slot -= first;
+        }
+        if plan.transform == TRANSFORM_NONE {
+            residuals[..length].copy_from_slice(&integers[1..]);
+        }
+        Some(plan)
     }
 }
 

@@ -43,16 +43,19 @@ pub struct PreparedIntegers {
 /// Plans `scratch.integers[..count]`, which it turns into m.
 pub fn prepare_integers(scratch: &mut Scratch, count: usize, effort: Effort) -> PreparedIntegers {
     let integers = &mut scratch.integers[..count];
+    if effort == Effort::Light && count >= 2 {
+        if let Some(plan) = plan_integers_lightly(integers, &mut scratch.residuals) {
+            let size_bytes = PACKED_INTEGERS_HEADER_SIZE_MAX + plan.cost_bits.div_ceil(8);
+            return PreparedIntegers { plan, divisor: 1.0, first_delta: 0.0, length: count - 1, size_bytes };
+        }
+    }
     let divisor = divide_out(integers);
     if count < 2 || divisor == 0.0 {
         scratch.residuals[..count - 1].fill(0.0);
         let plan = IntegerPlan { cost_bits: 0, ..IntegerPlan::default() };
         return PreparedIntegers { plan, divisor: 1.0, first_delta: 0.0, length: count - 1, size_bytes: 3 };
     }
-    let (plan, length) = match effort {
-        Effort::Full => plan_integers(integers, &mut scratch.residuals, &mut scratch.candidate),
-        Effort::Light => plan_integers_lightly(integers, &mut scratch.residuals, &mut scratch.candidate),
-    };
+    let (plan, length) = plan_integers(integers, &mut scratch.residuals, &mut scratch.candidate);
     let first_delta = if plan.transform == TRANSFORM_DELTA2 { integers[1] } else { 0.0 };
     let size_bytes = PACKED_INTEGERS_HEADER_SIZE_MAX + plan.cost_bits.div_ceil(8);
     PreparedIntegers { plan, divisor, first_delta, length, size_bytes }

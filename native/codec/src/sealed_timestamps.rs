@@ -5,7 +5,9 @@ use crate::byte_writer::{write_float, write_signed_varint, write_varint};
 use crate::error::{corrupt, CodecError, CodecErrorCode, Result};
 use crate::integer_plan::median_of_15;
 use crate::limits::INTEGER_EXACT_MAX;
-use crate::packed_integers::{Effort, pack_prepared, prepare_integers, unpack_integers, PACKED_INTEGERS_HEADER_SIZE_MAX};
+use crate::packed_integers::{
+    pack_prepared, prepare_integers, unpack_integers, Effort, PACKED_INTEGERS_HEADER_SIZE_MAX,
+};
 use crate::scratch::Scratch;
 use crate::sealed_values::{check_encode, open_column, read_count, read_divisor, read_encoding, seal_column};
 

@@ -9,22 +9,22 @@ use crate::decimal_scale::{scale_values, ScaledValues};
 use crate::error::{corrupt, truncated, CodecError, CodecErrorCode, Result};
 use crate::integer_plan::{extremes_of, Extremes};
 use crate::limits::{bit_width, DIFFERENCE_MAX, POWERS_OF_TEN, SAMPLES_PER_CHUNK_MAX, SCALED_MAX, SCALE_MAX};
-use crate::packed_integers::{pack_prepared, Effort, prepare_integers, unpack_integers, PreparedIntegers};
+use crate::packed_integers::{pack_prepared, prepare_integers, unpack_integers, Effort, PreparedIntegers};
 use crate::packed_xor::{pack_xor, prepare_xor, unpack_xor};
 use crate::positions::{read_positions, write_positions};
 use crate::scratch::Scratch;
 
 const ENCODING_CONSTANT: u8 = 0;
 const ENCODING_CONSTANT_DECIMAL: u8 = 1;
-const ENCODING_DECIMALS: u8 = 2;
+pub const ENCODING_DECIMALS: u8 = 2;
 const ENCODING_XOR: u8 = 3;
 const ENCODING_RAW: u8 = 4;
 
 const BOUNDS_RAW: u8 = 1 << 5;
 const WITH_EXCEPTIONS: u8 = 1 << 6;
 const WITH_DIVISOR: u8 = 1 << 7;
-const CHECKSUM_SIZE: usize = 4;
-const RAW_HEADER_SIZE: usize = 1 + 3 + 24 + CHECKSUM_SIZE;
+pub const CHECKSUM_SIZE: usize = 4;
+pub const RAW_HEADER_SIZE: usize = 1 + 3 + 24 + CHECKSUM_SIZE;
 const DECIMALS_HEADER_SIZE_MAX: usize = 1 + 3 + 1 + 8 + 9 + 16 + 8 + CHECKSUM_SIZE;
 
 /// How many bytes a sealed column of `count` samples takes at most.
@@ -77,7 +77,7 @@ struct Summary {
 fn write_body(values: &[f64], out: &mut [u8], offset: usize, effort: Effort, scratch: &mut Scratch) -> usize {
     let first_bits = values[0].to_bits();
     if values.iter().all(|value| value.to_bits() == first_bits) {
-        return write_constant(values, out, offset, scratch);
+        return write_constant(values[0], values.len(), out, offset, scratch);
     }
     let summary = summarize(values);
     let raw_size = RAW_HEADER_SIZE + 8 * values.len();
@@ -114,17 +114,17 @@ fn write_body(values: &[f64], out: &mut [u8], offset: usize, effort: Effort, scr
     at
 }
 
-fn write_start(out: &mut [u8], at: usize, encoding: u8, count: usize) -> usize {
+pub fn write_start(out: &mut [u8], at: usize, encoding: u8, count: usize) -> usize {
     out[at] = encoding;
     write_varint(out, at + 1, count as u64)
 }
 
-fn write_constant(values: &[f64], out: &mut [u8], offset: usize, scratch: &mut Scratch) -> usize {
-    let count = values.len();
-    match scale_values(&values[..1], &mut scratch.integers, &mut scratch.exceptions) {
+/// Writes a column of equal values, without its checksum.
+pub fn write_constant(value: f64, count: usize, out: &mut [u8], offset: usize, scratch: &mut Scratch) -> usize {
+    match scale_values(&[value], &mut scratch.integers, &mut scratch.exceptions) {
         None => {
             let at = write_start(out, offset, ENCODING_CONSTANT, count);
-            write_word(out, at, values[0].to_bits())
+            write_word(out, at, value.to_bits())
         }
         Some(scaled) => {
             let at = write_start(out, offset, ENCODING_CONSTANT_DECIMAL, count);

@@ -90,39 +90,52 @@ export function planIntegers(
   return length
 }
 
-/** A light plan is taken while a number takes at most so many bits; what needs more is worth the search for patches. */
+/** A light plan is taken while a number takes at most so many bits; what needs more is worth a search. */
 const LIGHT_WIDTH_MAX = 16
 
 /**
- * The same with a plan that takes a tenth of the search: numbers or their differences, from the least of them, without patches.
- * A run that needs more than `LIGHT_WIDTH_MAX` bits a number is planned in full.
+ * Fills `plan` for `integers[0, count)`, from which it subtracts the first, by one pass: numbers or their differences, from the
+ * least of them, without patches and without a divisor. False, with the integers as they were: that takes more than
+ * `LIGHT_WIDTH_MAX` bits a number. `count` is at least 2; the residuals are count - 1.
  */
 export function planIntegersLightly(
   integers: Float64Array,
   count: number,
   residuals: Float64Array,
-  candidate: Float64Array,
   plan: IntegerPlan,
-): number {
-  const length = differences(integers, count, TRANSFORM_DELTA, residuals)
-  const deltaMin = residualMin
-  const deltaWidth = bitWidth(residualMax - residualMin)
-  differences(integers, count, TRANSFORM_NONE, candidate)
-  const plainWidth = bitWidth(residualMax - residualMin)
-  const isPlain = plainWidth <= deltaWidth
-  if ((isPlain ? plainWidth : deltaWidth) > LIGHT_WIDTH_MAX) {
-    return planIntegers(integers, count, residuals, candidate, plan)
+): boolean {
+  const first = integers[0]
+  let min = Number.POSITIVE_INFINITY
+  let max = Number.NEGATIVE_INFINITY
+  let deltaMin = Number.POSITIVE_INFINITY
+  let deltaMax = Number.NEGATIVE_INFINITY
+  for (let index = 1, before = first; index < count; index++) {
+    const integer = integers[index]
+    const delta = integer - before
+    if (integer < min) min = integer
+    if (integer > max) max = integer
+    if (delta < deltaMin) deltaMin = delta
+    if (delta > deltaMax) deltaMax = delta
+    before = integer
   }
+  const plainWidth = bitWidth(max - min)
+  const deltaWidth = bitWidth(deltaMax - deltaMin)
+  const isPlain = plainWidth <= deltaWidth
+  const width = isPlain ? plainWidth : deltaWidth
+  if (width > LIGHT_WIDTH_MAX) return false
+  for (let index = 1; index < count; index++) {
+    residuals[index - 1] = integers[index] - (isPlain ? first : integers[index - 1])
+  }
+  for (let index = 0; index < count; index++) integers[index] -= first
   plan.transform = isPlain ? TRANSFORM_NONE : TRANSFORM_DELTA
-  plan.base = isPlain ? residualMin : deltaMin
-  plan.width = isPlain ? plainWidth : deltaWidth
+  plan.base = isPlain ? min - first : deltaMin
+  plan.width = width
   plan.patchForm = PATCHES_NONE
   plan.patchesSigned = false
   plan.patchWidth = 0
   plan.patchCount = 0
-  plan.costBits = length * plan.width
-  if (isPlain) for (let index = 0; index < length; index++) residuals[index] = candidate[index]
-  return length
+  plan.costBits = (count - 1) * width
+  return true
 }
 
 /** Writes the transform's residuals, notes their extremes, and returns how many there are. */

@@ -67,6 +67,13 @@ const PREPARED: PreparedIntegers = { divisor: 1, firstDelta: 0, length: 0, sizeB
  * column can compare sizes before anything is written. Uses the scratch number columns 1 and 2.
  */
 export function prepareIntegers(integers: Float64Array, count: number, effort: Effort = 'full'): PreparedIntegers {
+  if (effort === 'light' && count >= 2 && planIntegersLightly(integers, count, scratchNumbers(1), PLAN)) {
+    PREPARED.divisor = 1
+    PREPARED.firstDelta = 0
+    PREPARED.length = count - 1
+    PREPARED.sizeBytes = PACKED_INTEGERS_HEADER_SIZE_MAX + Math.ceil(PLAN.costBits / 8)
+    return PREPARED
+  }
   const divisor = divideOut(integers, count)
   PREPARED.divisor = divisor
   if (count < 2 || divisor === 0) {
@@ -87,8 +94,7 @@ export function prepareIntegers(integers: Float64Array, count: number, effort: E
     }
     return PREPARED
   }
-  const plan = effort === 'light' ? planIntegersLightly : planIntegers
-  PREPARED.length = plan(integers, count, scratchNumbers(1), scratchNumbers(2), PLAN)
+  PREPARED.length = planIntegers(integers, count, scratchNumbers(1), scratchNumbers(2), PLAN)
   PREPARED.firstDelta = PLAN.transform === TRANSFORM_DELTA2 ? integers[1] : 0
   PREPARED.sizeBytes = PACKED_INTEGERS_HEADER_SIZE_MAX + Math.ceil(PLAN.costBits / 8)
   return PREPARED
