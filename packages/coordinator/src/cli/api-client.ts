@@ -1,5 +1,6 @@
 /** The HTTP API of a running server, for the command line. */
 import { CoordinatorError } from '../errors.js'
+import { type ClientConnection, clientConnection } from '../fanout/client-connection.js'
 import type { ClientResponse } from '../server/http-client.js'
 import type { Arguments, Flag } from './command.js'
 import type { Program } from './program.js'
@@ -13,6 +14,13 @@ export const SERVER_FLAGS: readonly Flag[] = [
     multiple: true,
     help: 'sent with each request; may be repeated',
   },
+  {
+    name: 'bearer-token-file',
+    type: 'string',
+    value: 'FILE',
+    help: 'the token in it says who asks (or VARVE_BEARER_TOKEN_FILE)',
+  },
+  { name: 'ca-file', type: 'string', value: 'FILE', help: 'trust these authorities behind https (or VARVE_CA_FILE)' },
 ]
 
 const TIMEOUT_MS = 150_000
@@ -21,6 +29,8 @@ export class ApiClient {
   readonly url: string
   readonly #program: Program
   readonly #headers: Record<string, string>
+  readonly #files: { readonly bearer_token_file?: string; readonly ca_file?: string }
+  #connection: Promise<ClientConnection> | undefined
 
   constructor(given: Arguments, program: Program) {
     this.url = (given.text('url') ?? program.variable('VARVE_URL') ?? 'http://127.0.0.1:7201').replace(/\/+$/, '')
@@ -36,6 +46,12 @@ export class ApiClient {
       return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const
     })
     this.#headers = Object.fromEntries(headers)
+    const tokenFile = given.text('bearer-token-file') ?? program.variable('VARVE_BEARER_TOKEN_FILE')
+    const caFile = given.text('ca-file') ?? program.variable('VARVE_CA_FILE')
+    this.#files = {
+      ...(tokenFile !== undefined && { bearer_token_file: tokenFile }),
+      ...(caFile !== undefined && { ca_file: caFile }),
+    }
   }
 
   /** A form to an endpoint that answers in the API's frame. @throws {ServerError} with the server's own text. */
@@ -62,26 +78,50 @@ export class ApiClient {
     throw this.#refused(path, response.status, text.slice(0, 1000))
   }
 
+  /** Files are read when they are needed first. */
+  #connect(): Promise<ClientConnection> {
+    const readText = async (path: string) => {
+      try {
+        return await this.#program.readText(this.#program.resolvePath(path))
+      } catch (error) {
+        throw new CoordinatorError('INVALID_ARGUMENT', `cannot read ${path}: ${(error as Error).message}`, {
+          cause: error,
+        })
+      }
+    }
+    this.#connection ??= clientConnection({ headers: {}, ...this.#files }, readText)
+    return this.#connection
+  }
+
   #refused(path: string, status: number, text: string): CoordinatorError {
-    const hint = status === 401 ? "; --header 'Authorization: Bearer TOKEN' says who asks" : ''
+    const hint = status === 401 ? "; --header 'Authorization: Bearer TOKEN' or --bearer-token-file says who asks" : ''
     return new CoordinatorError('UNAVAILABLE', `${this.url}${path} answered ${status}: ${text.trim()}${hint}`)
   }
 
   async #request(path: string, body: string | AsyncIterable<Uint8Array>, headers: Record<string, string>) {
+    const { authority, ...connection } = await this.#connect()
     try {
       return await this.#program.http.request({
         method: 'POST',
         url: `${this.url}${path}`,
-        headers: { ...headers, ...this.#headers },
+        headers: { ...headers, ...connection.headers(), ...this.#headers },
+        ...(authority !== undefined && { authority }),
         body,
         timeoutMs: TIMEOUT_MS,
       })
     } catch (error) {
-      const text = `no answer from ${this.url}: ${(error as Error).message}; is the server running? --url names another`
+      const { message } = error as Error
+      const hint = UNTRUSTED.test(message)
+        ? 'the authority behind its certificate is not known here: --ca-file names it'
+        : 'is the server running? --url names another'
+      const text = `no answer from ${this.url}: ${message}; ${hint}`
       throw new CoordinatorError('UNAVAILABLE', text, { cause: error })
     }
   }
 }
+
+/** Node's words for a certificate whose authority it does not trust. */
+const UNTRUSTED = /UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|SELF_SIGNED_CERT/
 
 /** The server understood and said no; the text is its own. */
 export class ServerError extends Error {

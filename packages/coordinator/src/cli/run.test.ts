@@ -1,4 +1,6 @@
 /** The command line against a running coordinator. */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -374,14 +376,42 @@ describe('coordinator', () => {
 
   test('who has to say who asks is told how', async () => {
     const web = `${server.directory}/tokens.yml`
-    writeFileSync(web, `bearer_tokens: [{ name: a, sha256: ${'a'.repeat(64)} }]\n`)
+    const sha256 = createHash('sha256').update('open-sesame').digest('hex')
+    writeFileSync(web, `bearer_tokens: [{ name: a, sha256: ${sha256} }]\n`)
     const guarded = await startCoordinator({ yaml: `self_scrape: off\nserver: { web_config: ${web} }` })
     try {
       const { code, err } = await varve(['query', 'up', '--url', guarded.url])
       expect([code, err]).toEqual([
         1,
-        expect.stringMatching(/answered 401: .*; --header 'Authorization: Bearer TOKEN'/),
+        expect.stringMatching(/answered 401: .*; --header 'Authorization: Bearer TOKEN' or --bearer-token-file /),
       ])
+      const token = `${server.directory}/token`
+      writeFileSync(token, 'open-sesame\n')
+      const asked = await varve(['query', 'vector(1)', '--url', guarded.url, '--bearer-token-file', token])
+      expect([asked.err, asked.out]).toEqual(['', expect.stringMatching(/1\n$/)])
+      const fromEnvironment = { VARVE_BEARER_TOKEN_FILE: token }
+      expect((await varve(['query', '1', '--url', guarded.url], '', fromEnvironment)).code).toBe(0)
+      const missing = await varve(['query', '1', '--url', guarded.url, '--bearer-token-file', `${token}s`])
+      expect([missing.code, missing.err]).toEqual([1, expect.stringContaining(`cannot read ${token}s`)])
+    } finally {
+      await guarded.stop()
+    }
+  })
+
+  test('behind https, whose authority is not known is said, and it can be named', async () => {
+    const [key, certificate] = ['key', 'certificate'].map((name) => `${server.directory}/${name}.pem`)
+    const subject = ['-subj', '/CN=here', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+    execFileSync('openssl', ['req', '-x509', ...made, ...subject, '-keyout', key, '-out', certificate], {
+      stdio: 'ignore',
+    })
+    const web = `${server.directory}/tls.yml`
+    writeFileSync(web, `tls_server_config: { cert_file: ${certificate}, key_file: ${key} }\n`)
+    const guarded = await startCoordinator({ yaml: `self_scrape: off\nserver: { web_config: ${web} }` })
+    try {
+      const { code, err } = await varve(['query', '1', '--url', guarded.url])
+      expect([code, err]).toEqual([1, expect.stringContaining('--ca-file names it')])
+      expect((await varve(['query', '1', '--url', guarded.url, '--ca-file', certificate])).code).toBe(0)
     } finally {
       await guarded.stop()
     }
