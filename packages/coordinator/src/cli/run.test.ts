@@ -392,7 +392,7 @@ describe('coordinator', () => {
       const fromEnvironment = { VARVE_BEARER_TOKEN_FILE: token }
       expect((await varve(['query', '1', '--url', guarded.url], '', fromEnvironment)).code).toBe(0)
       const missing = await varve(['query', '1', '--url', guarded.url, '--bearer-token-file', `${token}s`])
-      expect([missing.code, missing.err]).toEqual([1, expect.stringContaining(`cannot read ${token}s`)])
+      expect([missing.code, missing.err]).toEqual([2, expect.stringContaining(`cannot read ${token}s`)])
     } finally {
       await guarded.stop()
     }
