@@ -54,14 +54,14 @@ function labelled(count: number, setCount = count): LabelTexts {
 describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the writer in %s', (_, kernels) => {
   test('writes numbers as they are written one by one', () => {
     const values = numbers(20_000)
-    const out = new JsonBytes(kernels!, 64)
+    const out = new JsonBytes(kernels!)
     const head = Buffer.from('[1.5,"'.repeat(values.length))
     const ends = Uint32Array.from({ length: values.length }, (_, i) => (i + 1) * 6)
     out.text('[')
     const run = { values, presence: NONE, firsts: Uint32Array.of(0), heads: { bytes: head, ends } }
     expect(out.series({ ...run, isInstant: false, end: 1 }, labelled(1), 0, 1e9)).toBe(1)
     out.text(']')
-    const [row] = JSON.parse(Buffer.from(out.take()).toString()) as { values: [number, string][] }[]
+    const [row] = JSON.parse(Buffer.from(out.part()).toString()) as { values: [number, string][] }[]
     const wrong = row.values.filter(([, text], i) => text !== goNumber(values[i])).slice(0, 5)
     expect(wrong).toEqual([])
     expect(row.values).toHaveLength(values.length)
@@ -71,10 +71,10 @@ describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the write
     const heads = { bytes: Buffer.from('[1,"[20,"[300,"'), ends: Uint32Array.of(4, 9, 15) }
     const values = Float64Array.of(1, 2.5, 3, 4, 5, 6)
     const run = { values, presence: Uint8Array.of(0, 1, 1, 0, 0, 0), heads, isInstant: false, end: 3 }
-    const out = new JsonBytes(kernels!, 64)
+    const out = new JsonBytes(kernels!)
     out.text('[')
     expect(out.series({ ...run, firsts: Uint32Array.of(0, 3, 1), end: 3 }, labelled(3), 0, 1e9)).toBe(3)
-    expect(Buffer.from(out.take()).toString()).toBe(
+    expect(Buffer.from(out.part()).toString()).toBe(
       '[{"metric":{"ä\\"":"0"},"values":[[20,"2.5"],[300,"3"]]},{"metric":{"ä\\"":"2"},"values":[[1,"2.5"],[20,"3"]]}',
     )
     for (const wrong of [
@@ -92,10 +92,10 @@ describe.each(writers.filter(([, kernels]) => kernels !== undefined))('the write
     const firsts = Uint32Array.from({ length: count }, (_, i) => count - 1 - i)
     const run = { values: numbers(count), presence: NONE, firsts, heads, isInstant: true, end: count }
     const texts = labelled(count)
-    const out = new JsonBytes(kernels!, 64)
+    const out = new JsonBytes(kernels!)
     let whole = ''
     out.text('[')
-    for (let next = 0; next < count; whole += Buffer.from(out.take()).toString()) {
+    for (let next = 0; next < count; whole += Buffer.from(out.part()).toString()) {
       next = out.series(run, texts, next, 1_000)
     }
     const rows = Array.from(firsts, (first, i) => ({

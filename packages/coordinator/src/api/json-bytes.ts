@@ -4,6 +4,8 @@
 import type { JsonKernels } from '@varve/native'
 import type { LabelTexts } from './label-texts.js'
 
+const NOTHING = Buffer.alloc(0)
+
 /** What stands before each sample of a series, as bytes. */
 export interface SampleHeadBytes {
   readonly bytes: Uint8Array
@@ -24,18 +26,24 @@ export interface SeriesRun {
   readonly end: number
 }
 
+/** Room for a part of an answer and a long series behind it. */
+const SIZE_BYTES_MIN = 192 << 10
+/** One that had to grow beyond this is not kept. */
+const SPARE_SIZE_BYTES_MAX = 1 << 20
+/** What the last answer was written into. Memory that was written before costs less than new memory, and sets off no collection. */
+let spare: Buffer | undefined
+
+/** Closed at the end, so that the next one has its memory. */
 export class JsonBytes {
   readonly #frame = new Float64Array(6)
   readonly #kernels: JsonKernels
-  readonly #sizeBytesMin: number
   #bytes: Buffer
   length = 0
 
-  /** @param sizeBytesMin room to begin with, and after each `take`. */
-  constructor(kernels: JsonKernels, sizeBytesMin: number) {
+  constructor(kernels: JsonKernels) {
     this.#kernels = kernels
-    this.#sizeBytesMin = sizeBytesMin
-    this.#bytes = Buffer.allocUnsafeSlow(sizeBytesMin)
+    this.#bytes = spare ?? Buffer.allocUnsafeSlow(SIZE_BYTES_MIN)
+    spare = undefined
   }
 
   text(text: string): void {
@@ -69,18 +77,30 @@ export class JsonBytes {
     }
   }
 
-  /** Hands over what was written, and begins anew. */
-  take(): Uint8Array {
+  /** Hands over what was written, good until something is written again, and begins anew. */
+  part(): Uint8Array {
     const bytes = this.#bytes.subarray(0, this.length)
-    this.#bytes = Buffer.allocUnsafeSlow(0)
     this.length = 0
     return bytes
+  }
+
+  /** A copy of what was written. */
+  whole(): Uint8Array {
+    const bytes = Buffer.allocUnsafeSlow(this.length)
+    bytes.set(this.#bytes.subarray(0, this.length))
+    return bytes
+  }
+
+  /** Its parts may not be looked at any more, and nothing may be written. */
+  close(): void {
+    if (this.#bytes.length <= SPARE_SIZE_BYTES_MAX) spare = this.#bytes
+    this.#bytes = NOTHING
   }
 
   #reserve(sizeBytes: number): void {
     const needed = this.length + sizeBytes
     if (needed <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#sizeBytesMin, needed, Math.ceil(this.#bytes.length * 1.5)))
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.ceil(this.#bytes.length * 1.5)))
     grown.set(this.#bytes.subarray(0, this.length))
     this.#bytes = grown
   }

@@ -67,3 +67,36 @@ test('a limit counts series and warns', async () => {
   expect(answer.data.result).toHaveLength(2)
   expect(answer.warnings).toEqual(['results truncated due to limit'])
 })
+
+test('answers that are written at once do not meet, and the last part outlives them', async () => {
+  const queries = ['x[30s]', '-x', 'label_replace(x, "long", "$1$1$1", "series", "(.*)")', 'x[29s]']
+  const inTurn: Buffer[][] = queries.map(() => [])
+  const lasts: (string | Uint8Array)[] = []
+  const options = { limit: 0, stats: 'none', notices: {}, pause: async () => undefined } as const
+  const open = await Promise.all(
+    queries.map(async (query, i) => {
+      const request = { queryable: database, query }
+      const result = query.endsWith(']')
+        ? await new Engine().instantQuery({ ...request, timeMs: 31_000 })
+        : await new Engine().rangeQuery({ ...request, startMs: 1000, endMs: 31_000, stepMs: i === 1 ? 3 : 5 })
+      return { result, parts: queryJson(result, options) }
+    }),
+  )
+  for (let left = open.length; left > 0; ) {
+    left = 0
+    for (const [i, { parts }] of open.entries()) {
+      const part = await parts.next()
+      if (part.done) continue
+      left++
+      lasts[i] = part.value
+      inTurn[i].push(Buffer.from(part.value))
+    }
+  }
+  expect(Math.max(...inTurn.map((parts) => parts.length))).toBeGreaterThan(2)
+  for (const [i, { result }] of open.entries()) {
+    const alone: Buffer[] = []
+    for await (const part of queryJson(result, options)) alone.push(Buffer.from(part))
+    expect(Buffer.concat(inTurn[i]).toString()).toBe(Buffer.concat(alone).toString())
+    expect(Buffer.from(lasts[i])).toEqual(inTurn[i].at(-1))
+  }
+})

@@ -1,11 +1,12 @@
 /**
  * A query's result as JSON, in parts of some 128 KiB straight from the engine's columns: floats as bytes, the rest as text. No
- * object a sample or a series, and no part is made before the client has taken the one before it.
+ * object a sample or a series, and no part is made before the client has taken the one before it: a part of bytes is good until the
+ * next is asked for.
  *
  * `resultType` stands before `result`: Grafana reads the stream in that order.
  */
 import { type JsonKernels, nativeKernels } from '@varve/native'
-import type { QueryResult, QueryStats, ResultSeries } from '@varve/promql'
+import type { QueryResult, QueryStats, ResultLabelSets, ResultSeries } from '@varve/promql'
 import { type Notices, noticesJson } from './envelope.js'
 import { goNumber, goTimestamp, histogramJson, labelsJson } from './go-json.js'
 import { JsonBytes, type SeriesRun } from './json-bytes.js'
@@ -47,24 +48,16 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
     let first = true
     if (series.labelSets !== undefined && isOfFloats(series)) {
       const kernels = options.kernels ?? nativeKernels() ?? typescriptJson
-      const out = new JsonBytes(kernels, Math.min(PART_BYTES + (64 << 10), sizeOf(series, count)))
-      const texts = new LabelTexts(series.labelSets)
-      out.text(text)
-      let next = 0
-      for (const run of runsOf(result, count)) {
-        while (next < run.end) {
-          const end = Math.min(run.end, next + SERIES_PER_CALL)
-          texts.prepare(next, end)
-          while (next < end) {
-            next = out.series(end === run.end ? run : { ...run, end }, texts, next, PART_BYTES)
-            if (out.length < PART_BYTES) continue
-            yield out.take()
-            await options.pause()
-          }
-        }
+      const out = new JsonBytes(kernels)
+      try {
+        out.text(text)
+        yield* seriesParts(result, series.labelSets, count, out, options.pause)
+        out.text(`]${endOf(result, options, limited)}`)
+        // Nearly always it is the only part, which outlives us.
+        yield out.whole()
+      } finally {
+        out.close()
       }
-      out.text(`]${endOf(result, options, limited)}`)
-      yield out.take()
       return
     }
     for (let i = 0; i < count; i++) {
@@ -81,6 +74,30 @@ export async function* queryJson(result: QueryResult, options: QueryJsonOptions)
     text += ']'
   }
   yield text + endOf(result, options, limited)
+}
+
+/** All parts but the last, whose text stays in `out`. */
+async function* seriesParts(
+  result: QueryResult,
+  labelSets: ResultLabelSets,
+  count: number,
+  out: JsonBytes,
+  pause: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  const texts = new LabelTexts(labelSets)
+  let next = 0
+  for (const run of runsOf(result, count)) {
+    while (next < run.end) {
+      const end = Math.min(run.end, next + SERIES_PER_CALL)
+      texts.prepare(next, end)
+      while (next < end) {
+        next = out.series(end === run.end ? run : { ...run, end }, texts, next, PART_BYTES)
+        if (out.length < PART_BYTES) continue
+        yield out.part()
+        await pause()
+      }
+    }
+  }
 }
 
 /** What stands behind the result. */
@@ -126,14 +143,6 @@ function* runsOf({ type, series }: QueryResult, count: number): Generator<Series
 
 function isSameView(a: Float64Array, b: Float64Array): boolean {
   return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length
-}
-
-/** About how many bytes the answer has: labels, and samples of mostly 20 digits. */
-function sizeOf(series: ResultSeries, count: number): number {
-  let samples = 0
-  if (series.grid !== undefined) samples = count * series.grid.stepCount
-  else for (let i = 0; i < count; i++) samples += series.samples?.(i).timesMs.length ?? 0
-  return 1024 + count * 256 + samples * 60
 }
 
 function vectorRow(result: QueryResult, index: number): string | null {

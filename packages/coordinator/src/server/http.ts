@@ -36,7 +36,10 @@ export interface HttpResponse {
   readonly status: number
   /** Names as they shall be sent. `Content-Length`, `Date` and compression are the server's. */
   readonly headers?: Readonly<Record<string, string>>
-  /** A stream is pulled no faster than the client reads; it is closed early when the client leaves. */
+  /**
+   * A stream is pulled no faster than the client reads; it is closed early when the client leaves. The memory of its parts is the
+   * handler's again once the next is asked for.
+   */
   readonly body?: string | Uint8Array | AsyncIterable<string | Uint8Array>
   /** Never compress this body (remote read frames). Default: compressed when the client asks for it and it pays. */
   readonly identity?: boolean

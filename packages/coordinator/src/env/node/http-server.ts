@@ -8,6 +8,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline as pipeStreams } from 'node:stream/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import {
@@ -55,10 +56,11 @@ const DRAIN_BYTES_MAX = 256 << 10
 /** How long a connection that ends with a refusal is still read from, so that the client gets to the answer. */
 const LINGER_MS = 5_000
 
+/** A turn of the event loop that writes parts is about so long. */
+const STREAM_TURN_MS = 8
+
 const gzipAsync = promisify(gzip)
 const EMPTY = new Uint8Array(0)
-/** What comes once a response has no more to give to the system. */
-const TAKEN = ['drain', 'finish', 'close'] as const
 
 export class HttpServer implements Listener {
   readonly #server: Server | TlsServer
@@ -326,7 +328,7 @@ export class HttpServer implements Listener {
     try {
       const parts = counted(watched, this.#pipeline.statistics)
       if (compressed) {
-        const source = Readable.from(parts, { objectMode: false, highWaterMark: 64 << 10 })
+        const source = Readable.from(copied(parts), { objectMode: false, highWaterMark: 64 << 10 })
         const level = { level: 3, flush: zlib.Z_NO_FLUSH }
         await pipeStreams(source, createGzip(level), response, { signal: cancellation })
       } else {
@@ -348,18 +350,18 @@ export class HttpServer implements Listener {
     parts: AsyncIterable<Uint8Array>,
     cancellation: Cancellation,
   ): Promise<void> {
+    let turnStartMs = performance.now()
     for await (const bytes of parts) {
       cancellation.throwIfAborted()
-      const { socket } = response
-      // Node would hold the pieces of a chunk together until this turn of the event loop is over.
-      socket?.cork()
-      const isTaken = response.write(bytes)
-      socket?.uncork()
-      if (!isTaken && response.writableNeedDrain) await drained(response)
+      if (response.destroyed) throw new Error('the client has gone')
+      const taking = written(response, bytes)
+      // A client that takes all at once would have the event loop to itself.
+      if (taking === undefined && performance.now() - turnStartMs < STREAM_TURN_MS) continue
+      await (taking ?? nextTurn())
+      turnStartMs = performance.now()
     }
     cancellation.throwIfAborted()
-    response.end()
-    if (response.socket !== null && response.socket.writableLength > 0) await drained(response)
+    await this.#end(response, undefined)
   }
 
   /** An answer that fails half-way cannot say so any more: the log does. */
@@ -406,15 +408,30 @@ export class HttpServer implements Listener {
   }
 }
 
-/** Until the system has taken what was written, or the connection is gone. */
-function drained(response: ServerResponse): Promise<void> {
+/** Until the system has taken all of the bytes, which it mostly has at once, or the connection is gone. */
+function written(response: ServerResponse, bytes: Uint8Array): Promise<void> | undefined {
+  let isTaken = false
+  let taken = () => {
+    isTaken = true
+  }
+  const { socket } = response
+  // Node would hold the pieces of a chunk together until this turn of the event loop is over.
+  socket?.cork()
+  response.write(bytes, () => taken())
+  socket?.uncork()
+  if (isTaken || response.destroyed || (socket !== null && response.writableLength === 0)) return undefined
   return new Promise((resolve) => {
-    const done = () => {
-      for (const event of TAKEN) response.off(event, done)
+    taken = () => {
+      response.off('close', taken)
       resolve()
     }
-    for (const event of TAKEN) response.on(event, done)
+    response.once('close', taken)
   })
+}
+
+/** For who reads ahead: a part is good only until the next is asked for. */
+async function* copied(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const part of parts) yield Uint8Array.from(part)
 }
 
 /**
