@@ -16,7 +16,7 @@ export {
 export type { IngestKernels } from './ingest.js'
 export type { JsonKernels } from './json.js'
 export { NativeError, type NativeKernels, type NativeMode, type NativeStatus } from './loader.js'
-export { QUERY_FOLDS, QUERY_FUNCTIONS, type QueryKernels } from './query.js'
+export { QUERY_FOLDS, QUERY_FUNCTIONS, type QueryKernels, type SealedArguments } from './query.js'
 export type { WindowKernels } from './windows.js'
 
 let loaded: LoadedNative | undefined

@@ -50,7 +50,8 @@ export interface QueryKernels {
   /**
    * The same from the columns of a sealed block: the values of each series are decoded where they are needed, and no column of them
    * is written. `series` are places in the block, `groups` and `found` are theirs. `parameters`: rangeMs; divisor; startMs and endMs,
-   * outside of which there are no samples; 1 where only a count of values is wanted; the number of the first of `pages`.
+   * outside of which there are no samples; 1 where only a count of values is wanted; the number of the first of `pages`. `scalars`, of `predict` alone: seconds ahead, then the
+   * time in milliseconds from which, each by step.
    *
    * `slotColumns` has the number of slots that are taken, then three numbers a timestamp column: 0 as long as it was not met, its
    * slot + 1 or 2^32 - 1 for none, and which of its timestamps are in the range (first, end). It and the columns of the slots,
@@ -59,25 +60,23 @@ export interface QueryKernels {
    */
   foldSealed(
     functionCode: number,
-    foldCode: number,
-    parameters: Float64Array,
     ...columns: [
       ...SealedArguments,
-      series: Uint32Array,
-      endsMs: Float64Array,
-      slotColumns: Uint32Array,
-      first: Int32Array,
-      end: Int32Array,
-      presence: Uint8Array,
-      seconds: Float64Array,
-      facts: Float64Array,
+      foldCode: number,
       groups: Uint32Array,
       a: Float64Array,
       b: Float64Array,
       c: Float64Array,
       flags: Uint8Array,
-      found: Uint8Array,
     ]
+  ): number
+  /**
+   * The same, but writes rows one behind the other, from row `rowStart` on: one for each series that has a result. Where a series is
+   * left to the caller there are no rows, and 0 is returned.
+   */
+  writeSealed(
+    functionCode: number,
+    ...columns: [...SealedArguments, rowStart: number, outValues: Float64Array, outPresence: Uint8Array]
   ): number
   /**
    * Writes the rows of the series that have samples one behind the other, from row `rowStart`, up to the first series that
@@ -102,10 +101,11 @@ export interface QueryKernels {
 }
 
 /**
- * Columns of a sealed block as they lie there, for `foldSealed`: see `SealedColumns` of packages/tsdb-core/src/query, which has the
- * same fields.
+ * What kernels over columns of a sealed block are handed: see `SealedColumns` of packages/tsdb-core/src/query, of which most are views.
  */
-export type SealedArguments = readonly [
+export type SealedArguments = [
+  parameters: Float64Array,
+  scalars: Float64Array,
   pages: Uint8Array[],
   pageChunks: Uint32Array,
   chunkOffsets: Uint32Array,
@@ -115,6 +115,15 @@ export type SealedArguments = readonly [
   times: Uint8Array,
   timeOffsets: Uint32Array,
   timeCounts: Uint32Array,
+  series: Uint32Array,
+  endsMs: Float64Array,
+  slotColumns: Uint32Array,
+  first: Int32Array,
+  end: Int32Array,
+  presence: Uint8Array,
+  seconds: Float64Array,
+  facts: Float64Array,
+  found: Uint8Array,
 ]
 
 /** The numbers of the functions in native/query/src/lib.rs. */
@@ -128,9 +137,18 @@ export const QUERY_FUNCTIONS = {
   max: 6,
   count: 7,
   last: 8,
+  /** Over sealed columns only, where windows hardly overlap. */
+  deriv: 9,
+  predict: 10,
 } as const
 
 /** The numbers of the folds in native/query/src/fold.rs. */
 export const QUERY_FOLDS = { sum: 0, avg: 1, min: 2, max: 3, count: 4, variance: 5 } as const
 
-export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = ['foldSeries', 'foldSealed', 'fillWindows', 'writeRows']
+export const QUERY_KERNELS: readonly (keyof QueryKernels)[] = [
+  'foldSeries',
+  'foldSealed',
+  'fillWindows',
+  'writeRows',
+  'writeSealed',
+]

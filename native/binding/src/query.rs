@@ -3,7 +3,9 @@
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 use varve_query::{fill_windows as fill, Frame, WindowShape};
-use varve_query::{fold_sealed as fold_columns, SealedColumns, SealedFault, SealedRequest, SealedSlots};
+use varve_query::{
+    fold_sealed as fold_columns, write_sealed as write_columns, SealedColumns, SealedFault, SealedRequest, SealedSlots,
+};
 use varve_query::{fold_series as fold, write_rows as write, BadCall, Cells, Fold, Function, Rows};
 use varve_query::{SeriesColumns, WindowColumns};
 
@@ -41,6 +43,68 @@ pub fn fold_series(
     fold(function_of(function)?, &series, &windows, groups, &mut cells, found).map_err(bad_call)
 }
 
+/// What both kernels over sealed columns are handed: checks it, and calls `work` with columns, request and slots.
+/// `outputs` are what `work` fills besides, of which each is a slice there.
+macro_rules! with_sealed {
+    (
+        $function:ident, $parameters:ident, $arguments:ident, $pages:ident, $page_chunks:ident, $chunk_offsets:ident,
+        $chunk_ends:ident, $chunk_times:ident, $numbers:ident, $times:ident, $time_offsets:ident, $time_counts:ident,
+        $series:ident, $ends_ms:ident, $slot_columns:ident, $first:ident, $end:ident, $presence:ident, $seconds:ident,
+        $facts:ident; $($output:ident),*; $($input:ident),*; |$columns:ident, $request:ident, $slots:ident| $work:expr
+    ) => {{
+        let outputs = [
+            $slot_columns.span(), $first.span(), $end.span(), $presence.span(), $seconds.span(), $facts.span(),
+            $($output.span()),*
+        ];
+        let spans: Vec<_> = outputs.into_iter().chain($pages.iter().map(Column::span)).collect();
+        check_disjoint(outputs.len(), &spans)?;
+        disjoint!(
+            $slot_columns, $first, $end, $presence, $seconds, $facts, $($output),*;
+            $parameters, $arguments, $page_chunks, $chunk_offsets, $chunk_ends, $chunk_times, $numbers, $times, $time_offsets,
+            $time_counts, $series, $ends_ms $(, $input)*
+        );
+        // SAFETY: pages are only read, and overlap no output, as has been checked.
+        let pages: Vec<&[u8]> = $pages.iter().map(|page| unsafe { page.as_slice() }).collect();
+        let &[range_ms, divisor, start_ms, end_ms, presence_only, page_start] = $parameters else {
+            return Err(invalid("there must be six parameters"));
+        };
+        let $columns = SealedColumns {
+            pages: &pages,
+            page_start: index("pageStart", page_start, $page_chunks.len())?,
+            page_chunks: $page_chunks,
+            chunk_offsets: $chunk_offsets,
+            chunk_ends: $chunk_ends,
+            chunk_times: $chunk_times,
+            numbers: $numbers,
+            times: $times,
+            time_offsets: $time_offsets,
+            time_counts: $time_counts,
+        };
+        let $request = SealedRequest {
+            function: function_of($function)?,
+            shape: WindowShape { ends_ms: $ends_ms, range_ms, before_ms: 0.0, after_ms: 0.0 },
+            divisor,
+            start_ms,
+            end_ms,
+            presence_only: presence_only == 1.0,
+            arguments: $arguments,
+        };
+        let mut $slots = SealedSlots {
+            columns: $slot_columns,
+            first: $first,
+            end: $end,
+            presence: $presence,
+            seconds: $seconds,
+            facts: $facts,
+        };
+        match $work {
+            Ok(sample_count) => Ok(sample_count as f64),
+            Err(SealedFault::Codec(error)) => Ok(failure(error)),
+            Err(SealedFault::Call(error)) => Err(bad_call(error)),
+        }
+    }};
+}
+
 /// Folds series of a sealed block, whose values are decoded one by one, into the cells of their groups; returns how many samples
 /// they have in the range, or the failure of a column that cannot be decoded.
 ///
@@ -49,8 +113,8 @@ pub fn fold_series(
 #[allow(clippy::too_many_arguments)]
 pub fn fold_sealed(
     function: u32,
-    fold_code: u32,
     parameters: Column<f64>,
+    arguments: Column<f64>,
     pages: Vec<Column<u8>>,
     page_chunks: Column<u32>,
     chunk_offsets: Column<u32>,
@@ -68,55 +132,63 @@ pub fn fold_sealed(
     presence: Column<u8>,
     seconds: Column<f64>,
     facts: Column<f64>,
+    found: Column<u8>,
+    fold_code: u32,
     groups: Column<u32>,
     a: Column<f64>,
     b: Column<f64>,
     c: Column<f64>,
     flags: Column<u8>,
-    found: Column<u8>,
 ) -> Result<f64> {
-    let outputs = [slot_columns.span(), first.span(), end.span(), presence.span(), seconds.span(), facts.span()];
-    let outputs = outputs.into_iter().chain([a.span(), b.span(), c.span(), flags.span(), found.span()]);
-    let spans: Vec<_> = outputs.chain(pages.iter().map(Column::span)).collect();
-    check_disjoint(11, &spans)?;
-    disjoint!(
-        slot_columns, first, end, presence, seconds, facts, a, b, c, flags, found;
-        parameters, page_chunks, chunk_offsets, chunk_ends, chunk_times, numbers, times, time_offsets, time_counts, series,
-        ends_ms, groups
-    );
-    // SAFETY: pages are only read, and overlap no output, as has been checked.
-    let pages: Vec<&[u8]> = pages.iter().map(|page| unsafe { page.as_slice() }).collect();
-    let &[range_ms, divisor, start_ms, end_ms, presence_only, page_start] = parameters else {
-        return Err(invalid("there must be six parameters"));
-    };
-    let Some(fold_kind) = Fold::from_code(fold_code) else { return Err(invalid("unknown fold")) };
-    let columns = SealedColumns {
-        pages: &pages,
-        page_start: index("pageStart", page_start, page_chunks.len())?,
-        page_chunks,
-        chunk_offsets,
-        chunk_ends,
-        chunk_times,
-        numbers,
-        times,
-        time_offsets,
-        time_counts,
-    };
-    let request = SealedRequest {
-        function: function_of(function)?,
-        shape: WindowShape { ends_ms, range_ms, before_ms: 0.0, after_ms: 0.0 },
-        divisor,
-        start_ms,
-        end_ms,
-        presence_only: presence_only == 1.0,
-    };
-    let mut slots = SealedSlots { columns: slot_columns, first, end, presence, seconds, facts };
-    let mut cells = Cells { fold: fold_kind, a, b, c, flags };
-    match fold_columns(&columns, &request, series, groups, &mut slots, &mut cells, found) {
-        Ok(sample_count) => Ok(sample_count as f64),
-        Err(SealedFault::Codec(error)) => Ok(failure(error)),
-        Err(SealedFault::Call(error)) => Err(bad_call(error)),
-    }
+    with_sealed!(
+        function, parameters, arguments, pages, page_chunks, chunk_offsets, chunk_ends, chunk_times, numbers, times, time_offsets,
+        time_counts, series, ends_ms, slot_columns, first, end, presence, seconds, facts; found, a, b, c, flags; groups;
+        |columns, request, slots| {
+            let Some(fold) = Fold::from_code(fold_code) else { return Err(invalid("unknown fold")) };
+            let mut cells = Cells { fold, a, b, c, flags };
+            fold_columns(&columns, &request, series, groups, &mut slots, &mut cells, found)
+        }
+    )
+}
+
+/// Writes the rows of series of a sealed block from `row_start` on; none where a series is left to the caller.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn write_sealed(
+    function: u32,
+    parameters: Column<f64>,
+    arguments: Column<f64>,
+    pages: Vec<Column<u8>>,
+    page_chunks: Column<u32>,
+    chunk_offsets: Column<u32>,
+    chunk_ends: Column<f64>,
+    chunk_times: Column<u32>,
+    numbers: Column<u8>,
+    times: Column<u8>,
+    time_offsets: Column<u32>,
+    time_counts: Column<u32>,
+    series: Column<u32>,
+    ends_ms: Column<f64>,
+    slot_columns: Column<u32>,
+    first: Column<i32>,
+    end: Column<i32>,
+    presence: Column<u8>,
+    seconds: Column<f64>,
+    facts: Column<f64>,
+    found: Column<u8>,
+    row_start: f64,
+    out_values: Column<f64>,
+    out_presence: Column<u8>,
+) -> Result<f64> {
+    with_sealed!(
+        function, parameters, arguments, pages, page_chunks, chunk_offsets, chunk_ends, chunk_times, numbers, times, time_offsets,
+        time_counts, series, ends_ms, slot_columns, first, end, presence, seconds, facts; found, out_values, out_presence;;
+        |columns, request, slots| {
+            let start = index("rowStart", row_start, out_presence.len())?;
+            let mut rows = Rows { start, values: out_values, presence: out_presence };
+            write_columns(&columns, &request, series, &mut slots, &mut rows, found)
+        }
+    )
 }
 
 /// Writes the rows of the series that have samples, from `row_start` on, up to the first series that is left to the caller;

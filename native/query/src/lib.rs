@@ -14,12 +14,13 @@ mod fold;
 mod growth;
 mod over_time;
 mod parts;
+mod regression;
 mod sealed;
 mod windows;
 
 pub use fill::{fill_windows, Frame, WindowShape};
 pub use fold::{Cells, Fold};
-pub use sealed::{fold_sealed, SealedColumns, SealedFault, SealedRequest, SealedSlots};
+pub use sealed::{fold_sealed, write_sealed, SealedColumns, SealedFault, SealedRequest, SealedSlots};
 pub use windows::{SeriesColumns, WindowColumns};
 
 use windows::Windows;
@@ -38,13 +39,16 @@ pub enum Function {
     Max,
     Count,
     Last,
+    /// Of sealed columns only, and where windows hardly overlap.
+    Deriv,
+    Predict,
 }
 
 impl Function {
     /// By the number that TypeScript sends.
     pub fn from_code(code: u32) -> Option<Self> {
         use Function::*;
-        [Latest, Growth, Delta, Sum, Avg, Min, Max, Count, Last].get(code as usize).copied()
+        [Latest, Growth, Delta, Sum, Avg, Min, Max, Count, Last, Deriv, Predict].get(code as usize).copied()
     }
 
     fn has_frame(self) -> bool {
@@ -259,6 +263,8 @@ fn row(
         Function::Max => over_time::greatest(samples, windows, values, presence, bests),
         Function::Count => over_time::counts(samples, windows, values, presence),
         Function::Last => over_time::lasts(samples, windows, values, presence),
+        // These need timestamps.
+        Function::Deriv | Function::Predict => false,
     };
     if !computed {
         LEFT

@@ -18,7 +18,8 @@ use crate::fold::SharedCells;
 use crate::over_time::STALE_BITS;
 use crate::parts::{group_parts, Part};
 use crate::windows::{least_quotient, rises_by_one, Windows};
-use crate::{fill_windows, row, BadCall, Cells, Fold, Frame, Function, WindowShape, Working, ABSENT, FOUND, LEFT};
+use crate::{fill_windows, regression, row, BadCall, Cells, Fold, Frame, Function, Rows};
+use crate::{WindowShape, Working, ABSENT, FOUND, LEFT};
 
 /// What of a block is looked at. Sections that say where others lie are checked as they are used.
 pub struct SealedColumns<'a> {
@@ -51,6 +52,8 @@ pub struct SealedRequest<'a> {
     pub end_ms: f64,
     /// Values need not be read where none of them is NaN.
     pub presence_only: bool,
+    /// Of `Function::Predict`: how many seconds ahead, then the time in milliseconds from which, each by step.
+    pub arguments: &'a [f64],
 }
 
 /// Windows by slot, as in `WindowColumns`, and which timestamp column has which: the caller's, from call to call.
@@ -141,7 +144,7 @@ pub fn fold_sealed(
     if groups.len() < series.len() || found.len() < series.len() {
         return Err(BadCall("groups and found must be as long as series").into());
     }
-    let steps = request.shape.ends_ms.len();
+    let steps = request.steps()?;
     find_slots(columns, request, series, slots)?;
     let skips_values = request.presence_only && cells.fold == Fold::Count && request.function == Function::Latest;
     let fold = Folding { columns, request, series, groups, slots: Slots::of(slots, steps), steps, skips_values };
@@ -155,6 +158,45 @@ pub fn fold_sealed(
         fold.by_rows(threads, &cells, found)?;
     }
     fold.sample_count(|i| found[i] != LEFT)
+}
+
+/// Writes the row of each series that has one behind the row before it, unless a series is left to the caller: then there are no rows,
+/// so that theirs keep the order of their series. Returns how many samples the series have in the range.
+pub fn write_sealed(
+    columns: &SealedColumns,
+    request: &SealedRequest,
+    series: &[u32],
+    slots: &mut SealedSlots,
+    rows: &mut Rows,
+    found: &mut [u8],
+) -> Outcome<u64> {
+    let steps = request.steps()?;
+    if found.len() < series.len() {
+        return Err(BadCall("found must be as long as series").into());
+    }
+    let range = rows.start * steps..(rows.start + series.len()) * steps;
+    let (Some(values), Some(presence)) = (rows.values.get_mut(range.clone()), rows.presence.get_mut(range)) else {
+        return Err(BadCall("there is no room for the rows").into());
+    };
+    find_slots(columns, request, series, slots)?;
+    let slots = Slots::of(slots, steps);
+    let fold = Folding { columns, request, series, groups: &[], slots, steps, skips_values: false };
+    let width = if fold.sample_count(|_| true)? < SHARED_MIN { series.len() } else { SERIES_PER_PART };
+    fold.compute_rows(0..series.len(), width, values, presence, found)?;
+    if found[..series.len()].contains(&LEFT) {
+        presence.fill(0);
+        return Ok(0);
+    }
+    let mut next = 0;
+    for (i, _) in found[..series.len()].iter().enumerate().filter(|(_, &found)| found == FOUND) {
+        if next < i {
+            values.copy_within(i * steps..(i + 1) * steps, next * steps);
+            presence.copy_within(i * steps..(i + 1) * steps, next * steps);
+        }
+        next += 1;
+    }
+    presence[next * steps..].fill(0);
+    fold.sample_count(|_| true)
 }
 
 /// Gives timestamp columns that are met for the first time a slot with their windows.
@@ -241,6 +283,16 @@ fn fill_slot(columns: &SealedColumns, request: &SealedRequest, fill: &mut Fill) 
         facts[1] = f64::from(u8::from(rises_by_one(first) & rises_by_one(end)));
         Ok(range)
     })
+}
+
+impl SealedRequest<'_> {
+    fn steps(&self) -> Outcome<usize> {
+        let steps = self.shape.ends_ms.len();
+        if self.function == Function::Predict && self.arguments.len() != 2 * steps {
+            return Err(BadCall("there must be two arguments a step").into());
+        }
+        Ok(steps)
+    }
 }
 
 impl SealedColumns<'_> {
@@ -460,7 +512,7 @@ impl Folding<'_> {
             presence.resize(presence.len().max(cell_count), 0);
             for from in (0..self.series.len()).step_by(width) {
                 let to = self.series.len().min(from + width);
-                self.compute_rows(from..to, values, presence, &mut found[from..to])?;
+                self.compute_rows(from..to, SERIES_PER_PART, values, presence, &mut found[from..to])?;
                 let part_count = (self.steps / STEPS_PER_PART).clamp(1, threads);
                 let border = |part: usize| self.steps * part / part_count;
                 let mut parts: Vec<_> = (0..part_count).map(|part| (border(part)..border(part + 1), Ok(()))).collect();
@@ -475,19 +527,22 @@ impl Folding<'_> {
         })
     }
 
+    /// Those of `width` series at a time by a thread.
     fn compute_rows(
         &self,
         series: Range<usize>,
+        width: usize,
         values: &mut [f64],
         presence: &mut [u8],
         found: &mut [u8],
     ) -> Outcome<()> {
-        let cells_per_part = (SERIES_PER_PART * self.steps).max(1);
+        let width = width.max(1);
+        let cells_per_part = (width * self.steps).max(1);
         let columns = values.chunks_mut(cells_per_part).zip(presence.chunks_mut(cells_per_part));
         let mut parts: Vec<_> = self.series[series]
-            .chunks(SERIES_PER_PART)
+            .chunks(width)
             .zip(columns)
-            .zip(found.chunks_mut(SERIES_PER_PART))
+            .zip(found.chunks_mut(width))
             .map(|((series, (values, presence)), found)| (series, values, presence, found, Ok(())))
             .collect();
         varve_pool::for_each(&mut parts, |(series, values, presence, found, outcome)| {
@@ -549,6 +604,15 @@ impl Folding<'_> {
         let (bytes, offset, end) = columns.chunk_bytes(chunk)?;
         decode_sealed_part(bytes, offset, end, range.clone(), &mut column[..count], codec)?;
         let samples = &column[range.clone()];
+        if matches!(request.function, Function::Deriv | Function::Predict) {
+            columns.read_times(time_column, request, times, codec)?;
+            let ended = samples[samples.len() - 1].to_bits() == STALE_BITS;
+            let count = samples.len() - usize::from(ended);
+            let lines =
+                regression::Lines { values: &samples[..count], times_ms: &times[range][..count], windows: &windows };
+            let ahead = (request.function == Function::Predict).then(|| request.arguments.split_at(self.steps));
+            return Ok(lines.row(ahead, values, presence));
+        }
         let before = &samples[..samples.len() - 1];
         if request.function == Function::Latest || samples[before.len()].to_bits() != STALE_BITS {
             return Ok(row(request.function, samples, &windows, values, presence, working));

@@ -63,6 +63,7 @@ impl Block {
             start_ms: 1500.0,
             end_ms: 9000.0,
             presence_only: false,
+            arguments: &[],
         };
         let (mut first, mut end, mut facts) =
             (vec![0; 2 * slot_count], vec![0; 2 * slot_count], vec![0.0; 2 * slot_count]);

@@ -94,6 +94,8 @@ export interface RangeFunction {
   readonly extended?: ExtendedKernel
   /** The Rust twin of `floats`, for whole batches. */
   readonly kernel?: KernelFunction
+  /** A twin that takes columns of sealed blocks only, and windows that hardly overlap. */
+  readonly sealedKernel?: KernelFunction
   /** The twin's results are to be divided by the range in seconds. */
   readonly perSecond?: true
   /** last_over_time and first_over_time pick a sample and keep its name. */

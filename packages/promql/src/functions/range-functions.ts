@@ -41,7 +41,7 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
       window: rateOf(deltaFloats, DELTA),
     },
   ],
-  ['deriv', floatsOnly(derivFloats)],
+  ['deriv', { ...floatsOnly(derivFloats), sealedKernel: 'deriv' }],
   ['double_exponential_smoothing', { floats: smoothingFloats, window: smoothingWindow }],
   ['first_over_time', { floats: firstFloats, window: pickSample(false), keepsName: true }],
   ['idelta', { floats: ideltaFloats, window: (window, call) => instantRate(window, call, false) }],
@@ -61,7 +61,7 @@ const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, Rang
   ['mad_over_time', floatsOnly(madFloats)],
   ['max_over_time', { ...floatsOnly(maxFloats), kernel: 'max' }],
   ['min_over_time', { ...floatsOnly(minFloats), kernel: 'min' }],
-  ['predict_linear', floatsOnly(predictFloats)],
+  ['predict_linear', { ...floatsOnly(predictFloats), sealedKernel: 'predict' }],
   ['present_over_time', anySample(presentFloats, () => 1)],
   ['quantile_over_time', floatsOnly(quantileFloats)],
   [

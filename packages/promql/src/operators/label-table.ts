@@ -98,14 +98,17 @@ export class LabelTable {
   }
 
   /** Takes the labels of a batch's series over. Not interned: the series of one select differ. */
-  addSeries(batch: SeriesBatch, series: number, symbols: SymbolMap): number {
-    const source = batch.labelPairs
-    const start = batch.labelOffsets[series]
-    const count = batch.labelOffsets[series + 1] - start
+  addSeries({ labelPairs, labelOffsets }: SeriesBatch, series: number, symbols: SymbolMap): number {
+    return this.addPairs(labelPairs, labelOffsets[series] * 2, labelOffsets[series + 1] * 2, symbols)
+  }
+
+  /** The same for names and values in turn, at `[from, to)` of a column of symbols. */
+  addPairs(source: Uint32Array, from: number, to: number, symbols: SymbolMap): number {
     const offset = this.#offsets[this.#count]
+    const count = (to - from) / 2
     this.#reserve(offset + count)
     const target = this.#pairs
-    for (let k = 0; k < count * 2; k++) target[offset * 2 + k] = symbols.textId(source[start * 2 + k])
+    for (let k = 0; k < count * 2; k++) target[offset * 2 + k] = symbols.textId(source[from + k])
     this.#offsets[this.#count + 1] = offset + count
     return this.#count++
   }
@@ -243,14 +246,14 @@ export class LabelTable {
   }
 }
 
-/** Text ids for the symbols of one `SelectResult`, filled as they are met. */
+/** Text ids for the symbols of one `SelectResult` or sealed block, filled as they are met. */
 export class SymbolMap {
-  readonly #symbols: readonly string[]
+  readonly #textOf: (symbol: number) => string
   readonly #table: LabelTable
   #ids = new Int32Array(0)
 
-  constructor(symbols: readonly string[], table: LabelTable) {
-    this.#symbols = symbols
+  constructor(textOf: (symbol: number) => string, table: LabelTable) {
+    this.#textOf = textOf
     this.#table = table
   }
 
@@ -258,7 +261,7 @@ export class SymbolMap {
     if (symbol >= this.#ids.length) this.#grow(symbol)
     const known = this.#ids[symbol]
     if (known >= 0) return known
-    return (this.#ids[symbol] = this.#table.textId(this.#symbols[symbol]))
+    return (this.#ids[symbol] = this.#table.textId(this.#textOf(symbol)))
   }
 
   /** Text id of a series' value for a name, `ABSENT_LABEL` if it has none. */
@@ -270,7 +273,7 @@ export class SymbolMap {
   }
 
   #grow(symbol: number): void {
-    const ids = new Int32Array(Math.max(this.#symbols.length, symbol + 1, this.#ids.length * 2)).fill(-1)
+    const ids = new Int32Array(Math.max(64, symbol + 1, this.#ids.length * 2)).fill(-1)
     ids.set(this.#ids)
     this.#ids = ids
   }

@@ -10,7 +10,7 @@ import { RangeRows } from './range-rows.js'
 import { innerGrid, windowOrder } from './range-shape.js'
 import type { MixedSeries } from './sample-range.js'
 import { rowBatches } from './series-rows.js'
-import type { Selection, SelectOrder, SeriesSource, SourceBatch } from './series-source.js'
+import type { Selection, SelectOrder, SeriesSource } from './series-source.js'
 import { FLOAT, HISTOGRAM, type VectorBatch } from './vector-batch.js'
 import { findWindows } from './windows.js'
 
@@ -44,9 +44,10 @@ export async function* rangeCallBatches(
   trace: TraceNode,
 ): AsyncGenerator<VectorBatch> {
   const rows = await rangeRows(evaluator, node, grid, trace)
-  yield* node.source.kind === 'window'
-    ? rowBatches(evaluator.context, readWindows(evaluator, source, rows, node.source, trace), rows)
-    : fromSubquery(evaluator, rows, node.source, trace)
+  const { source: from } = node
+  yield* from.kind === 'window'
+    ? rowBatches(evaluator.context, () => openWindows(evaluator, source, rows, from, trace), rows)
+    : fromSubquery(evaluator, rows, from, trace)
 }
 
 /** The means to compute its rows. @throws {PromqlError} `execution` for a modifier that the function does not know. */
@@ -63,17 +64,6 @@ export async function rangeRows(
 }
 
 /** What the rows of a call over a selector are made of. */
-export function readWindows(
-  evaluator: Evaluator,
-  source: SeriesSource,
-  rows: RangeRows,
-  node: WindowPlan,
-  trace: TraceNode,
-): AsyncIterable<SourceBatch> {
-  return source.read(orderOf(evaluator, rows, node), trace)
-}
-
-/** The same for a fold. */
 export function openWindows(
   evaluator: Evaluator,
   source: SeriesSource,

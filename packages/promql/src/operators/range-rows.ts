@@ -26,7 +26,7 @@ import { GrowthFold } from './growth-fold.js'
 import { ABSENT_LABEL } from './label-table.js'
 import { windowShape } from './range-shape.js'
 import { BatchReader, emptyFloatSeries, type MixedSeries } from './sample-range.js'
-import { isPlainShape, type SealedFunction } from './sealed-fold.js'
+import { isPlainShape, NO_SCALARS, type SealedFunction } from './sealed-series.js'
 import type { SeriesRows } from './series-rows.js'
 import type { SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
@@ -34,6 +34,8 @@ import { type FrameKind, WindowCache } from './window-cache.js'
 import { findWindows, type WindowShape, type Windows, widenedShape } from './windows.js'
 
 const HISTOGRAMS_PER_BATCH = 8192
+/** Each sample is in at most about so many windows. */
+const WINDOWS_APART_MAX = 4
 
 function floatsAlone(series: FloatSeries): MixedSeries {
   return { floats: series, histogramTimesMs: NO_TIMES, histograms: [], histogramStartTimesMs: undefined }
@@ -160,12 +162,28 @@ export class RangeRows implements SeriesRows, RangeCallContext {
 
   sealedFunction({ slices }: SelectResult): SealedFunction | undefined {
     const { kernels, typeAndUnitLabels } = this.#evaluator.context.options
-    const { kernel, perSecond, frames } = this.#function
-    if (kernels === undefined || kernel === undefined || this.#windowed || slices !== undefined) return undefined
+    const { kernel, sealedKernel, perSecond, frames } = this.#function
+    const name = kernel ?? sealedKernel
+    if (kernels === undefined || name === undefined || this.#windowed || slices !== undefined) return undefined
+    const { grid, shape } = this
+    // Where windows overlap much, running sums take less.
+    if (kernel === undefined && grid.count > WINDOWS_APART_MAX && shape.rangeMs > WINDOWS_APART_MAX * grid.stepMs) {
+      return undefined
+    }
     // Types are labels of single series.
     if (!isPlainShape(this.shape) || (this.#isCounterCall && typeAndUnitLabels)) return undefined
     const divisor = perSecond ? this.shape.rangeMs / 1000 : 1
-    return { kernels, name: kernel, shape: this.shape, divisor, framed: frames !== undefined, presenceOnly: false }
+    const scalars = name === 'predict' ? this.#predictScalars() : NO_SCALARS
+    return { kernels, name, shape, divisor, framed: frames !== undefined, presenceOnly: false, scalars }
+  }
+
+  /** Seconds ahead, and from when, by step. */
+  #predictScalars(): Float64Array {
+    const { count } = this.grid
+    const scalars = new Float64Array(2 * count)
+    scalars.set(this.scalars[0])
+    for (let s = 0; s < count; s++) scalars[count + s] = timeAt(this.grid, s)
+    return scalars
   }
 
   get namesFound(): ((names: readonly string[]) => void) | undefined {

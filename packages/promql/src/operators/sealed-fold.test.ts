@@ -16,6 +16,13 @@ const FUNCTIONS = ['rate', 'increase', 'delta', 'sum_over_time', 'avg_over_time'
 const INNER = [...FUNCTIONS, 'count_over_time', 'last_over_time']
 const FOLDS = ['sum', 'avg', 'min', 'max', 'count', 'group', 'stddev', 'stdvar']
 
+const ROWS = [
+  ...INNER.map((name) => `${name}({instance!=""}[5m])`),
+  'deriv({instance!=""}[5m])',
+  'predict_linear({instance!=""}[10m], 600)',
+  'predict_linear({instance!=""}[10m] offset 3m, -17)',
+]
+
 const native = new Engine()
 const typescript = new Engine({ native: false })
 
@@ -124,6 +131,10 @@ const OVER_FLEET = [
   'stddev by (dc) ({instance!=""})',
   'sum(rate(load[5m]))',
   'avg by (dc) ({mode=~"m[01]"})',
+  'quantile by (dc) (0.9, load)',
+  'topk(3, rate(work_total[5m]))',
+  'predict_linear({instance!=""}[5m], 60)',
+  'work_total{mode="m1"} / on (instance) work_total{mode="m2"}',
 ]
 
 describe.skipIf(nativeKernels() === undefined)(`folds over sealed columns (SEED=${SEED})`, () => {
@@ -148,6 +159,16 @@ describe.skipIf(nativeKernels() === undefined)(`folds over sealed columns (SEED=
           if (!odd) expect(got, where).toEqual(await answerOf(typescript, database, query, times))
         }
       }
+      for (const inner of ['{instance!=""}', ...ROWS]) {
+        const query = `label_replace(${inner}, "name", "$1", "__name__", "(.*)")`
+        const where = `SEED=${SEED} round ${round}: ${query}`
+        for (const each of [times, { ...times, stepMs: 20 * 60_000 }]) {
+          const got = await answerOf(native, database, query, each)
+          expect(got, where).toEqual(await answerOf(typescript, database, query, each))
+        }
+      }
+      const quantile = await answerOf(native, database, 'quantile by (job) (0.7, {instance!=""})', times)
+      expect(quantile).toEqual(await answerOf(typescript, database, 'quantile by (job) (0.7, {instance!=""})', times))
       await world?.remove()
     }
   })

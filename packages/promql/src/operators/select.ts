@@ -12,7 +12,7 @@ import type { Evaluator } from './evaluator.js'
 import { rowsPerBatch } from './evaluator.js'
 import type { Grid } from './grid.js'
 import { BatchReader } from './sample-range.js'
-import { isPlainShape, type SealedFunction } from './sealed-fold.js'
+import { isPlainShape, NO_SCALARS, type SealedFunction } from './sealed-series.js'
 import { rowBatches, type SeriesRows } from './series-rows.js'
 import type { Selection, SelectOrder, SeriesSource, SourceBatch } from './series-source.js'
 import { FLOAT, HISTOGRAM, VectorBatch } from './vector-batch.js'
@@ -61,28 +61,17 @@ export function selectBatches(
   aspect: SampleAspect = 'value',
 ): AsyncIterable<VectorBatch> {
   const rows = new SelectRows(evaluator.context, node, grid, aspect)
-  return rowBatches(evaluator.context, readSelection(evaluator.context, source, rows, node, trace), rows)
+  return rowBatches(evaluator.context, () => openSelection(evaluator.context, source, rows, node, trace), rows)
 }
 
-/** What the rows of an instant selector are made of. */
-export function readSelection(
-  context: QueryContext,
-  source: SeriesSource,
-  rows: SelectRows,
-  node: SelectPlan,
-  trace: TraceNode,
-): AsyncIterable<SourceBatch> {
-  return source.read(orderOf(context, rows, node, false), trace)
-}
-
-/** The same for a fold. `presenceOnly`: see `selectOrder`. */
+/** What the rows of an instant selector are made of. `presenceOnly`: see `selectOrder`. */
 export function openSelection(
   context: QueryContext,
   source: SeriesSource,
   rows: SelectRows,
   node: SelectPlan,
   trace: TraceNode,
-  presenceOnly: boolean,
+  presenceOnly = false,
 ): Promise<Selection> {
   return source.open(orderOf(context, rows, node, presenceOnly), trace)
 }
@@ -164,6 +153,7 @@ export class SelectRows implements SeriesRows {
       divisor: 1,
       framed: false,
       presenceOnly: this.#presenceOnly,
+      scalars: NO_SCALARS,
     }
   }
 

@@ -9,8 +9,11 @@ import type { Accumulator } from './accumulators.js'
 import { type BatchKernels, FOUND, LEFT } from './batch-kernels.js'
 import type { Grouping } from './grouping.js'
 import type { GrowthFold } from './growth-fold.js'
-import { foldSealed, type SealedFunction } from './sealed-fold.js'
-import type { Selection, SourceBatch } from './series-source.js'
+import { SymbolMap } from './label-table.js'
+import { foldSealed, type NamesFound, placesOf, sealedRuns } from './sealed-fold.js'
+import { groupsOf } from './sealed-groups.js'
+import type { SealedFunction } from './sealed-series.js'
+import type { SealedSelection, Selection, SourceBatch } from './series-source.js'
 import type { VectorBatch } from './vector-batch.js'
 
 /** So many series go by between two looks at the clock. */
@@ -37,7 +40,7 @@ export interface SeriesRows {
   /** What is computed, where the kernel for columns of sealed blocks can do it. */
   sealedFunction(result: SelectResult): SealedFunction | undefined
   /** What it has to say of metrics whose series have rows, by their names; absent where that is nothing. */
-  readonly namesFound: ((names: readonly string[]) => void) | undefined
+  readonly namesFound: NamesFound
   /** What it has to say of a series whose row a kernel has made. */
   noteFound(series: number): void
   /** Leaves the memory of its windows to others; the last call. */
@@ -49,42 +52,91 @@ export interface SeriesRows {
 /** All rows, batch by batch. */
 export async function* rowBatches(
   context: QueryContext,
+  open: () => Promise<Selection>,
+  rows: SeriesRows,
+): AsyncGenerator<VectorBatch> {
+  const { out } = rows
+  let sealed: SealedSelection | undefined
+  try {
+    const selection = await open()
+    sealed = selection.sealed
+    const what = sealed === undefined ? undefined : rows.sealedFunction(sealed.result)
+    if (sealed !== undefined && what !== undefined) yield* sealedRows(context, sealed, what, rows)
+    else yield* batchRows(context, selection.batches, rows)
+    if (out.seriesCount > 0) yield out
+  } finally {
+    rows.release()
+    await sealed?.end()
+  }
+}
+
+/** Rows of sealed columns, as often as there are enough for a batch. */
+async function* sealedRows(
+  context: QueryContext,
+  selection: SealedSelection,
+  what: SealedFunction,
+  rows: SeriesRows,
+): AsyncGenerator<VectorBatch> {
+  const { out } = rows
+  const { columns } = selection
+  const symbols = new SymbolMap((symbol) => columns.symbolText(symbol), context.labels)
+  const room = () => rows.rowsMax - out.seriesCount
+  for await (const run of sealedRuns(context, selection, what, rows.namesFound, room)) {
+    const { series, from, to } = run
+    out.reserve(out.seriesCount + to - from)
+    const counts = series.write(from, to, out)
+    if (counts === undefined) yield* batchRows(context, selection.batches(placesOf(run)), rows)
+    else {
+      selection.charge(counts.seriesCount, counts.sampleCount)
+      const { pairs, pairOffsets } = columns
+      for (let i = from; i < to; i++) {
+        if (series.found[i - from] !== FOUND) continue
+        const one = columns.series[i]
+        const labelSet = context.labels.addPairs(pairs, pairOffsets[one], pairOffsets[one + 1], symbols)
+        out.addRow(labelSet, rows.dropName)
+      }
+    }
+    if (rows.full) {
+      yield out
+      rows.clear()
+    }
+  }
+}
+
+/** Rows of batches, as often as there are enough; the last ones stay in `rows`. */
+async function* batchRows(
+  context: QueryContext,
   sources: AsyncIterable<SourceBatch>,
   rows: SeriesRows,
 ): AsyncGenerator<VectorBatch> {
   const { out } = rows
-  try {
-    for await (const source of sources) {
-      const { batch, symbols } = source
-      rows.begin(source, batch.seriesCount)
-      const { kernels } = rows
-      for (let series = 0; series < batch.seriesCount; ) {
-        const most = rows.rowsMax - out.seriesCount
-        if (kernels === undefined) {
-          if (rows.compute(series)) out.addRow(context.labels.addSeries(batch, series, symbols), rows.dropName)
-          series++
-        } else {
-          const from = series
-          const to = Math.min(batch.seriesCount, from + most, from + SERIES_PER_CALL)
-          out.reserve(out.seriesCount + to - from)
-          series = kernels.write(batch, from, to, out)
-          const { found } = kernels
-          for (let i = from; i < series; i++) {
-            if (found[i] === FOUND) rows.noteFound(i)
-            else if (found[i] !== LEFT || !rows.compute(i)) continue
-            out.addRow(context.labels.addSeries(batch, i, symbols), rows.dropName)
-          }
+  for await (const source of sources) {
+    const { batch, symbols } = source
+    rows.begin(source, batch.seriesCount)
+    const { kernels } = rows
+    for (let series = 0; series < batch.seriesCount; ) {
+      const most = rows.rowsMax - out.seriesCount
+      if (kernels === undefined) {
+        if (rows.compute(series)) out.addRow(context.labels.addSeries(batch, series, symbols), rows.dropName)
+        series++
+      } else {
+        const from = series
+        const to = Math.min(batch.seriesCount, from + most, from + SERIES_PER_CALL)
+        out.reserve(out.seriesCount + to - from)
+        series = kernels.write(batch, from, to, out)
+        const { found } = kernels
+        for (let i = from; i < series; i++) {
+          if (found[i] === FOUND) rows.noteFound(i)
+          else if (found[i] !== LEFT || !rows.compute(i)) continue
+          out.addRow(context.labels.addSeries(batch, i, symbols), rows.dropName)
         }
-        if (rows.full) {
-          yield out
-          rows.clear()
-        }
-        if ((kernels !== undefined || series % SERIES_PER_LOOK === 0) && context.shouldYield()) await context.yield()
       }
+      if (rows.full) {
+        yield out
+        rows.clear()
+      }
+      if ((kernels !== undefined || series % SERIES_PER_LOOK === 0) && context.shouldYield()) await context.yield()
     }
-    if (out.seriesCount > 0) yield out
-  } finally {
-    rows.release()
   }
 }
 
@@ -102,13 +154,50 @@ export async function foldRows(
     foldBatches(context, batches, rows, grouping, accumulator, groupsGrew)
   try {
     const what = sealed === undefined ? undefined : rows.sealedFunction(sealed.result)
-    if (sealed !== undefined && what !== undefined && accumulator.cells !== undefined) {
+    if (sealed === undefined || what === undefined) await fold(selection.batches)
+    else if (accumulator.cells !== undefined) {
       const cells = accumulator.cells.bind(accumulator)
       await foldSealed(context, sealed, what, rows.namesFound, grouping, cells, groupsGrew, fold)
-    } else await fold(selection.batches)
+    } else await foldSealedRows(context, sealed, what, rows, grouping, accumulator, groupsGrew, fold)
   } finally {
     rows.release()
     await sealed?.end()
+  }
+}
+
+/** For a fold that keeps rows: there is no kernel for it. */
+async function foldSealedRows(
+  context: QueryContext,
+  selection: SealedSelection,
+  what: SealedFunction,
+  rows: SeriesRows,
+  grouping: Grouping,
+  accumulator: Accumulator,
+  groupsGrew: (count: number) => void,
+  fold: (batches: AsyncIterable<SourceBatch>) => Promise<void>,
+): Promise<void> {
+  const { out } = rows
+  const { groups, texts } = await groupsOf(selection.columns, grouping, context)
+  /** One more than the number of a group, once it has a row. */
+  const numbers = new Uint32Array(texts.length)
+  for await (const run of sealedRuns(context, selection, what, rows.namesFound, () => rows.rowsMax)) {
+    const { series, from, to } = run
+    out.reserve(to - from)
+    const counts = series.write(from, to, out)
+    if (counts === undefined) {
+      await fold(selection.batches(placesOf(run)))
+      continue
+    }
+    selection.charge(counts.seriesCount, counts.sampleCount)
+    for (let i = from; i < to; i++) {
+      if (series.found[i - from] !== FOUND) continue
+      const group = groups[i]
+      if (numbers[group] === 0) numbers[group] = grouping.groupOfTexts(texts[group]) + 1
+      accumulator.addRow(out, out.addRow(0, rows.dropName), numbers[group] - 1)
+      if ((i - from) % SERIES_PER_LOOK === 0 && context.shouldYield()) await context.yield()
+    }
+    rows.clear()
+    groupsGrew(grouping.count)
   }
 }
 

@@ -11,6 +11,9 @@ import type { TraceNode } from '../engine/stats.js'
 import { PromqlError, type PromqlErrorCode } from '../errors.js'
 import { SymbolMap } from './label-table.js'
 
+/** Fewer series come as quickly in a batch. */
+const SEALED_SERIES_MIN = 4
+
 export interface SelectOrder {
   readonly matchers: readonly Matcher[]
   /** `(afterMs, untilMs]`: PromQL's left-open range. */
@@ -101,7 +104,7 @@ export class SeriesSource {
     if (wanted !== undefined && wanted.count > 1) return { batches: this.read(order, trace) }
     const result = await this.#select(order, trace, true)
     const batches = this.#held(this.#all(result, trace))
-    if (result.sealed === undefined) return { batches }
+    if (result.sealed === undefined || result.sealed.series.length < SEALED_SERIES_MIN) return { batches }
     const context = this.#context
     const sealed: SealedSelection = {
       columns: result.sealed,
@@ -171,7 +174,7 @@ export class SeriesSource {
     trace: TraceNode,
   ): AsyncGenerator<SourceBatch> {
     const context = this.#context
-    const symbols = new SymbolMap(result.symbols, context.labels)
+    const symbols = new SymbolMap((symbol) => result.symbols[symbol], context.labels)
     let timestampTable: number | undefined
     let timestampBytes = 0
     const iterator = batches[Symbol.asyncIterator]()
