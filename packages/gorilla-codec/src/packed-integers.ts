@@ -303,7 +303,10 @@ function narrowDeltas(
   let number = 0
   let index = 1
   if (from === 0) out[at++] = first / power
-  else for (; index < from; index++) number = (number + base + lows[index - 1]) | 0
+  else {
+    number = (sumOf(lows, from - 1) + Math.imul(base, from - 1)) | 0
+    index = from
+  }
   if (divisor === 1 && power === 1) {
     for (; index < to; index++) {
       number = (number + base + lows[index - 1]) | 0
@@ -335,15 +338,54 @@ function narrowDeltas2(
   if (from === 0) out[at++] = first / power
   if (from <= 1 && to > 1) out[at++] = (first + divisor * firstDelta) / power
   let index = 2
-  for (; index < from; index++) {
-    delta = (delta + base + lows[index - 2]) | 0
-    number = (number + delta) | 0
+  if (from > 2) {
+    // Each low counts once for each delta from its own on.
+    const count = from - 2
+    number =
+      (number + Math.imul(delta, count) + Math.imul(base, (count * (count + 1)) / 2) + fallingSumOf(lows, count)) | 0
+    delta = (delta + Math.imul(base, count) + sumOf(lows, count)) | 0
+    index = from
   }
   for (; index < to; index++) {
     delta = (delta + base + lows[index - 2]) | 0
     number = (number + delta) | 0
     out[at++] = (first + divisor * number) / power
   }
+}
+
+/** The sum of the first `count` lows, modulo 2^32: four at a time, since each addition else waits for the one before it. */
+function sumOf(lows: Int32Array, count: number): number {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let index = 0
+  for (; index + 3 < count; index += 4) {
+    a = (a + lows[index]) | 0
+    b = (b + lows[index + 1]) | 0
+    c = (c + lows[index + 2]) | 0
+    d = (d + lows[index + 3]) | 0
+  }
+  for (; index < count; index++) a = (a + lows[index]) | 0
+  return (a + b + c + d) | 0
+}
+
+/** `count` times the first low, one less times the second and so on, modulo 2^32. */
+function fallingSumOf(lows: Int32Array, count: number): number {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let index = 0
+  for (; index + 3 < count; index += 4) {
+    const weight = count - index
+    a = (a + Math.imul(lows[index], weight)) | 0
+    b = (b + Math.imul(lows[index + 1], weight - 1)) | 0
+    c = (c + Math.imul(lows[index + 2], weight - 2)) | 0
+    d = (d + Math.imul(lows[index + 3], weight - 3)) | 0
+  }
+  for (; index < count; index++) a = (a + Math.imul(lows[index], count - index)) | 0
+  return (a + b + c + d) | 0
 }
 
 /** `narrowDeltas` for sums beyond 32 bits: they are whole numbers below 2^50, which doubles hold. */

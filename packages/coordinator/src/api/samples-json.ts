@@ -39,6 +39,8 @@ function writeRowsJson(
   const [steps, to, stop] = frame
   if (headEnds.length !== steps) return false
   const samplesSize = heads.length + steps * (NUMBER_SIZE_MAX + FRAME_SIZE)
+  const headView = new DataView(heads.buffer, heads.byteOffset, heads.length)
+  const outView = new DataView(out.buffer, out.byteOffset, out.length)
   frame[5] = 0
   while (frame[3] < to && frame[4] < stop) {
     const next = frame[3]
@@ -64,7 +66,7 @@ function writeRowsJson(
     const opening = isInstant ? VALUE : VALUES
     at = put(opening, 0, opening.length, out, at)
     const present = presence.length === 0 ? presence : presence.subarray(first, first + steps)
-    const end = writeSamples(values.subarray(first, first + steps), present, heads, headEnds, out, at)
+    const end = writeSamples(values.subarray(first, first + steps), present, headView, headEnds, out, outView, at)
     if (end > at) {
       const closing = isInstant ? END : VALUES_END
       frame[4] = put(closing, 0, closing.length, out, end)
@@ -78,11 +80,13 @@ function writeRowsJson(
 function writeSamples(
   values: Float64Array,
   presence: Uint8Array,
-  heads: Uint8Array,
+  heads: DataView,
   headEnds: Uint32Array,
   out: Uint8Array,
+  outView: DataView,
   at: number,
 ): number {
+  const wordsEnd = heads.byteLength - 3
   const count = values.length
   const isWhole = presence.length === 0
   const start = at
@@ -91,7 +95,11 @@ function writeSamples(
     const headTo = headEnds[i]
     if (isWhole || presence[i] !== 0) {
       if (at > start) out[at++] = COMMA
-      for (let place = headFrom; place < headTo; place++) out[at++] = heads[place]
+      // Four bytes at a time: what is too much is overwritten by the number, which has room for more.
+      let place = headFrom
+      for (; place < headTo && place < wordsEnd; place += 4, at += 4) outView.setUint32(at, heads.getUint32(place))
+      for (; place < headTo; place++) out[at++] = heads.getUint8(place)
+      at -= place - headTo
       at = writeGoNumber(values[i], out, at)
       out[at] = QUOTE
       out[at + 1] = BRACKET
