@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { BlockStore } from './block/block-store.js'
 import { CommitLog } from './commit-log/index.js'
 import { DataFolder } from './data-folder.js'
-import { DatabaseLog, type LogTarget, watermarkKey } from './database-log.js'
+import { DatabaseLog, type LogTarget } from './database-log.js'
 import { asStorageError, withStorageErrors } from './disk-error.js'
 import { DiskGuard } from './disk-guard.js'
 import type { Timer } from './env/clock.js'
@@ -43,11 +43,12 @@ import type {
   SelectResult,
   SeriesResult,
 } from './query/queryable.js'
-import { DROP_MARK, type DropPolicy, heldBack } from './raw-drop.js'
+import type { DropPolicy } from './raw-drop.js'
 import { Recovery } from './recovery.js'
 import { NO_SEALED_BLOCKS } from './sealed-blocks.js'
 import type { AppendResult, SampleBatch } from './shard.js'
 import { writeSnapshot } from './snapshot.js'
+import { Watermarks } from './watermarks.js'
 import type { WindowBatch } from './window-batch.js'
 
 /** Samples between two counts of the head's memory. */
@@ -75,14 +76,9 @@ export class Database implements Queryable {
   readonly #host: NamespaceHost
   /** One for all shards of a namespace: a tenant that makes series without end must not cost the others theirs. */
   readonly #newSeries = new WeakMap<LocalShard, NewSeriesLimit>()
-  readonly #watermarks = new Map<string, Watermark>()
+  readonly #watermarks = new Watermarks(async (marks) => this.#folder?.writeWatermarks(marks))
   #lateSamples: LateSamples = { seriesRefs: [], timestampsMs: [] }
   #isLogHeld: () => boolean = () => false
-  #dropPolicy: DropPolicy | null = null
-  /** The drop mark as it is known to be durable. */
-  #droppedUntilMs = Number.NEGATIVE_INFINITY
-  /** Snapshots that are being made. */
-  #snapshotCount = 0
   #folder: DataFolder | undefined
   #log: DatabaseLog | undefined
   #maintenance: Maintenance | undefined
@@ -205,7 +201,7 @@ export class Database implements Queryable {
 
   /** The last committed watermark, also after a restart; `undefined` when there was none. */
   watermark(policy: string, shard: number): number | undefined {
-    return this.#watermarks.get(watermarkKey(policy, shard))?.timestampMs
+    return this.#watermarks.of(policy, shard)
   }
 
   /**
@@ -217,7 +213,7 @@ export class Database implements Queryable {
   }
 
   watermarks(): readonly Watermark[] {
-    return [...this.#watermarks.values()]
+    return this.#watermarks.all()
   }
 
   /**
@@ -226,7 +222,7 @@ export class Database implements Queryable {
    * writes no blocks, and keeps its samples until they expire.
    */
   setDropPolicy(policy: DropPolicy | null): void {
-    this.#dropPolicy = policy
+    this.#watermarks.dropPolicy = policy
   }
 
   /**
@@ -263,19 +259,15 @@ export class Database implements Queryable {
     const target = resolve(directory)
     if (this.#folder === undefined) throw new StorageError('INVALID_ARGUMENT', 'a database in memory has no snapshots')
     if ((await files.stat(target)) !== null) throw new StorageError('INVALID_ARGUMENT', `${target} is there already`)
-    // What a later watermark allows to drop must not be missing in the snapshot, which has the earlier one.
-    this.#snapshotCount++
-    try {
+    await this.#watermarks.whileNothingIsDropped(async () => {
       // Before the flush: a watermark must not be ahead of the windows that are sealed by it.
-      const watermarks = await this.#exclusively(async () => [...this.#watermarks.values()])
+      const watermarks = await this.#exclusively(async () => this.#watermarks.all())
       await this.flush()
       await this.#exclusively(() => {
         const stores = new Map([...this.#stores].map(([namespace, store]) => [namespace.name, store]))
         return writeSnapshot(files, target, { stores, watermarks })
       })
-    } finally {
-      this.#snapshotCount--
-    }
+    })
   }
 
   stats(): DatabaseStats {
@@ -306,7 +298,7 @@ export class Database implements Queryable {
     this.#disk = new DiskGuard(files, directory, this.#options.diskReserveBytes ?? DISK_RESERVE_BYTES)
     await this.#disk.check()
     for (const mark of await folder.readWatermarks().catch((error: Error) => this.#lost(error)))
-      this.#setWatermark(mark)
+      this.#watermarks.set(mark)
     for (const name of await folder.namespaceNames()) await this.#loadNamespace(name, folder)
     // Names that a killed process left behind may not be durable yet, and from here on all rests on them.
     await files.syncDirectory(`${directory}/namespaces`)
@@ -369,8 +361,8 @@ export class Database implements Queryable {
       name,
       id,
       options: () => holder.namespace?.options ?? options,
-      dropPolicy: () => (name === DEFAULT_NAMESPACE ? this.#dropPolicyNow() : null),
-      markDropped: (untilMs) => this.#markDropped(untilMs),
+      dropPolicy: () => (name === DEFAULT_NAMESPACE ? this.#watermarks.dropPolicyNow : null),
+      markDropped: (untilMs) => this.#watermarks.markDropped(untilMs),
       notice: (severity, message) => this.#notice(severity, message),
     })
     await prepare(store)
@@ -395,9 +387,9 @@ export class Database implements Queryable {
     const recovery = new Recovery({
       namespaceById: (id) => byId.get(id),
       sealedBefore: (namespace, shard, startMs) => this.#stores.get(namespace)?.sealedBefore(shard, startMs) ?? 0,
-      watermark: (mark) => this.#setWatermark(mark),
+      watermark: (mark) => this.#watermarks.set(mark),
     })
-    for (const mark of this.#watermarks.values()) recovery.late.addWatermark(mark)
+    for (const mark of this.#watermarks.all()) recovery.late.addWatermark(mark)
     const report = await log.replay((record) => recovery.apply(record))
     for (const damage of report.damages) this.#notice('error', damage.message)
     for (const message of recovery.losses()) this.#notice('error', message)
@@ -411,11 +403,11 @@ export class Database implements Queryable {
       memory: this.#memory,
       namespaces: () => [...this.#namespaces.values()],
       storeOf: (namespace) => this.#stores.get(namespace),
-      dropPolicyOf: (namespace) => (namespace.name === DEFAULT_NAMESPACE ? this.#dropPolicy : null),
+      dropPolicyOf: (namespace) => (namespace.name === DEFAULT_NAMESPACE ? this.#watermarks.dropPolicy : null),
       log: databaseLog,
       logSizeBytesMax: this.#options.logSizeBytesMax ?? LOG_SIZE_BYTES_MAX,
       isLogHeld: () => this.#isLogHeld(),
-      saveState: () => folder.writeWatermarks([...this.#watermarks.values()]),
+      saveState: () => folder.writeWatermarks(this.#watermarks.all()),
       countMemory: () => this.#countMemory(),
     })
   }
@@ -498,7 +490,7 @@ export class Database implements Queryable {
     this.#samplesSinceCount += batch.count
     if (this.#samplesSinceCount >= SAMPLES_PER_COUNT) this.#countMemory()
     await this.#logged((log) => log.append(this.#targetOf(shard), undeclared, batch, watermarks))
-    for (const mark of watermarks ?? []) this.#setWatermark(mark)
+    for (const mark of watermarks ?? []) this.#watermarks.set(mark)
   }
 
   async #appendWindow(
@@ -578,25 +570,6 @@ export class Database implements Queryable {
       'INVALID_ARGUMENT',
       `no namespace ${JSON.stringify(name)}; there are ${this.namespaces().join(', ')}`,
     )
-  }
-
-  /** While a snapshot is made nothing is dropped, and what is held is asked for again. */
-  #dropPolicyNow(): DropPolicy | null {
-    const policy = this.#dropPolicy
-    return policy === null || this.#snapshotCount === 0 ? policy : heldBack(policy)
-  }
-
-  async #markDropped(untilMs: number): Promise<void> {
-    const timestampMs = Math.max(untilMs, this.watermark(DROP_MARK, 0) ?? Number.NEGATIVE_INFINITY)
-    // In this turn, so that nobody who begins later takes the samples for complete; a write that failed is done again.
-    this.#setWatermark({ policy: DROP_MARK, shard: 0, timestampMs })
-    if (untilMs <= this.#droppedUntilMs) return
-    await this.#folder?.writeWatermarks([...this.#watermarks.values()])
-    this.#droppedUntilMs = timestampMs
-  }
-
-  #setWatermark(mark: Watermark): void {
-    this.#watermarks.set(watermarkKey(mark.policy, mark.shard), mark)
   }
 
   #lost(error: Error): Watermark[] {

@@ -1,7 +1,7 @@
 /** One command of `varve`: how it is called, what its flags mean, and what it does. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { nearest } from '../config/nearest.js'
 import { CoordinatorError } from '../errors.js'
-import { nearest } from '../text/nearest.js'
 import { EXIT, type Program } from './program.js'
 
 export interface Flag {

@@ -1,6 +1,7 @@
 /** `varve <command> …`: finds the command, reads its flags, runs it, and turns what it throws into a message. */
+
+import { nearest } from '../config/nearest.js'
 import { CoordinatorError } from '../errors.js'
-import { nearest } from '../text/nearest.js'
 import { type Command, exitCodeFor, helpOf, parseArguments } from './command.js'
 import { EXIT, type Program } from './program.js'
 

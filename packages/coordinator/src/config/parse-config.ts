@@ -2,7 +2,7 @@
 import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { CoordinatorError } from '../errors.js'
-import { nearest } from '../text/nearest.js'
+import { nearest } from './nearest.js'
 import { type Config, configSchema } from './schema.js'
 
 /** Settings from flags or the environment: a path into the file, and the value that goes there. */
