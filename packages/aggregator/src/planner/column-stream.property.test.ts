@@ -34,6 +34,14 @@ const HOURS = 75
 const start = Date.UTC(2026, 0, 1)
 /** The last windows of both policies are not computed yet. */
 const end = start + HOURS * HOUR + 40 * MINUTE
+/** Of `rate(…[1h])` by the hour over all of it. */
+const hints = {
+  function: 'rate',
+  rangeMs: HOUR,
+  stepMs: HOUR,
+  evaluationStartMs: start + HOUR,
+  evaluationEndMs: end,
+}
 const SEED = Number(process.env.SEED ?? 20261123)
 const SERIES = 16
 /** Before this there are raw samples alone. */
@@ -207,13 +215,6 @@ describe(`an answer that streams (SEED=${SEED})`, () => {
       }
       return { ...result, batches: batches() }
     })
-    const hints = {
-      function: 'rate',
-      rangeMs: HOUR,
-      stepMs: HOUR,
-      evaluationStartMs: start + HOUR,
-      evaluationEndMs: end,
-    }
     // The second has samples within the windows alone, so nothing stands beside them.
     for (const [name, value] of [
       ['__name__', 'c_total'],
@@ -234,13 +235,6 @@ describe(`an answer that streams (SEED=${SEED})`, () => {
 
   it('lets go of the store when nobody reads it, or stops to', async () => {
     const matchers = [{ name: '__name__', operator: '=' as const, value: 'c_total' }]
-    const hints = {
-      function: 'rate',
-      rangeMs: HOUR,
-      stepMs: HOUR,
-      evaluationStartMs: start + HOUR,
-      evaluationEndMs: end,
-    }
     const namespace = world.database.namespace('1h_1y')
     const select = namespace.select.bind(namespace)
     let open = 0

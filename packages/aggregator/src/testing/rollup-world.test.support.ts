@@ -202,7 +202,8 @@ export async function readAll(database: Database, namespace: string, column: Agg
     matchers: [{ name: METRIC_NAME, operator: '!=', value: '' }],
     startMs: 0,
     endMs: 8e15,
-    ...(column !== undefined && { column }),
+    // No other column is to stand in for windows that lack it.
+    ...(column !== undefined && { column, exactColumn: true }),
   })
   for await (const batch of batches) {
     const halves = halvesOf(batch.values)

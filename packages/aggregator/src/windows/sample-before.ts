@@ -36,29 +36,21 @@ export async function findSamplesBefore(
 ): Promise<Map<number, FoundSample>> {
   const found = new Map<number, FoundSample>()
   const markers = new Map<number, number>()
-  const oldestMs = raw.stats().firstMs ?? Infinity
-  let missing = wanted
-  let endMs = beforeMs + 1
-  for (const rangeMs of RANGES_MS) {
-    const startMs = beforeMs - rangeMs
-    if (missing.length === 0 || endMs <= oldestMs) break
-    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values, histogramAt) => {
-      const halves = halvesOf(values)
-      for (let at = values.length - 1; at >= 0; at--) {
-        const histogram = histogramAt(at)
-        if (histogram && !histogram.stale) continue
-        if (histogram || isStaleAt(halves, at)) {
-          if (!markers.has(seriesRef)) markers.set(seriesRef, timestampsMs[at])
-          continue
-        }
-        const markerMs = markers.get(seriesRef) ?? -Infinity
-        found.set(seriesRef, { timestampMs: timestampsMs[at], value: values[at], markerMs })
-        break
+  const isFound = (seriesRef: number) => found.has(seriesRef)
+  await searchBackwards(raw, wanted, beforeMs, isFound, (seriesRef, timestampsMs, values, histogramAt) => {
+    const halves = halvesOf(values)
+    for (let at = values.length - 1; at >= 0; at--) {
+      const histogram = histogramAt(at)
+      if (histogram && !histogram.stale) continue
+      if (histogram || isStaleAt(halves, at)) {
+        if (!markers.has(seriesRef)) markers.set(seriesRef, timestampsMs[at])
+        continue
       }
-    })
-    missing = missing.filter(({ seriesRef }) => !found.has(seriesRef))
-    endMs = startMs
-  }
+      const markerMs = markers.get(seriesRef) ?? -Infinity
+      found.set(seriesRef, { timestampMs: timestampsMs[at], value: values[at], markerMs })
+      break
+    }
+  })
   return found
 }
 
@@ -69,28 +61,40 @@ export async function findHistogramsBefore(
   beforeMs: number,
 ): Promise<Map<number, HistogramState>> {
   const states = new Map<number, HistogramState>()
+  const isFound = (seriesRef: number) => states.get(seriesRef)?.histogram != null
+  await searchBackwards(raw, wanted, beforeMs, isFound, (seriesRef, timestampsMs, values, histogramAt) => {
+    const halves = halvesOf(values)
+    const state = states.get(seriesRef) ?? noHistogram()
+    states.set(seriesRef, state)
+    for (let at = values.length - 1; at >= 0 && state.histogram === null; at--) {
+      const histogram = histogramAt(at)
+      if (histogram && !histogram.stale) {
+        state.histogram = histogram
+        state.valueMs = timestampsMs[at]
+      } else if (histogram || isStaleAt(halves, at)) state.markerMs = Math.max(state.markerMs, timestampsMs[at])
+    }
+  })
+  return states
+}
+
+/** Visits samples at or before `beforeMs` of the series, over growing ranges, until each is found or there are none further back. */
+async function searchBackwards(
+  raw: Namespace,
+  wanted: readonly Wanted[],
+  beforeMs: number,
+  isFound: (seriesRef: number) => boolean,
+  visit: VisitSeries,
+): Promise<void> {
   const oldestMs = raw.stats().firstMs ?? Infinity
   let missing = wanted
   let endMs = beforeMs + 1
   for (const rangeMs of RANGES_MS) {
     const startMs = beforeMs - rangeMs
     if (missing.length === 0 || endMs <= oldestMs) break
-    await forEachSelect(raw, missing, startMs, endMs, (seriesRef, timestampsMs, values, histogramAt) => {
-      const halves = halvesOf(values)
-      const state = states.get(seriesRef) ?? noHistogram()
-      states.set(seriesRef, state)
-      for (let at = values.length - 1; at >= 0 && state.histogram === null; at--) {
-        const histogram = histogramAt(at)
-        if (histogram && !histogram.stale) {
-          state.histogram = histogram
-          state.valueMs = timestampsMs[at]
-        } else if (histogram || isStaleAt(halves, at)) state.markerMs = Math.max(state.markerMs, timestampsMs[at])
-      }
-    })
-    missing = missing.filter(({ seriesRef }) => !states.get(seriesRef)?.histogram)
+    await forEachSelect(raw, missing, startMs, endMs, visit)
+    missing = missing.filter(({ seriesRef }) => !isFound(seriesRef))
     endMs = startMs
   }
-  return states
 }
 
 /** The time of the first value after `afterMs` and up to `untilMs` of each series that has one, by reference. */
