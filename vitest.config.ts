@@ -17,8 +17,9 @@ export default defineConfig({
     pool: 'forks',
     // Real servers are waited for in real time: on a busy machine one may come too late once. What is wrong fails every time.
     retry: process.env.CI ? 2 : 0,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Against hanging, not to measure: many times what the slowest takes, so that a slow machine fails none.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     // What is polled comes soon or never; vitest's own second is less than a busy machine takes for a request.
     expect: { poll: { timeout: 15_000 } },
   },

@@ -116,8 +116,8 @@ remote_read: [{ name: far, url: "${url}/api/v1/read", ca_file: etc/authority.pem
     const nowMs = Date.now()
     expect(await writeSeries(front.url, [{ labels: { __name__: 'a' }, samples: [[nowMs, 1]] }])).toBe(204)
     const metrics = async () => (await fetch(`${front.url}/metrics`)).text()
-    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/varve_forward_sent_samples_total\{target="known"\} 1/)
-    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/varve_forward_retries_total\{target="unknown"\} [1-9]/)
+    await expect.poll(metrics).toMatch(/varve_forward_sent_samples_total\{target="known"\} 1/)
+    await expect.poll(metrics).toMatch(/varve_forward_retries_total\{target="unknown"\} [1-9]/)
     expect(await metrics()).toMatch(/varve_forward_sent_samples_total\{target="unknown"\} 0/)
     const answer = (await (await fetch(`${front.url}/api/v1/query?query=a`)).json()) as { warnings?: string[] }
     expect(answer).toMatchObject({ status: 'success', data: { result: [{ metric: { __name__: 'a' } }] } })

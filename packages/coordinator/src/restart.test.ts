@@ -153,7 +153,7 @@ describe('the process', () => {
     const server = await start(['--config', config])
     writeFileSync(config, 'query: { lookback: 1m }\n')
     server.child.kill('SIGHUP')
-    await expect.poll(() => server.output(), { timeout: 5_000 }).toContain('configuration was read again')
+    await expect.poll(() => server.output()).toContain('configuration was read again')
     const { data } = (await (await fetch(`${server.url}/api/v1/status/flags`)).json()) as {
       data: Record<string, string>
     }

@@ -65,13 +65,13 @@ remote_write:
     { labels: { __name__: 'up', job: 'api' }, samples },
     { labels: { __name__: 'up', job: 'other' }, samples },
   ])
-  await expect.poll(() => way.requests.length, { timeout: 5_000 }).toBeGreaterThan(2)
+  await expect.poll(() => way.requests.length).toBeGreaterThan(2)
   code = 204
-  await expect.poll(() => count(target.url, 'count_over_time(up[10m])'), { timeout: 10_000 }).toBe(20)
+  await expect.poll(() => count(target.url, 'count_over_time(up[10m])')).toBe(20)
   expect(await count(target.url, 'count(up{site="north",job="api"} or up)')).toBe(1)
   // The target has them before we have its answer.
   await expect
-    .poll(async () => (await fetch(`${front.url}/metrics`)).text(), { timeout: 5_000 })
+    .poll(async () => (await fetch(`${front.url}/metrics`)).text())
     .toMatch(/varve_forward_sent_samples_total\{target="far"\} 20/)
 })
 
@@ -120,9 +120,9 @@ test('a request that was taken is not sent again, however much the target says t
   const { url, received } = await receiver((response) => response.writeHead(200).end('x'.repeat(300_000)))
   const front = await start(forwardTo(url))
   await writeSeries(front.url, [{ labels: { __name__: 'a' }, samples }])
-  await expect.poll(() => received.length, { timeout: 5_000 }).toBe(1)
+  await expect.poll(() => received.length).toBe(1)
   await writeSeries(front.url, [{ labels: { __name__: 'b' }, samples }])
-  await expect.poll(() => received.length, { timeout: 5_000 }).toBe(2)
+  await expect.poll(() => received.length).toBe(2)
   expect(received.map((request) => request.samples[0][0])).toEqual(['__name__=a', '__name__=b'])
 })
 
@@ -133,7 +133,7 @@ test('a series with more samples than a request holds comes in several, in order
     { labels: { __name__: 'long' }, samples },
     { labels: { __name__: 'other' }, samples: samples.slice(0, 2) },
   ])
-  await expect.poll(() => received.flatMap(({ samples }) => samples).length, { timeout: 5_000 }).toBe(22)
+  await expect.poll(() => received.flatMap(({ samples }) => samples).length).toBe(22)
   expect(Math.max(...received.map((request) => request.samples.length))).toBe(7)
   const long = received.flatMap(({ samples }) => samples).filter(([labels]) => labels === '__name__=long')
   expect(long.map(([, timeMs]) => timeMs)).toEqual(samples.map(([timeMs]) => timeMs))
@@ -149,7 +149,7 @@ test('samples of far apart hours that came together, out of order, are all sent,
   })
   expect(await writeSeries(front.url, [of('a', times), of('b', times.slice(2))])).toBe(204)
   expect(await writeSeries(front.url, [of('b', times.slice(0, 2))])).toBe(204)
-  await expect.poll(() => received.flatMap(({ samples }) => samples).length, { timeout: 5_000 }).toBe(10)
+  await expect.poll(() => received.flatMap(({ samples }) => samples).length).toBe(10)
   const all = received.flatMap(({ samples }) => samples)
   for (const name of ['a', 'b']) {
     const own = all.filter(([labels]) => labels === `__name__=${name}`).map(([, timeMs]) => timeMs)
@@ -163,7 +163,7 @@ test('after an orderly stop nothing is sent twice; after another end the last mi
   const front = await start(yaml)
   const nowMs = Date.now()
   await writeSeries(front.url, [{ labels: { __name__: 'a' }, samples: [[nowMs, 1]] }])
-  await expect.poll(() => received.length, { timeout: 5_000 }).toBe(1)
+  await expect.poll(() => received.length).toBe(1)
   const data = join(front.directory, 'data')
   // Stopped, so that its folder is whole; copied, since it removes it.
   const copy = mkdtempSync(join(tmpdir(), 'varve-forward-'))
@@ -174,12 +174,12 @@ test('after an orderly stop nothing is sent twice; after another end the last mi
   const again = await startCoordinator({ yaml, prepare: async (into) => cpSync(copy, into, { recursive: true }) })
   open.push(again)
   await writeSeries(again.url, [{ labels: { __name__: 'b' }, samples: [[nowMs, 1]] }])
-  await expect.poll(() => received.length, { timeout: 5_000 }).toBe(2)
+  await expect.poll(() => received.length).toBe(2)
   expect(received[1].samples.map(([labels]) => labels)).toEqual(['__name__=b'])
 
   rmSync(join(copy, 'forward/far/complete'))
   open.push(await startCoordinator({ yaml, prepare: async (into) => cpSync(copy, into, { recursive: true }) }))
-  await expect.poll(() => received.length, { timeout: 5_000 }).toBe(3)
+  await expect.poll(() => received.length).toBe(3)
   expect(received[2].samples).toEqual([['__name__=a', nowMs]])
 })
 
@@ -193,11 +193,11 @@ test('what cannot be queued is kept and tried again', async () => {
   for (const path of obstacles) mkdirSync(path)
   await writeSeries(front.url, [{ labels: { __name__: 'a' }, samples: samples.slice(0, 1) }])
   await expect
-    .poll(async () => (await fetch(`${front.url}/metrics`)).text(), { timeout: 5_000 })
+    .poll(async () => (await fetch(`${front.url}/metrics`)).text())
     .toMatch(/varve_forward_queue_failures_total\{target="far"\} [1-9]/)
   await writeSeries(front.url, [{ labels: { __name__: 'b' }, samples: samples.slice(0, 1) }])
   for (const path of obstacles) rmSync(path, { recursive: true })
-  await expect.poll(() => received.flatMap(({ samples }) => samples).length, { timeout: 10_000 }).toBe(2)
+  await expect.poll(() => received.flatMap(({ samples }) => samples).length).toBe(2)
 })
 
 test('a pause that the target asks for is kept', async () => {
@@ -207,7 +207,7 @@ test('a pause that the target asks for is kept', async () => {
   })
   const front = await start(forwardTo(url))
   await writeSeries(front.url, [{ labels: { __name__: 'a' }, samples: samples.slice(0, 1) }])
-  await expect.poll(() => received.length, { timeout: 10_000 }).toBe(2)
+  await expect.poll(() => received.length).toBe(2)
   expect(received[1].atMs - received[0].atMs).toBeGreaterThanOrEqual(950)
 })
 
@@ -240,7 +240,7 @@ test('it stops while the last segment of its queue is being removed', async () =
     },
   })
   forwarder.start()
-  await expect.poll(() => removing, { timeout: 5_000 }).toBe(true)
+  await expect.poll(() => removing).toBe(true)
   expect(received).toHaveLength(1)
   const stopped = forwarder.stop()
   await new Promise((resolve) => setImmediate(resolve))

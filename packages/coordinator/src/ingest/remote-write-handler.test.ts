@@ -489,17 +489,22 @@ describe('a large body', () => {
 })
 
 describe('a request with more samples than columns ordinarily hold', () => {
-  it('is stored whole, in parts', async () => {
+  it('is stored whole, in parts, one such at a time', async () => {
     const count = 250_000
     const own = new WriteMemory({ ...WRITE_LIMITS, seriesCountMax: 100, sampleCountMax: 300_000 })
     let rows = 0
     let parts = 0
+    let appending = 0
     const wide = new WritePipeline({
       sink: {
         resolve: async (_, offsets) => new Uint32Array(offsets.length - 1),
         labelsOf: () => undefined,
         append: async (batch) => {
-          expect(batch.timestampsMs[0]).toBe(NOW + rows)
+          // Two at once would take columns for both.
+          expect(++appending).toBe(1)
+          await new Promise((resolve) => setImmediate(resolve))
+          appending--
+          expect(batch.timestampsMs[0]).toBe(NOW + (rows % count))
           rows += batch.count
           parts++
           return { appendedCount: batch.count, rejections: [] }
@@ -512,9 +517,11 @@ describe('a request with more samples than columns ordinarily hold', () => {
       metadata,
     })
     const samples = Array.from({ length: count }, (_, i) => ({ value: i, timestamp: NOW + i }))
-    const outcome = await wide.write(1, encodeSnappy(bodyV1([{ labels: [['__name__', 'a']], samples }])))
-    expect(outcome.samplesWritten).toBe(count)
-    expect([rows, parts]).toEqual([count, 13])
+    const body = encodeSnappy(bodyV1([{ labels: [['__name__', 'a']], samples }]))
+    for (const outcome of await Promise.all([wide.write(1, body), wide.write(1, body)])) {
+      expect(outcome.samplesWritten).toBe(count)
+    }
+    expect([rows, parts]).toEqual([2 * count, 26])
   })
 })
 

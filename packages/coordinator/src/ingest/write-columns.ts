@@ -124,12 +124,14 @@ export class WriteColumns {
     return this.seriesRefs.length * ROW_BYTES + this.symbols.byteLength
   }
 
-  /** Makes room for more rows, and returns whether the limits allow that. */
-  growRows(): boolean {
-    const { sampleCountMax } = this.#limits
-    if (this.seriesRefs.length >= sampleCountMax) return false
-    this.#makeRows(Math.min(sampleCountMax, this.seriesRefs.length * ROW_GROWTH))
-    return true
+  /** Whether the limits allow more rows than there is room for. */
+  get canGrow(): boolean {
+    return this.seriesRefs.length < this.#limits.sampleCountMax
+  }
+
+  /** Makes room for more rows. */
+  growRows(): void {
+    this.#makeRows(Math.min(this.#limits.sampleCountMax, this.seriesRefs.length * ROW_GROWTH))
   }
 
   /** Has pages put behind new rows, some in a turn of the event loop: 40 MB of them would be 15 ms of the scan's one turn. */

@@ -1,19 +1,20 @@
 /**
  * From a write request to stored samples.
  *
- *     decode     a body of more than 4 MiB, out of its snappy block                 in parts of 1 MiB
+ *     decode     a large body, out of its snappy block                              in parts of 1 MiB
  *     scan       body → columns, series found by their label bytes                  synchronous, one pass
  *     stage      unknown series parsed and checked; histograms, exemplars, metadata  in parts of 256
  *     resolve    unknown series → references, which the cache then knows             one call a part
  *     append     columns → storage; what it refuses is reported, the rest is stored  in parts of 20,000 rows
  *
- * An ordinary request is one part of each; between parts of a large one the event loop turns. Good parts of a bad request are
+ * An ordinary request is one part of each; between parts of a large one the event loop turns. Those of more than 4 MiB or 20,000
+ * rows are worked off one at a time, with memory that is kept for one of them. Good parts of a bad request are
  * stored. A request whose bytes are malformed stores no samples. Repeating a request is harmless: an identical sample is a
  * success.
  */
 import { histogramProblem } from '@varve/promql'
 import type { AppendResult, Rejection } from '@varve/tsdb-core'
-import { encodeCanonicalLabels, type Histogram, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
+import { encodeCanonicalLabels, type Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import type { HistogramColumn } from '@varve/tsdb-core/query'
 import type { ExemplarStore } from '../exemplars/exemplar-store.js'
 import type { MetadataStore } from '../metadata/metadata-store.js'
@@ -27,6 +28,7 @@ import { ProtobufReader } from './protobuf-reader.js'
 import { reduceSchema } from './reduce-schema.js'
 import { resolveWithinLimits } from './resolve-within-limits.js'
 import { SeriesLabels } from './series-labels.js'
+import { clearUnknownRows, compact, type ReceivedCounts, type Staged } from './staged-rows.js'
 import {
   EXTRA_EXEMPLAR,
   EXTRA_HISTOGRAM,
@@ -38,7 +40,7 @@ import {
 } from './write-columns.js'
 import { decodeExemplar, decodeMetadataV1, decodeMetadataV2, familyOf, Symbols } from './write-extras.js'
 import type { WriteMemory } from './write-memory.js'
-import { type ScanRequest, type Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
+import { type Scratch, throwFault, type WriteScanner, type WriteVersion } from './write-scanner.js'
 import { REJECTION_TEXT, refusedText, type TimeBounds, type WriteSink } from './write-sink.js'
 
 export interface WritePipelineOptions {
@@ -59,34 +61,13 @@ export interface WritePipelineOptions {
 }
 
 /** What became of a request. Written counts are of what is stored now, received ones of what came. */
-export interface WriteOutcome {
+export interface WriteOutcome extends ReceivedCounts {
   readonly samplesWritten: number
   readonly histogramsWritten: number
   readonly exemplarsWritten: number
-  readonly samplesReceived: number
-  readonly histogramsReceived: number
-  readonly exemplarsReceived: number
   /** Not stored on purpose: another replica of its cluster is the elected one. */
   readonly deduplicated: boolean
   readonly problems: ProblemList
-}
-
-type ReceivedCounts = Pick<WriteOutcome, 'samplesReceived' | 'histogramsReceived' | 'exemplarsReceived'>
-
-/** A request between its scan and its answer. */
-interface Staged extends ReceivedCounts {
-  /** False when another replica of its cluster is the elected one: nothing is to be stored. */
-  elected: boolean
-  /** Rows to be stored; fewer once `compact` has taken out those that are not. */
-  count: number
-  exemplarsWritten: number
-  readonly problems: ProblemList
-  histogramRows: number[]
-  histograms: Histogram[]
-  hasStart: boolean
-  /** Left out on purpose: for the sender they are written. */
-  droppedSamples: number
-  droppedHistograms: number
 }
 
 /** What the scan found, in memory that stays this request's for as long as it is read. */
@@ -166,15 +147,26 @@ export class WritePipeline {
    * @throws {StorageError} when the store cannot take writes now: repeating the request later is right and harmless.
    */
   async write(version: WriteVersion, body: Uint8Array): Promise<WriteOutcome> {
+    const { large } = this.#memory
+    const size = snappyDecodedSize(body)
+    const isOrdinary = size <= DECODED_AT_ONCE_BYTES || size > this.#limits.decodedSizeBytesMax
+    const outcome = isOrdinary ? await this.#write(version, body, null) : null
+    return outcome ?? (await large.use((own) => this.#write(version, body, own))) ?? unreachable()
+  }
+
+  /** `own`: a scratch for as long as it takes. Without one, null for a request that takes more rows than columns ordinarily have. */
+  async #write(version: WriteVersion, body: Uint8Array, own: Scratch | null): Promise<WriteOutcome | null> {
     const columns = this.#memory.take()
     try {
-      let staged = await this.#stage(version, body, columns)
+      let staged = await this.#stage(version, body, columns, own)
+      if (staged === null) return null
       if (!staged.elected) return deduplicated(staged)
       let result = await this.#append(staged, columns)
       if (result.rejections.some(({ reason }) => reason === 'UNKNOWN_SERIES')) {
         // Series have left the store since the cache learnt them. What was stored meanwhile is an identical repetition.
         this.#forgetUnknown(result, columns)
-        staged = await this.#stage(version, body, columns)
+        staged = await this.#stage(version, body, columns, own)
+        if (staged === null) return null
         if (!staged.elected) return deduplicated(staged)
         result = await this.#append(staged, columns)
       }
@@ -185,27 +177,27 @@ export class WritePipeline {
   }
 
   /** Scans the request and finds a reference for each row. */
-  #stage(version: WriteVersion, body: Uint8Array, columns: WriteColumns): Promise<Staged> {
+  async #stage(
+    version: WriteVersion,
+    body: Uint8Array,
+    columns: WriteColumns,
+    own: Scratch | null,
+  ): Promise<Staged | null> {
     const limits = this.#limits
-    const { scratch, large } = this.#memory
     const cache = this.#cache
-    const size = snappyDecodedSize(body)
-    if (size <= DECODED_AT_ONCE_BYTES || size > limits.decodedSizeBytesMax) {
-      return this.#stageScanned({ version, body, scratch, cache, columns, limits })
-    }
-    return large.use(async (own) => {
-      const decodedSize = await decodeSnappyInTurns(body, own.bytes, this.#pause, limits.decodedSizeBytesMax)
-      await this.#pause()
-      return this.#stageScanned({ version, body, decodedSize, scratch: own, cache, columns, limits })
-    })
-  }
-
-  async #stageScanned(request: ScanRequest): Promise<Staged> {
-    const { version, columns, scratch, decodedSize } = request
+    const scratch = own ?? this.#memory.scratch
     const { status } = columns
+    let decodedSize: number | undefined
+    if (own !== null) {
+      decodedSize = await decodeSnappyInTurns(body, own.bytes, this.#pause, limits.decodedSizeBytesMax)
+      await this.#pause()
+    }
+    const request = { version, body, decodedSize, scratch, cache, columns, limits }
     this.#scanner.scan(request)
-    while (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.growRows()) {
-      if (decodedSize !== undefined) await columns.touchRows(this.#pause)
+    while (status[STATUS.FAULT] === FAULT.TOO_MANY_SAMPLES && columns.canGrow) {
+      if (own === null) return null
+      columns.growRows()
+      await columns.touchRows(this.#pause)
       this.#scanner.scan(request)
     }
     throwFault(columns, this.#limits)
@@ -231,9 +223,9 @@ export class WritePipeline {
     let unknownEnd = endOfPart(unknowns, UNKNOWN_STRIDE, UNKNOWN_SIZES, 0, unknownCount)
     let { bytes } = scratch
     if (typeof accepted !== 'boolean' || extrasEnd < extraCount || unknownEnd < unknownCount) {
-      // Scratch and lists are the next request's as soon as we wait: what takes more than this turn is copied. The scratch of a
-      // large body is its own until it is staged.
-      if (decodedSize === undefined) bytes = bytes.slice(0, status[STATUS.SCRATCH_END])
+      // Scratch and lists are the next request's as soon as we wait: what takes more than this turn is copied. A scratch
+      // of its own stays.
+      if (own === null) bytes = bytes.slice(0, status[STATUS.SCRATCH_END])
       unknowns = unknowns.slice(0, unknownCount * UNKNOWN_STRIDE)
       extras = extras.slice(0, extraCount * EXTRA_STRIDE)
     }
@@ -522,49 +514,6 @@ function endOfPart(table: Uint32Array, stride: number, sizes: readonly number[],
   return last
 }
 
-/** The scan leaves the references of unknown series as an earlier request left them. */
-function clearUnknownRows({ status, unknowns, seriesRefs }: WriteColumns): void {
-  for (let u = 0; u < status[STATUS.UNKNOWN_COUNT] * UNKNOWN_STRIDE; u += UNKNOWN_STRIDE) {
-    seriesRefs.fill(0, unknowns[u + 2], unknowns[u + 2] + unknowns[u + 3])
-  }
-}
-
-/** Takes out the rows that are not to be stored, in place. */
-function compact(staged: Staged, columns: WriteColumns): void {
-  const { seriesRefs, timestampsMs, valueHalves, startTimestampsMs } = columns
-  let row = 0
-  while (row < staged.count && seriesRefs[row] < REFUSED_REF) row++
-  if (row === staged.count) return
-  const { histogramRows, histograms } = staged
-  let h = 0
-  while (h < histogramRows.length && histogramRows[h] < row) h++
-  const keptRows = histogramRows.slice(0, h)
-  const keptHistograms = histograms.slice(0, h)
-  let to = row
-  for (; row < staged.count; row++) {
-    const isHistogram = h < histogramRows.length && histogramRows[h] === row
-    if (seriesRefs[row] < REFUSED_REF) {
-      seriesRefs[to] = seriesRefs[row]
-      timestampsMs[to] = timestampsMs[row]
-      valueHalves[2 * to] = valueHalves[2 * row]
-      valueHalves[2 * to + 1] = valueHalves[2 * row + 1]
-      startTimestampsMs[to] = startTimestampsMs[row]
-      if (isHistogram) {
-        keptRows.push(to)
-        keptHistograms.push(histograms[h])
-      }
-      to++
-    } else if (seriesRefs[row] === DROPPED_REF) {
-      if (isHistogram) staged.droppedHistograms++
-      else staged.droppedSamples++
-    }
-    if (isHistogram) h++
-  }
-  staged.count = to
-  staged.histogramRows = keptRows
-  staged.histograms = keptHistograms
-}
-
 function deduplicated(counts: ReceivedCounts): WriteOutcome {
   return {
     ...counts,
@@ -574,6 +523,10 @@ function deduplicated(counts: ReceivedCounts): WriteOutcome {
     deduplicated: true,
     problems: new ProblemList(),
   }
+}
+
+function unreachable(): never {
+  throw new Error('invariant broken: a request with a scratch of its own has as many columns as the limits allow')
 }
 
 function tooLarge(at: number, end: number): string {

@@ -33,6 +33,9 @@ export interface TestCoordinatorOptions {
   readonly prepare?: (dataDirectory: string) => Promise<void>
 }
 
+/** Of the process: each would watch its garbage collector and the ends of its standard streams anew. */
+const program = nodeProgram(nodeEnv())
+
 export async function startCoordinator(options: TestCoordinatorOptions = {}): Promise<TestCoordinator> {
   const directory = await mkdtemp(join(tmpdir(), 'varve-coordinator-'))
   const env = nodeEnv()
@@ -54,7 +57,7 @@ export async function startCoordinator(options: TestCoordinatorOptions = {}): Pr
     config: read(),
     env,
     logger: options.logger ?? SILENT,
-    runtime: nodeProgram(env).runtime,
+    runtime: program.runtime,
     listen: (listen) => HttpServer.listen(listen),
     passwords,
     http,
