@@ -30,6 +30,8 @@ const REFS_PER_PAGE = 1 << REFS_PER_PAGE_BITS
 const PHASE_STEP = 29
 
 const NO_VALUES = new Float64Array(0)
+/** So many lanes are copied at once. */
+const COPY_MIN = 16
 /** By lane: the columns that all rows of a stripe have, and those that some have. */
 const everyColumns = new Uint8Array(LANES)
 const someColumns = new Uint8Array(LANES)
@@ -174,9 +176,10 @@ export class WindowStripes {
     for (let k = 0; k < columns.length; k++) {
       const column = columns[k]
       if ((all & (1 << column)) === 0) continue
-      const to = stripe.halves[column]!
-      if (!isNew && (every & (1 << column)) === 0) copyRow(to, first, halves[k], from, count, masks, 1 << column)
-      else copyWholeRow(stripe.values[column]!, to, first, values[k], halves[k], from, count)
+      const isWhole = isNew || (every & (1 << column)) !== 0
+      // A copy of memory keeps the bits of a NaN; of a few numbers the call would be most.
+      if (isWhole && count >= COPY_MIN) stripe.values[column]!.set(values[k].subarray(from, from + count), first)
+      else copyRow(stripe.halves[column]!, first, halves[k], from, count, masks, 1 << column)
     }
     this.sampleCount += added
     return added
@@ -476,25 +479,6 @@ function copyRow(
     if ((masks[fromAt + i] & bit) === 0) continue
     to[(toAt + i) * 2] = from[(fromAt + i) * 2]
     to[(toAt + i) * 2 + 1] = from[(fromAt + i) * 2 + 1]
-  }
-}
-
-/** The same where all of them have it: one store a number, two only for a NaN, whose bits would not survive. */
-function copyWholeRow(
-  to: Float64Array,
-  toHalves: Uint32Array,
-  toAt: number,
-  from: Float64Array,
-  fromHalves: Uint32Array,
-  fromAt: number,
-  count: number,
-): void {
-  for (let i = 0; i < count; i++) {
-    const value = from[fromAt + i]
-    if (Number.isNaN(value)) {
-      toHalves[(toAt + i) * 2] = fromHalves[(fromAt + i) * 2]
-      toHalves[(toAt + i) * 2 + 1] = fromHalves[(fromAt + i) * 2 + 1]
-    } else to[toAt + i] = value
   }
 }
 
