@@ -44,5 +44,5 @@ test('no name, parameter or number of a function changes without a new version',
     .digest('hex')
     .slice(0, 16)
   // Has it changed? Then an older binary no longer fits: raise INTERFACE_VERSION in both languages, and note the new digest.
-  expect({ version: INTERFACE_VERSION, digest }).toEqual({ version: 7, digest: '30d1f3a4a85870c3' })
+  expect({ version: INTERFACE_VERSION, digest }).toEqual({ version: 8, digest: '0503d52df4190ad7' })
 })

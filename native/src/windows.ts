@@ -1,6 +1,6 @@
 /**
  * The kernels of native/binding/src/windows.rs: the window of every minute. Who calls them is
- * packages/tsdb-core/src/head/recent-samples.ts and packages/aggregator/src/windows/slice-scan.ts.
+ * packages/tsdb-core/src/head/recent-samples.ts, and slice-scan.ts and slice-fold.ts of packages/aggregator/src/windows.
  */
 export interface WindowKernels {
   /**
@@ -59,7 +59,38 @@ export interface WindowKernels {
     masks: Uint8Array,
     tallies: Uint32Array,
   ): void
+  /**
+   * Folds what was scanned of `members[0, count)` into the cells of the groups to which they contribute, of one window. Columns
+   * are those of `SliceScan`, `GroupColumns` and `GroupCells` in packages/aggregator/src/windows; groups of which `each` is 255 are passed
+   * over.
+   */
+  foldWindow(
+    members: Uint32Array,
+    count: number,
+    counts: Float64Array,
+    sums: Float64Array,
+    mins: Float64Array,
+    maxs: Float64Array,
+    lasts: Float64Array,
+    lastTimesMs: Float64Array,
+    increases: Float64Array,
+    lives: Uint8Array,
+    livedBefore: Uint8Array,
+    resolutionMs: number,
+    groupStarts: Uint32Array,
+    groupCounts: Uint32Array,
+    groups: Uint32Array,
+    each: Uint8Array,
+    absolutes: Uint8Array,
+    foldStarts: Uint32Array,
+    foldCounts: Uint8Array,
+    codes: Uint8Array,
+    cellStarts: Uint32Array,
+    cells: Float64Array,
+    contributed: Uint32Array,
+    living: Uint32Array,
+  ): void
 }
 
 /** Their names, by which the loader sees that a binary was built from these sources. */
-export const WINDOW_KERNELS: readonly (keyof WindowKernels)[] = ['readRecentRows', 'scanWindow']
+export const WINDOW_KERNELS: readonly (keyof WindowKernels)[] = ['readRecentRows', 'scanWindow', 'foldWindow']

@@ -18,7 +18,7 @@ use napi_derive::napi;
 
 /// What this binary and its callers agree on: names, parameters and meanings. That of native/src/interface.ts, which says when
 /// it is raised.
-const INTERFACE_VERSION: u32 = 7;
+const INTERFACE_VERSION: u32 = 8;
 
 /// The loader takes a binary only if it says the version that it knows.
 #[napi(catch_unwind)]

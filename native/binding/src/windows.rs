@@ -1,9 +1,9 @@
-//! The window of every minute, for JavaScript: a call for the rows of a slice of series, and one to scan them.
+//! The window of every minute, for JavaScript: a call for the rows of a slice of series, one to scan and one to fold them.
 
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 use varve_windows::{
-    read_rows, scan_window as scan, BadCall, Found, Progress, Recent, RowPage, Rows, Samples, Slice, States, Wanted,
+    fold_window as fold, read_rows, scan_window as scan, BadCall, Cells, Found, Groups, Progress, Recent, RowPage, Rows, Samples, Scanned, Slice, States, Wanted,
     Window, RUN_STRIDE,
 };
 
@@ -114,6 +114,49 @@ pub fn scan_window(
     let Some(tallies) = tallies.first_chunk_mut::<4>() else { return Err(invalid("tallies has four numbers")) };
     *tallies = [found.sample_count, found.unknown_count, found.ended_count, found.written_count];
     Ok(())
+}
+
+/// Folds what was scanned of a slice into the cells of groups, see `WindowKernels.foldWindow`.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn fold_window(
+    members: Column<u32>,
+    count: f64,
+    counts: Column<f64>,
+    sums: Column<f64>,
+    mins: Column<f64>,
+    maxs: Column<f64>,
+    lasts: Column<f64>,
+    last_times: Column<f64>,
+    increases: Column<f64>,
+    lives: Column<u8>,
+    lived_before: Column<u8>,
+    resolution_ms: f64,
+    group_starts: Column<u32>,
+    group_counts: Column<u32>,
+    groups: Column<u32>,
+    each: Column<u8>,
+    absolutes: Column<u8>,
+    fold_starts: Column<u32>,
+    fold_counts: Column<u8>,
+    codes: Column<u8>,
+    cell_starts: Column<u32>,
+    cells: Column<f64>,
+    contributed: Column<u32>,
+    living: Column<u32>,
+) -> Result<()> {
+    disjoint!(
+        cells, contributed, living; members, counts, sums, mins, maxs, lasts, last_times, increases, lives, lived_before,
+        group_starts, group_counts, groups, each, absolutes, fold_starts, fold_counts, codes, cell_starts
+    );
+    let count = index("count", count, members.len())?;
+    let members = &members[..count];
+    let scanned =
+        Scanned { members, counts, sums, mins, maxs, lasts, last_times, increases, lives, lived_before, resolution_ms };
+    let groups =
+        Groups { starts: group_starts, counts: group_counts, groups, each, absolutes, fold_starts, fold_counts, codes };
+    let mut cells = Cells { starts: cell_starts, values: cells, contributed, living };
+    fold(&scanned, &groups, &mut cells).map_err(bad_call)
 }
 
 fn bad_call(error: BadCall) -> Error {

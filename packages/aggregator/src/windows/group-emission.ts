@@ -34,16 +34,14 @@ export class GroupEmission {
 
   /** Passes a group's results on to those that read it, and writes them. */
   emit(group: Group, index: number): void {
-    const { firstEndMs, windowCount, resolutionMs, touchedGroups, writer, plan } = this.#options
-    const cells = this.#options.cells.of(index)
+    const { firstEndMs, windowCount, resolutionMs, touchedGroups, writer } = this.#options
+    const { cells } = this.#options
     const isTouched = touchedGroups?.has(index) ?? true
-    const living = group.number * (windowCount + 1)
     group.outputs.forEach((output, at) => {
       if (output === null) return
       for (const { group: target } of output.targets) {
         if (isTouched) touchedGroups?.add(target)
-        const targetCells = this.#options.cells.of(target)
-        if (cells.living[living] > 0) targetCells.living[plan.groups[target].number * (windowCount + 1)]++
+        if (cells.lives(index, -1)) cells.addLiving(target, -1)
       }
       const slot = index * OUTPUTS_MAX + at
       const histograms = group.stage.rule.outputs[at].aggregation.operator === 'sum' ? this.#options.histograms : null
@@ -51,10 +49,9 @@ export class GroupEmission {
         for (const target of output.targets) this.#passHistogram(target, -1, true, null, output.labels)
       }
       for (let window = 0; window < windowCount; window++) {
-        const cell = group.number * windowCount + window
-        const lives = cells.living[living + window + 1] > 0
-        const hasValue = cells.contributed[cell] > 0
-        const value = hasValue ? group.stage.folds[at].result(cell) : 0
+        const lives = cells.lives(index, window)
+        const hasValue = cells.hasValue(index, window)
+        const value = hasValue ? cells.result(index, at, window) : 0
         const endMs = firstEndMs + window * resolutionMs
         const sum = histograms ? this.#sumOf(group, index, output, window, hasValue) : null
         const hasHistogramLife = histograms?.lives(index, window) ?? false
@@ -72,7 +69,7 @@ export class GroupEmission {
         } else if (
           !lives &&
           !hasHistogramLife &&
-          (cells.living[living + window] > 0 || histograms?.lives(index, window - 1))
+          (cells.lives(index, window - 1) || histograms?.lives(index, window - 1))
         )
           writer.addMarker(GROUP, slot, endMs)
         else this.#options.addEmpty({ labels: output.labels, table: GROUP, slots: [slot], endMs })
@@ -108,14 +105,11 @@ export class GroupEmission {
 
   /** One window of an output, as a contribution to another rule's group. */
   #pass(target: Contribution, window: number, lives: boolean, hasValue: boolean, value: number, endMs: number): void {
-    const { windowCount } = this.#options
-    const group = this.#options.plan.groups[target.group]
-    const cells = this.#options.cells.of(target.group)
-    if (lives) cells.living[group.number * (windowCount + 1) + window + 1]++
+    const { cells, resolutionMs } = this.#options
+    if (lives) cells.addLiving(target.group, window)
     if (!hasValue) return
-    const cell = group.number * windowCount + window
-    const rate = (value * 1000) / this.#options.resolutionMs
-    this.#options.cells.fold(group, cell, target.each === 'count' ? 1 : target.each === 'rate' ? rate : value, endMs)
-    cells.contributed[cell]++
+    const rate = (value * 1000) / resolutionMs
+    cells.fold(target.group, window, target.each === 'count' ? 1 : target.each === 'rate' ? rate : value, endMs)
+    cells.addContributed(target.group, window)
   }
 }

@@ -5,13 +5,13 @@
  * What does not fit (new members, histograms, samples that are not in the head alone) is left to the evaluation by `select`.
  */
 import { type Namespace, type RecentSamples, RUN_STRIDE, type WindowBatch } from '@varve/tsdb-core'
-import { halvesOf, isStaleAt, writeStaleAt } from '@varve/tsdb-core/model'
+import { halvesOf, writeStaleAt } from '@varve/tsdb-core/model'
 import { AggregatorError } from '../errors.js'
-import type { EachFunction } from '../rules/rule.js'
 import { extended } from './columns.js'
 import type { GroupCells } from './group-cells.js'
 import type { MemberStates } from './member-states.js'
 import { COLUMNS, type WindowPlan } from './plan.js'
+import { SliceFold } from './slice-fold.js'
 import { type ScannedWindow, SliceScan } from './slice-scan.js'
 
 const SLICE_MEMBERS = 1024
@@ -91,11 +91,12 @@ export class HotWindow {
 
   /** False: the window's samples cannot be read this way; from some member on, or at all. */
   async run(): Promise<boolean> {
-    const { raw, plan, used, states, endMs, resolutionMs, lookbackMs, pause } = this.#options
+    const { raw, plan, used, states, cells, endMs, resolutionMs, lookbackMs, pause } = this.#options
     used.update(plan)
     states.reserve(plan.memberCount)
     const { members, refs, targets } = used
     const slice = used.slice ?? new Slice()
+    const fold = new SliceFold(plan, cells, resolutionMs)
     used.slice = null
     for (let from = 0, end = 0; from < used.count; from = end) {
       end = Math.min(used.count, from + (used.isNew(from) ? NEW_SLICE_MEMBERS : SLICE_MEMBERS))
@@ -108,7 +109,7 @@ export class HotWindow {
       scan.scan(samples, window)
       this.readSampleCount += scan.tallies.sampleCount
       if (scan.tallies.unknownCount > 0) this.#leaveUnknown(scan, samples)
-      this.#contribute(scan, samples)
+      fold.fold(scan, samples)
       if (scan.tallies.endedCount > 0) writeEnds(slice)
       if (scan.tallies.writtenCount > 0) {
         const sliceTargets = targets.subarray(from, end)
@@ -161,39 +162,6 @@ export class HotWindow {
       const end = runs[run * RUN_STRIDE]
       for (; i < end; i++) {
         if (runs[run * RUN_STRIDE + 1] > 0 && skips[i] === 0 && !states.knows(members[i])) this.left.push(members[i])
-      }
-    }
-  }
-
-  #contribute(scan: SliceScan, { runs, runCount, timestampsMs, values }: RecentSamples): void {
-    const { plan, cells } = this.#options
-    const { members, counts, lives, livedBefore, lastTimesMs } = scan
-    const halves = halvesOf(values)
-    for (let run = 0, i = 0; run < runCount; run++) {
-      const at = run * RUN_STRIDE
-      const first = i
-      const end = runs[at]
-      for (; i < end; i++) {
-        const contributions = plan.contributionCount(members[i])
-        if (contributions === 0 || (counts[i] === 0 && lives[i] === 0 && livedBefore[i] === 0)) continue
-        const start = plan.contributionStart(members[i])
-        for (let k = start; k < start + contributions; k++) {
-          const { group: index, each } = plan.contributions[k]
-          const group = plan.groups[index]
-          const { living, contributed } = cells.of(index)
-          const cell = group.number
-          living[cell * 2] += livedBefore[i]
-          living[cell * 2 + 1] += lives[i]
-          if (counts[i] === 0) continue
-          if (each === 'all') {
-            for (let sample = 0; sample < runs[at + 1]; sample++) {
-              const place = runs[at + 3] + sample * (end - first) + i - first
-              if (isStaleAt(halves, place)) continue
-              cells.fold(group, cell, values[place], timestampsMs[runs[at + 2] + sample])
-            }
-          } else cells.fold(group, cell, contributedBy(scan, each, i, this.#options.resolutionMs), lastTimesMs[i])
-          contributed[cell]++
-        }
       }
     }
   }
@@ -273,27 +241,5 @@ class Slice {
       values,
     }))
     this.halves = this.columns.map(({ values }) => halvesOf(values))
-  }
-}
-
-function contributedBy(scan: SliceScan, each: EachFunction, i: number, resolutionMs: number): number {
-  switch (each) {
-    case 'min':
-      return scan.mins[i]
-    case 'max':
-      return scan.maxs[i]
-    case 'sum':
-      return scan.sums[i]
-    case 'avg':
-      return scan.sums[i] / scan.counts[i]
-    case 'count':
-      return scan.counts[i]
-    case 'increase':
-      return scan.increases[i]
-    case 'rate':
-      return (scan.increases[i] * 1000) / resolutionMs
-    case 'last':
-    case 'all':
-      return scan.lasts[i]
   }
 }

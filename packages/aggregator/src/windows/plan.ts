@@ -15,6 +15,7 @@ import { type MetadataLookup, metricTypeOf } from '../matcher/metric-type.js'
 import { RuleMatcher } from '../matcher/rule-matcher.js'
 import type { EachFunction, MappingRule, RollupOutput, RollupRule, Rule } from '../rules/rule.js'
 import { extended } from './columns.js'
+import { GroupColumns } from './group-columns.js'
 import { MemberIndex } from './member-index.js'
 
 export const COLUMNS: readonly AggregateColumn[] = ['last', 'min', 'max', 'sum', 'count', 'increase', 'value']
@@ -36,8 +37,6 @@ export interface RollupStage {
   /** Stages that read this one's outputs. */
   readonly readers: readonly { readonly stage: RollupStage; readonly matcher: RuleMatcher | null }[]
   readonly folds: readonly Fold[]
-  /** Group index → index within the stage: folds are dense by stage. */
-  groupCount: number
 }
 
 /** What a group writes for one of its rule's aggregations. */
@@ -53,8 +52,6 @@ export interface GroupOutput {
 export interface Group {
   readonly stage: RollupStage
   readonly each: EachFunction
-  /** Within the stage: its cells begin at `number · windowCount`. */
-  readonly number: number
   /** One a fold of the stage; null: another group of the rule has it. */
   readonly outputs: readonly (GroupOutput | null)[]
 }
@@ -84,12 +81,11 @@ export class WindowPlan {
   readonly #matcher: RuleMatcher
   readonly #rootStages: readonly RollupStage[]
   readonly #members = new MemberIndex()
-  /** Member → raw reference; its bits of columns; where its contributions begin and how many there are. */
+  /** Member → raw reference; its bits of columns. */
   memberRefs: Uint32Array = new Uint32Array(64)
   memberColumns: Uint8Array = new Uint8Array(64)
-  #contributionStarts: Uint32Array = new Uint32Array(64)
-  #contributionCounts: Uint16Array = new Uint16Array(64)
-  readonly contributions: Contribution[] = []
+  /** What members contribute to groups. */
+  readonly columns = new GroupColumns()
   readonly groups: Group[] = []
   /** By group, whose members all contribute the same: one object, not one for each of them. */
   readonly #contributionTo: Contribution[] = []
@@ -142,24 +138,16 @@ export class WindowPlan {
 
   /** Whether a rule concerns the member at all. */
   isUsed(member: number): boolean {
-    return this.memberColumns[member] !== 0 || this.#contributionCounts[member] > 0
-  }
-
-  contributionStart(member: number): number {
-    return this.#contributionStarts[member]
-  }
-
-  contributionCount(member: number): number {
-    return this.#contributionCounts[member]
+    return this.memberColumns[member] !== 0 || this.columns.counts[member] > 0
   }
 
   /** Whether the growth of the member is asked for, so that the sample before a window is needed. */
   needsIncrease(member: number): boolean {
     if (this.#histogramMembers.has(member)) return true
     if ((this.memberColumns[member] & (1 << INCREASE)) !== 0) return true
-    const start = this.#contributionStarts[member]
-    for (let i = 0; i < this.#contributionCounts[member]; i++) {
-      const { each } = this.contributions[start + i]
+    const { starts, counts, groups } = this.columns
+    for (let i = starts[member]; i < starts[member] + counts[member]; i++) {
+      const { each } = this.groups[groups[i]]
       if (each === 'increase' || each === 'rate') return true
     }
     return false
@@ -262,7 +250,7 @@ export class WindowPlan {
     const before = this.#restless.get(labels.key)
     if (before !== undefined) {
       this.memberColumns[before] = 0
-      this.#contributionCounts[before] = 0
+      this.columns.counts[before] = 0
       this.#restless.delete(labels.key)
       // Should the series be read under its former reference again, that is another member.
       if (this.#members.delete(this.memberRefs[before])) this.#coldCount--
@@ -272,9 +260,8 @@ export class WindowPlan {
       this.#coldCount++
     }
     this.memberRefs[member] = seriesRef
-    this.#contributionStarts[member] = this.contributions.length
+    const groups: number[] = []
     const matches = this.#matcher.match(labels)
-    if (matches.length === 0) return member
     const { metricName } = labels
     for (const index of matches) {
       if (index < this.mappings.length) {
@@ -289,10 +276,10 @@ export class WindowPlan {
       }
       const stage = this.#rootStages[index - this.mappings.length]
       const isCounter = metricTypeOf(metricName, stage.rule.type, this.#options.metadata) !== 'gauge'
-      this.contributions.push(...this.#contribute(stage, labels, isCounter))
+      for (const { group } of this.#contribute(stage, labels, isCounter)) groups.push(group)
       this.#count(stage.rule.name)
     }
-    this.#contributionCounts[member] = this.contributions.length - this.#contributionStarts[member]
+    this.columns.addMember(member, groups)
     return member
   }
 
@@ -339,7 +326,7 @@ export class WindowPlan {
     const index = this.groups.length
     this.#groupsByKey.set(key, index)
     // The place is taken before targets are made: they are groups of their own.
-    this.groups.push({ stage, each, number: stage.groupCount++, outputs: [] })
+    this.groups.push({ stage, each, outputs: [] })
     const groupOutputs = rule.outputs.map((output, at): GroupOutput | null => {
       if (!outputs.includes(at)) return null // Of the group with the other contribution.
       const outputLabels = kept.with(METRIC_NAME, output.nameTemplate.replaceAll('{metric}', metricName))
@@ -354,6 +341,8 @@ export class WindowPlan {
       }
     })
     this.groups[index] = { ...this.groups[index], outputs: groupOutputs }
+    const folds = stage.folds.filter((_, at) => groupOutputs[at] !== null)
+    this.columns.setGroup(index, each, rule.absolute, folds)
     return index
   }
 
@@ -378,8 +367,6 @@ export class WindowPlan {
     const length = this.memberRefs.length * 2
     this.memberRefs = extended(this.memberRefs, length)
     this.memberColumns = extended(this.memberColumns, length)
-    this.#contributionStarts = extended(this.#contributionStarts, length)
-    this.#contributionCounts = extended(this.#contributionCounts, length)
   }
 }
 
@@ -416,7 +403,7 @@ function planStages(options: PlanOptions): { stages: RollupStage[]; roots: Rollu
     }
     const emits = rule.policies.some((policy) => policy.namespace === options.namespace)
     const folds = rule.outputs.map(({ aggregation }) => makeFold(aggregation))
-    const stage: MutableStage = { rule, emits, readers: [], folds, groupCount: 0 }
+    const stage: MutableStage = { rule, emits, readers: [], folds }
     stages.set(rule.name, stage)
     if (input) input.readers.push({ stage, matcher: rule.match.length > 0 ? new RuleMatcher([rule.match]) : null })
     else roots.push(stage)

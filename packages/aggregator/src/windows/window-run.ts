@@ -426,25 +426,22 @@ export class WindowRun {
     })
     const isWanted = this.#request.only === null || this.#request.only.has(plan.memberRefs[member])
     if (plan.memberColumns[member] !== 0 && isWanted) this.#emitMember(member)
-    const start = plan.contributionStart(member)
-    const end = start + plan.contributionCount(member)
+    const start = plan.columns.starts[member]
+    const end = start + plan.columns.counts[member]
     for (let i = start; i < end; i++) {
-      const contribution = plan.contributions[i]
-      const group = plan.groups[contribution.group]
-      if (isWanted) this.#touchedGroups?.add(contribution.group)
-      const cells = this.#cells.of(contribution.group)
-      const living = group.number * (scan.windowCount + 1)
-      if (scan.livedBefore) cells.living[living]++
+      const index = plan.columns.groups[i]
+      const { each } = plan.groups[index]
+      if (isWanted) this.#touchedGroups?.add(index)
+      if (scan.livedBefore) this.#cells.addLiving(index, -1)
       for (let window = 0; window < scan.windowCount; window++) {
-        if (scan.lives[window] === 1) cells.living[living + window + 1]++
+        if (scan.lives[window] === 1) this.#cells.addLiving(index, window)
         if (scan.counts[window] === 0) continue
-        const cell = group.number * scan.windowCount + window
-        if (contribution.each === 'all') {
+        if (each === 'all') {
           for (let at = scan.sampleOffsets[window]; at < scan.sampleOffsets[window + 1]; at++) {
-            if (!isStaleAt(halves, at)) this.#cells.fold(group, cell, values[at], timestampsMs[at + shift])
+            if (!isStaleAt(halves, at)) this.#cells.fold(index, window, values[at], timestampsMs[at + shift])
           }
-        } else this.#cells.fold(group, cell, this.#contributed(contribution.each, window), scan.lastTimesMs[window])
-        cells.contributed[cell]++
+        } else this.#cells.fold(index, window, this.#contributed(each, window), scan.lastTimesMs[window])
+        this.#cells.addContributed(index, window)
       }
     }
   }
