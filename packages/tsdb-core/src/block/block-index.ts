@@ -9,6 +9,7 @@ import { MatchCache } from '../index/match-cache.js'
 import { EMPTY_POSTINGS } from '../index/posting-list.js'
 import { compareUtf8 } from '../model/utf8.js'
 import { ByteCursor } from './byte-cursor.js'
+import { decodedTimes } from './decoded-times.js'
 import { HAS_COLUMNS } from './format.js'
 import { readPostings } from './postings-codec.js'
 
@@ -52,6 +53,7 @@ export class BlockIndex implements LabelIndex {
   readonly timeFirstMs: Float64Array
   readonly timeLastMs: Float64Array
   readonly #times: Uint8Array
+  readonly #timesOwner = decodedTimes.newOwner()
   readonly #timeOffsets: Uint32Array
   readonly #symbols: BlockSymbols
   readonly #labels = new Map<string, BlockLabel>()
@@ -154,13 +156,12 @@ export class BlockIndex implements LabelIndex {
 
   /** Fills `out` with a time column's timestamps. @throws {CodecError} never for a section that passed its checksum. */
   readTimes(timeColumn: number, out: Float64Array, outAt: number): number {
-    return decodeSealedTimestamps(
-      this.#times,
-      this.#timeOffsets[timeColumn],
-      this.#timeOffsets[timeColumn + 1],
-      out,
-      outAt,
-    )
+    const known = decodedTimes.read(this.#timesOwner, timeColumn, out, outAt)
+    if (known > 0) return known
+    const start = this.#timeOffsets[timeColumn]
+    const count = decodeSealedTimestamps(this.#times, start, this.#timeOffsets[timeColumn + 1], out, outAt)
+    decodedTimes.keep(this.#timesOwner, timeColumn, out, outAt, count)
+    return count
   }
 
   #readLabels(parts: IndexParts): void {
