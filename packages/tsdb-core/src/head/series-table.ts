@@ -5,11 +5,14 @@
  *     hash of its bytes    hashes[r]
  *     lookup               open addressing, linear probing, by the hash of the canonical label bytes
  *
+ * Nothing of it is copied as a whole while it grows: columns have pages, and the places of a table that became too small move to
+ * the next some at a time, with each series that is added. A lookup asks both tables meanwhile.
+ *
  * References rise from 1 and are never used again, so a reference that a caller kept too long is unknown, never another
  * series. A removed series leaves its four numbers behind.
  */
 
-import { grownU8, grownU32 } from '../index/growable.js'
+import { PagedU32 } from '../index/paged.js'
 import { SymbolTable } from '../index/symbol-table.js'
 import { hashBytes, lengthSize, readLength, writeLength } from '../model/canonical-labels.js'
 import { Labels } from '../model/labels.js'
@@ -17,16 +20,22 @@ import { Labels } from '../model/labels.js'
 const FREE = 0
 /** A place whose series was removed: a search goes on over it. No reference is this large. */
 const REMOVED = 0xffffffff
+/** A power of two. */
+const TABLE_LENGTH_MIN = 256
 
 export class SeriesTable {
   readonly symbols = new SymbolTable()
-  /** Not to be changed; they are replaced when they grow. */
-  pairs: Uint32Array = new Uint32Array(256)
-  offsets: Uint32Array = new Uint32Array(64)
-  hashes: Uint32Array = new Uint32Array(64)
-  #live: Uint8Array = new Uint8Array(64)
-  #table: Uint32Array = new Uint32Array(256)
+  /** Not to be changed by others. */
+  readonly pairs = new PagedU32()
+  readonly offsets = new PagedU32()
+  readonly #live = new PagedU32()
+  readonly hashes = new PagedU32()
+  #table: Uint32Array = new Uint32Array(TABLE_LENGTH_MIN)
   #usedPlaces = 0
+  /** The table before, while its places move. */
+  #former: Uint32Array | undefined
+  #formerMoved = 0
+  #movesPerAdd = 0
   /** One more than the last reference. */
   #next = 1
   #liveCount = 0
@@ -42,27 +51,24 @@ export class SeriesTable {
   get sizeBytes(): number {
     return (
       this.symbols.sizeBytes +
-      this.pairs.byteLength +
-      this.offsets.byteLength +
-      this.hashes.byteLength +
-      this.#live.byteLength +
-      this.#table.byteLength
+      this.pairs.sizeBytes +
+      this.offsets.sizeBytes +
+      this.hashes.sizeBytes +
+      this.#live.sizeBytes +
+      this.#table.byteLength +
+      (this.#former?.byteLength ?? 0)
     )
   }
 
   isLive(ref: number): boolean {
-    return ref > 0 && ref < this.#next && this.#live[ref] === 1
+    return ref > 0 && ref < this.#next && this.#live.at(ref) === 1
   }
 
   /** The series' reference, or 0 when it is unknown. `hash` is `hashBytes` of the range. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const table = this.#table
-    const mask = table.length - 1
-    for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const ref = table[place]
-      if (ref === FREE) return 0
-      if (ref !== REMOVED && this.hashes[ref] === hash && this.#equals(ref, bytes, start, end)) return ref
-    }
+    const ref = this.#findIn(this.#table, bytes, start, end, hash)
+    if (ref !== 0 || this.#former === undefined) return ref
+    return this.#findIn(this.#former, bytes, start, end, hash)
   }
 
   /** The reference of a series, made if need be. The bytes are canonical: that was checked. */
@@ -74,46 +80,44 @@ export class SeriesTable {
   /** Adds a series that `find` did not find. The bytes are canonical: that was checked. */
   add(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const ref = this.#next++
-    this.offsets = grownU32(this.offsets, ref + 2)
-    this.hashes = grownU32(this.hashes, ref + 1)
-    this.#live = grownU8(this.#live, ref + 1)
-    let pairAt = this.offsets[ref]
+    let pairAt = this.offsets.at(ref)
     for (let at = start; at < end; ) {
       const length = readLength(bytes, at)
       at += lengthSize(length)
-      if (pairAt === this.pairs.length) this.pairs = grownU32(this.pairs, pairAt + 2)
-      this.pairs[pairAt++] = this.symbols.intern(bytes, at, at + length)
+      this.pairs.set(pairAt++, this.symbols.intern(bytes, at, at + length))
       at += length
     }
-    this.offsets[ref + 1] = pairAt
-    this.hashes[ref] = hash
-    this.#live[ref] = 1
+    this.offsets.set(ref + 1, pairAt)
+    this.hashes.set(ref, hash)
+    this.#live.set(ref, 1)
     this.#liveCount++
-    if ((this.#usedPlaces + 1) * 2 > this.#table.length) this.#rehash()
-    else this.#place(ref, hash)
+    if ((this.#usedPlaces + 1) * 2 > this.#table.length) this.#grow()
+    this.#place(ref, hash)
+    if (this.#former !== undefined) this.#move(this.#former, this.#movesPerAdd)
     return ref
   }
 
   remove(ref: number): void {
     if (!this.isLive(ref)) return
-    const mask = this.#table.length - 1
-    let place = this.hashes[ref] & mask
-    while (this.#table[place] !== ref) place = (place + 1) & mask
-    this.#table[place] = REMOVED
-    this.#live[ref] = 0
+    const hash = this.hashes.at(ref)
+    takeOut(this.#table, ref, hash)
+    // What has moved stands in both.
+    if (this.#former !== undefined) takeOut(this.#former, ref, hash)
+    this.#live.set(ref, 0)
     this.#liveCount--
   }
 
   labelsOf(ref: number): Labels {
     const flat: string[] = []
-    for (let i = this.offsets[ref]; i < this.offsets[ref + 1]; i++) flat.push(this.symbols.texts[this.pairs[i]])
+    for (let i = this.offsets.at(ref), to = this.offsets.at(ref + 1); i < to; i++)
+      flat.push(this.symbols.texts[this.pairs.at(i)])
     return Labels.fromSorted(flat)
   }
 
   canonicalSize(ref: number): number {
     let size = 0
-    for (let i = this.offsets[ref]; i < this.offsets[ref + 1]; i++) {
-      const length = this.symbols.lengthOf(this.pairs[i])
+    for (let i = this.offsets.at(ref), to = this.offsets.at(ref + 1); i < to; i++) {
+      const length = this.symbols.lengthOf(this.pairs.at(i))
       size += lengthSize(length) + length
     }
     return size
@@ -121,8 +125,8 @@ export class SeriesTable {
 
   /** Writes the series' canonical label bytes and returns where they end. */
   writeCanonical(ref: number, out: Uint8Array, at: number): number {
-    for (let i = this.offsets[ref]; i < this.offsets[ref + 1]; i++) {
-      const symbol = this.pairs[i]
+    for (let i = this.offsets.at(ref), to = this.offsets.at(ref + 1); i < to; i++) {
+      const symbol = this.pairs.at(i)
       at = writeLength(out, at, this.symbols.lengthOf(symbol))
       at = this.symbols.copy(symbol, out, at)
     }
@@ -131,14 +135,23 @@ export class SeriesTable {
 
   #equals(ref: number, bytes: Uint8Array, start: number, end: number): boolean {
     let at = start
-    for (let i = this.offsets[ref]; i < this.offsets[ref + 1]; i++) {
+    for (let i = this.offsets.at(ref), to = this.offsets.at(ref + 1); i < to; i++) {
       if (at >= end) return false
       const length = readLength(bytes, at)
       at += lengthSize(length)
-      if (at + length > end || !this.symbols.equals(this.pairs[i], bytes, at, at + length)) return false
+      if (at + length > end || !this.symbols.equals(this.pairs.at(i), bytes, at, at + length)) return false
       at += length
     }
     return at === end
+  }
+
+  #findIn(table: Uint32Array, bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const mask = table.length - 1
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const ref = table[place]
+      if (ref === FREE) return 0
+      if (ref !== REMOVED && this.hashes.at(ref) === hash && this.#equals(ref, bytes, start, end)) return ref
+    }
   }
 
   #place(ref: number, hash: number): void {
@@ -149,12 +162,36 @@ export class SeriesTable {
     this.#usedPlaces++
   }
 
-  /** Also drops the places of removed series. */
-  #rehash(): void {
-    let length = 256
+  /** Begins a table that is large enough; the places of removed series do not come along. */
+  #grow(): void {
+    if (this.#former !== undefined) this.#move(this.#former, this.#former.length)
+    let length = TABLE_LENGTH_MIN
     while (length < (this.#liveCount + 1) * 3) length *= 2
+    this.#former = this.#table
+    this.#formerMoved = 0
     this.#table = new Uint32Array(length)
     this.#usedPlaces = 0
-    for (let ref = 1; ref < this.#next; ref++) if (this.#live[ref] === 1) this.#place(ref, this.hashes[ref])
+    // All have moved after half as many additions as the table takes.
+    this.#movesPerAdd = Math.ceil((this.#former.length * 2) / (length / 2 - this.#liveCount))
+  }
+
+  #move(former: Uint32Array, count: number): void {
+    const end = Math.min(former.length, this.#formerMoved + count)
+    for (let place = this.#formerMoved; place < end; place++) {
+      const ref = former[place]
+      if (ref !== FREE && ref !== REMOVED) this.#place(ref, this.hashes.at(ref))
+    }
+    this.#formerMoved = end
+    if (end === former.length) this.#former = undefined
+  }
+}
+
+/** Leaves a mark where the series stood, if it did. */
+function takeOut(table: Uint32Array, ref: number, hash: number): void {
+  const mask = table.length - 1
+  for (let place = hash & mask; table[place] !== FREE; place = (place + 1) & mask) {
+    if (table[place] !== ref) continue
+    table[place] = REMOVED
+    return
   }
 }

@@ -33,11 +33,11 @@ export class HeadIndex implements LabelIndex {
   add(ref: number): void {
     this.matches.clear()
     const { pairs, offsets } = this.#series
-    for (let i = offsets[ref]; i < offsets[ref + 1]; i += 2) {
-      let label = this.#labels.get(pairs[i])
+    for (let i = offsets.at(ref), to = offsets.at(ref + 1); i < to; i += 2) {
+      let label = this.#labels.get(pairs.at(i))
       if (label === undefined)
-        this.#labels.set(pairs[i], (label = new HeadLabel(this.#series.symbols.texts, this.#series)))
-      label.add(pairs[i + 1], ref)
+        this.#labels.set(pairs.at(i), (label = new HeadLabel(this.#series.symbols.texts, this.#series)))
+      label.add(pairs.at(i + 1), ref)
     }
     this.#all = grownU32(this.#all, this.#count + 1)
     this.#all[this.#count++] = ref
@@ -68,8 +68,8 @@ export class HeadIndex implements LabelIndex {
     const label = this.#labels.get(symbol)
     if (label === undefined) return -1
     const { pairs, offsets } = this.#series
-    for (let i = offsets[ref]; i < offsets[ref + 1]; i += 2) {
-      if (pairs[i] === symbol) return label.indexOfSymbol(pairs[i + 1])
+    for (let i = offsets.at(ref), to = offsets.at(ref + 1); i < to; i += 2) {
+      if (pairs.at(i) === symbol) return label.indexOfSymbol(pairs.at(i + 1))
     }
     return -1
   }

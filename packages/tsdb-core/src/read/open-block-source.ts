@@ -208,14 +208,15 @@ export class OpenBlockSource implements SampleSource {
 
   readPairs(series: number, out: Uint32Array, outAt: number): number {
     const { pairs, offsets } = this.#series
-    const from = offsets[series]
-    const to = offsets[series + 1]
-    for (let i = from; i < to; i++) out[outAt++] = pairs[i]
+    const from = offsets.at(series)
+    const to = offsets.at(series + 1)
+    for (let i = from; i < to; i++) out[outAt++] = pairs.at(i)
     return to - from
   }
 
   pairsLength(series: number): number {
-    return this.#series.offsets[series + 1] - this.#series.offsets[series]
+    const { offsets } = this.#series
+    return offsets.at(series + 1) - offsets.at(series)
   }
 
   symbolText(symbol: number): string {
