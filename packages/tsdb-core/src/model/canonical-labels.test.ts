@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { checkCanonicalLabels, decodeCanonicalLabels, encodeCanonicalLabels, hashBytes } from './canonical-labels.js'
+import {
+  checkCanonicalLabels,
+  decodeCanonicalLabels,
+  encodeCanonicalLabels,
+  hashBytes,
+  LABEL_SIZE_BYTES_MAX,
+} from './canonical-labels.js'
 import { Labels } from './labels.js'
 
 describe('canonical labels', () => {
@@ -20,6 +26,41 @@ describe('canonical labels', () => {
 
   it('are laid out as documented', () => {
     expect([...encodeCanonicalLabels(Labels.from([['a', 'bc']]))]).toEqual([1, 97, 2, 98, 99])
+  })
+
+  it('have the bytes of each text behind their length, whatever its characters are', () => {
+    const texts = [
+      'a',
+      'é',
+      'abcé',
+      '\ud800',
+      'x\u{1f600}y',
+      'z'.repeat(127),
+      'ü'.repeat(64),
+      'q'.repeat(70_000),
+      '\u0000',
+      '€',
+    ]
+    for (const text of [...texts, ...texts]) {
+      const labels = Labels.fromSorted(['n', `${text}`, 'o', 'plain', 'p', `${text}${text}`])
+      const want: number[] = []
+      for (const each of labels.flat) {
+        const bytes = new TextEncoder().encode(each)
+        for (let rest = bytes.length; ; rest >>>= 7) {
+          want.push(rest < 0x80 ? rest : (rest & 0x7f) | 0x80)
+          if (rest < 0x80) break
+        }
+        for (const byte of bytes) want.push(byte)
+      }
+      expect(Buffer.from(want).equals(encodeCanonicalLabels(labels))).toBe(true)
+    }
+  })
+
+  it('of a text that is too long are refused, with its length in bytes', () => {
+    const of = (text: string) => () => encodeCanonicalLabels(Labels.fromSorted(['a', text]))
+    expect(of('x'.repeat(LABEL_SIZE_BYTES_MAX))().length).toBe(LABEL_SIZE_BYTES_MAX + 5)
+    expect(of('x'.repeat(LABEL_SIZE_BYTES_MAX + 1))).toThrow('a label of 2097152 bytes')
+    expect(of('é'.repeat(1_100_000))).toThrow('a label of 2200000 bytes')
   })
 
   it.each([

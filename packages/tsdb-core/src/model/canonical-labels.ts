@@ -10,32 +10,57 @@ import { Labels } from './labels.js'
 
 /** One name or value is at most this long, so that one length is at most three bytes. */
 export const LABEL_SIZE_BYTES_MAX = 0x1fffff
+/** Of a longer text too, which is refused once its length is known: 2^32 and more have five. */
+const LENGTH_SIZE_MAX = 5
+const SCRATCH_SIZE_BYTES_MAX = 64 << 10
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Of the last call, so that labels that are made known by the thousand leave one array each. */
+let scratch = new Uint8Array(1024)
+
+/** @throws {StorageError} `INVALID_ARGUMENT` for a name or a value that is too long. */
 export function encodeCanonicalLabels(labels: Labels): Uint8Array {
-  const parts: Uint8Array[] = []
-  let sizeBytes = 0
-  for (const text of labels.flat) {
-    const bytes = encoder.encode(text)
-    if (bytes.length > LABEL_SIZE_BYTES_MAX) {
-      throw new StorageError(
-        'INVALID_ARGUMENT',
-        `a label of ${bytes.length} bytes, wanted at most ${LABEL_SIZE_BYTES_MAX}`,
-      )
-    }
-    parts.push(bytes)
-    sizeBytes += lengthSize(bytes.length) + bytes.length
-  }
-  const out = new Uint8Array(sizeBytes)
   let at = 0
-  for (const part of parts) {
-    at = writeLength(out, at, part.length)
-    out.set(part, at)
-    at += part.length
+  for (const text of labels.flat) {
+    const start = at
+    reserve(at, LENGTH_SIZE_MAX + text.length)
+    at = writeLength(scratch, at, text.length)
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit >= 0x80) {
+        at = -1
+        break
+      }
+      scratch[at++] = unit
+    }
+    // Not of one byte a character: its length is known once it is encoded.
+    if (at < 0) at = writeBytes(start, encoder.encode(text))
+    else if (text.length > LABEL_SIZE_BYTES_MAX) throw tooLong(text.length)
   }
+  const out = scratch.slice(0, at)
+  if (scratch.length > SCRATCH_SIZE_BYTES_MAX) scratch = new Uint8Array(1024)
   return out
+}
+
+function writeBytes(at: number, bytes: Uint8Array): number {
+  if (bytes.length > LABEL_SIZE_BYTES_MAX) throw tooLong(bytes.length)
+  reserve(at, LENGTH_SIZE_MAX + bytes.length)
+  at = writeLength(scratch, at, bytes.length)
+  scratch.set(bytes, at)
+  return at + bytes.length
+}
+
+function reserve(at: number, sizeBytes: number): void {
+  if (at + sizeBytes <= scratch.length) return
+  const larger = new Uint8Array(Math.max(scratch.length * 2, at + sizeBytes))
+  larger.set(scratch.subarray(0, at))
+  scratch = larger
+}
+
+function tooLong(sizeBytes: number): StorageError {
+  return new StorageError('INVALID_ARGUMENT', `a label of ${sizeBytes} bytes, wanted at most ${LABEL_SIZE_BYTES_MAX}`)
 }
 
 /** @throws {StorageError} `INVALID_ARGUMENT` when the bytes are not canonical. */
