@@ -39,7 +39,7 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
   const values = columns.map((column) => column.values)
   const halves = values.map(halvesOf)
   const masks = windowMasks(batch)
-  if (!block.hasAbsent && values.some((column, k) => mayHaveAbsent(column, halves[k], count))) block.hasAbsent = true
+  if (!block.hasAbsent && halves.some((column) => mayHaveAbsent(column, count))) block.hasAbsent = true
   const mayHaveRows = block.mayHaveRowsSince(offset)
   const unknown: number[] = []
   const ordinary: number[] = []
@@ -80,9 +80,7 @@ function slotFor(head: WindowHead, stripes: WindowStripes, key: number, isOrdina
   return slot < 0 ? stripes.addSlot(ref) : slot
 }
 
-function mayHaveAbsent(values: Float64Array, halves: Uint32Array, count: number): boolean {
-  for (let i = 0; i < count; i++) {
-    if (Number.isNaN(values[i]) && halves[i * 2 + HIGH_HALF] === ABSENT_HIGH) return true
-  }
+function mayHaveAbsent(halves: Uint32Array, count: number): boolean {
+  for (let at = HIGH_HALF; at < count * 2; at += 2) if (halves[at] === ABSENT_HIGH) return true
   return false
 }
