@@ -50,7 +50,7 @@ class Replica {
   }
 }
 
-describe('a pair of coordinators', { timeout: 90_000 }, () => {
+describe('a pair of coordinators', { timeout: 180_000 }, () => {
   let etcd: Etcd
   const pair: Coordinator[] = []
   const replicas: Replica[] = []

@@ -49,7 +49,7 @@ remote_read:
 `,
   })
   load = new Load(coordinator.url)
-}, 60_000)
+}, 180_000)
 
 afterAll(async () => {
   await load?.stop()
@@ -133,7 +133,7 @@ async function lastWindowMs(selector: string): Promise<number> {
   return Math.max(0, ...outputs.map(({ values = [] }) => Math.round((values.at(-1)?.[0] ?? 0) * 1000)))
 }
 
-describe('raw samples', { timeout: 60_000 }, () => {
+describe('raw samples', { timeout: 180_000 }, () => {
   it('of a real Prometheus are queryable and equal its own', async () => {
     await waitFor('up of both jobs', 20_000, async () => (await instantQuery(coordinator.url, 'up == 1')).length === 2)
     const time = Date.now() / 1000

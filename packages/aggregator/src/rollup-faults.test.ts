@@ -105,12 +105,12 @@ describe('a planted bug is found', () => {
       return evaluate.call(this, request)
     }
     await withMethod(Evaluator.prototype, 'evaluate', markFirst, () => expectCaught())
-  }, 60_000)
+  }, 180_000)
 
   it('late samples are not computed again', async () => {
     async function never(this: PolicyRunner): Promise<void> {}
     await withMethod(PolicyRunner.prototype, 'computeDirty', never, () => expectCaught())
-  }, 60_000)
+  }, 180_000)
 
   it('the first sample of a counter is counted', async () => {
     function counting(this: SeriesScan, ...args: ScanArguments): void {
@@ -119,7 +119,7 @@ describe('a planted bug is found', () => {
       scan.apply(this, args)
     }
     await withMethod(SeriesScan.prototype, 'scan', counting, () => expectCaught())
-  }, 60_000)
+  }, 180_000)
 
   it('a reset is ignored', async () => {
     function ignoring(this: SeriesScan, ...args: ScanArguments): void {
@@ -141,7 +141,7 @@ describe('a planted bug is found', () => {
     await withMethod(SliceScan.prototype, 'scan', ignoringToo, () =>
       withMethod(SeriesScan.prototype, 'scan', ignoring, () => expectCaught()),
     )
-  }, 60_000)
+  }, 180_000)
 
   it('raw samples are dropped before their windows are computed', async () => {
     const ask = RawDrops.prototype.forBlock
@@ -151,9 +151,9 @@ describe('a planted bug is found', () => {
       return drop && { ...drop, rangesOf: (labels: Labels) => history.spansOf(labels) }
     }
     await withMethod(RawDrops.prototype, 'forBlock', atOnce, () => expectCaught({ drops: true }))
-  }, 60_000)
+  }, 180_000)
 
   it('the watch is trusted alone', async () => {
     await expectCaught({ watchAlone: true })
-  }, 60_000)
+  }, 180_000)
 })

@@ -34,7 +34,7 @@ function resize(sizeMib: number): void {
 /** Each with a reserve, which is met before the disk is full, and without one: then the disk refuses. */
 it.skipIf(!isMounted).each([2 * MIB, 0])(
   'a full disk stops writes by name and nothing else, also over a restart; with room they go on (reserve %d)',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (diskReserveBytes) => {
     const directory = join(folder, `data-${diskReserveBytes}`)
     resize(6)

@@ -130,7 +130,7 @@ describe(`an answer that streams (SEED=${SEED})`, () => {
   const engine = new Engine()
   beforeAll(async () => {
     world = await makeWorld()
-  }, 60_000)
+  }, 180_000)
 
   const planner = () =>
     new ResolutionPlanner({ database: world.database, clock: world.clock, rules: () => ruleKnowledge(world.book) })

@@ -110,7 +110,7 @@ describe('queries over several resolutions', () => {
   beforeAll(async () => {
     whole = await makeWorld(false)
     expired = await makeWorld(true)
-  }, 60_000)
+  }, 180_000)
 
   const aligned = { startMs: start + 2 * HOUR, endMs: end - 2 * HOUR, stepMs: HOUR }
 

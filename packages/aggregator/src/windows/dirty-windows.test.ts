@@ -54,4 +54,4 @@ it('growth is counted once when more series than are told apart come late to one
   await world.advanceTo(start + 15 * MINUTE)
   expect(await world.expectExact()).toBeGreaterThan(8)
   await world.database.close()
-}, 60_000)
+}, 180_000)

@@ -25,7 +25,7 @@ async function open(): Promise<RollupWorld> {
 
 const policies = ['1m:90d']
 
-describe('series that come and go', { timeout: 60_000 }, () => {
+describe('series that come and go', { timeout: 180_000 }, () => {
   it('leave the plan, groups with them, and count again when they come back', async () => {
     const world = await open()
     await world.putRule('mapping', 'all', { match: '{__name__!=""}', aggregations: ['last', 'increase'], policies })

@@ -61,7 +61,7 @@ describe.skipIf(!installed)(
       url = `http://127.0.0.1:${port}/api/v1`
       stop = startPrometheus(folder, data, port)
       await ready(`http://127.0.0.1:${port}/-/ready`)
-    }, 60_000)
+    }, 180_000)
 
     afterAll(() => {
       stop()
