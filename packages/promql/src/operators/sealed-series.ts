@@ -66,13 +66,16 @@ export class SealedSeries {
   /** Where a call that begins with place `from` ends. */
   endOf(from: number): number {
     const { series, chunkOffsets, chunkTimes, timeCounts } = this.#columns
-    const { count: steps } = this.#function.shape.grid
+    const { shape, presenceOnly } = this.#function
+    const steps = shape.grid.count
     const last = Math.min(series.length, from + SERIES_PER_CALL)
     let work = 0
     let end = from
     for (; end < last && work < WORK_PER_CALL; end++) {
+      work += steps
+      if (presenceOnly) continue
       const chunk = chunkOffsets[series[end]]
-      work += steps + (chunk < chunkTimes.length ? timeCounts[chunkTimes[chunk]] : 0)
+      if (chunk < chunkTimes.length) work += timeCounts[chunkTimes[chunk]]
     }
     return end
   }
