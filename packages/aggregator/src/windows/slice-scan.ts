@@ -133,102 +133,84 @@ export class SliceScan {
   }
 
   #scan({ runs, runCount, timestampsMs, values }: RecentSamples, window: ScannedWindow): void {
+    const { members, skips, counts, sums, mins, maxs, lasts, lastTimesMs, increases, lives, livedBefore, masks } = this
+    const { endMs, resolutionMs, lookbackMs, memberColumns } = window
+    const { valuesMs, values: lastValues, markersMs } = window.states
+    const { tallies } = this
     const halves = halvesOf(values)
-    let place = 0
-    for (let run = 0; run < runCount; run++) {
-      const at = run * RUN_STRIDE
-      const end = runs[at]
-      const width = end - place
-      for (let lane = 0; lane < width; lane++) {
-        this.#scanSeries(
-          place + lane,
-          timestampsMs,
-          runs[at + 2],
-          runs[at + 1],
-          values,
-          halves,
-          runs[at + 3] + lane,
-          width,
-          window,
-        )
-      }
-      place = end
-    }
-  }
-
-  /** Samples of a series stand `width` apart. */
-  #scanSeries(
-    i: number,
-    timestampsMs: Float64Array,
-    timesStart: number,
-    sampleCount: number,
-    values: Float64Array,
-    halves: Uint32Array,
-    start: number,
-    width: number,
-    { states, endMs, resolutionMs, lookbackMs, memberColumns }: ScannedWindow,
-  ): void {
-    const { counts, sums, mins, maxs, lasts, lastTimesMs, increases, lives, livedBefore, masks, tallies } = this
-    const { valuesMs, values: lastValues, markersMs } = states
     const startMs = endMs - resolutionMs
-    const member = this.members[i]
-    let valueMs = valuesMs[member]
-    counts[i] = 0
-    lives[i] = 0
-    livedBefore[i] = 0
-    masks[i] = 0
-    if (this.skips[i] === 1) return
-    tallies.sampleCount += sampleCount
-    if (Number.isNaN(valueMs)) {
-      if (sampleCount > 0) tallies.unknownCount++
-      return
-    }
-    let markerMs = markersMs[member]
-    const before = lastValues[member]
-    let previous = before
-    const hadBefore = startMs - valueMs <= COUNTER_LOOKBACK_MS
-    livedBefore[i] = livesAt(startMs, resolutionMs, lookbackMs, valueMs, markerMs) ? 1 : 0
-    let found = 0
-    let sum = 0
-    let rest = 0
-    let min = Number.NaN
-    let max = Number.NaN
-    let resets = 0
-    let first = 0
-    for (let k = 0, at = start; k < sampleCount; k++, at += width) {
-      const value = values[at]
-      if (Number.isNaN(value) && isStaleAt(halves, at)) {
-        markerMs = timestampsMs[timesStart + k]
-        continue
+    for (let run = 0, runStart = 0, i = 0; run < runCount; run++, runStart = i) {
+      const runEnd = runs[run * RUN_STRIDE]
+      const sampleCount = runs[run * RUN_STRIDE + 1]
+      const timesStart = runs[run * RUN_STRIDE + 2]
+      const valuesStart = runs[run * RUN_STRIDE + 3]
+      // Samples of a series stand so far apart.
+      const width = runEnd - runStart
+      for (; i < runEnd; i++) {
+        const member = members[i]
+        let valueMs = valuesMs[member]
+        counts[i] = 0
+        lives[i] = 0
+        livedBefore[i] = 0
+        masks[i] = 0
+        if (skips[i] === 1) continue
+        tallies.sampleCount += sampleCount
+        if (Number.isNaN(valueMs)) {
+          if (sampleCount > 0) tallies.unknownCount++
+          continue
+        }
+        let markerMs = markersMs[member]
+        const before = lastValues[member]
+        let previous = before
+        const hadBefore = startMs - valueMs <= COUNTER_LOOKBACK_MS
+        const didLive = livesAt(startMs, resolutionMs, lookbackMs, valueMs, markerMs)
+        livedBefore[i] = didLive ? 1 : 0
+        let found = 0
+        let sum = 0
+        let rest = 0
+        let min = Number.NaN
+        let max = Number.NaN
+        let resets = 0
+        let first = 0
+        for (let k = 0, at = valuesStart + i - runStart; k < sampleCount; k++, at += width) {
+          const value = values[at]
+          if (Number.isNaN(value) && isStaleAt(halves, at)) {
+            markerMs = timestampsMs[timesStart + k]
+            continue
+          }
+          if (found === 0) first = value
+          if (value < previous && (found > 0 || hadBefore)) resets += previous
+          const next = sum + value
+          if (Math.abs(sum) >= Math.abs(value)) rest += sum - next + value
+          else rest += value - next + sum
+          sum = next
+          if (value < min || Number.isNaN(min)) min = value
+          if (value > max || Number.isNaN(max)) max = value
+          previous = value
+          valueMs = timestampsMs[timesStart + k]
+          found++
+        }
+        markersMs[member] = markerMs
+        const columns = memberColumns[member] & MEMBER_MASK
+        if (found > 0) {
+          counts[i] = found
+          sums[i] = Number.isFinite(sum) ? sum + rest : sum
+          mins[i] = min
+          maxs[i] = max
+          lasts[i] = previous
+          lastTimesMs[i] = valueMs
+          increases[i] = previous - (hadBefore ? before : first) + resets
+          valuesMs[member] = valueMs
+          lastValues[member] = previous
+          lives[i] = 1
+        } else if (valueMs > markerMs && endMs - valueMs < lookbackMs) {
+          lives[i] = 1
+          continue
+        } else if (!didLive) continue
+        else if (columns !== 0) tallies.endedCount++
+        masks[i] = columns
+        if (columns !== 0) tallies.writtenCount++
       }
-      if (found === 0) first = value
-      if (value < previous && (found > 0 || hadBefore)) resets += previous
-      const next = sum + value
-      if (Math.abs(sum) >= Math.abs(value)) rest += sum - next + value
-      else rest += value - next + sum
-      sum = next
-      if (value < min || Number.isNaN(min)) min = value
-      if (value > max || Number.isNaN(max)) max = value
-      previous = value
-      valueMs = timestampsMs[timesStart + k]
-      found++
     }
-    const columns = memberColumns[member] & MEMBER_MASK
-    if (found > 0) {
-      counts[i] = found
-      sums[i] = Number.isFinite(sum) ? sum + rest : sum
-      mins[i] = min
-      maxs[i] = max
-      lasts[i] = previous
-      lastTimesMs[i] = valueMs
-      increases[i] = previous - (hadBefore ? before : first) + resets
-      valuesMs[member] = valueMs
-      lastValues[member] = previous
-      lives[i] = 1
-    } else if (valueMs > markerMs && endMs - valueMs < lookbackMs) lives[i] = 1
-    else if (livedBefore[i] === 1 && columns !== 0) tallies.endedCount++
-    markersMs[member] = markerMs
-    if (found > 0 || (livedBefore[i] === 1 && lives[i] === 0)) masks[i] = columns
-    if (masks[i] !== 0) tallies.writtenCount++
   }
 }
