@@ -149,6 +149,29 @@ export function describeCodec(codec: BatchCodec, hostileInputs: number): void {
       }
     })
 
+    test('sums are right of numbers that are all patched, each as large as its widths allow', () => {
+      const varint = (number: number): number[] =>
+        number < 128 ? [number] : [(number % 128) | 128, ...varint(Math.floor(number / 128))]
+      const ones = (bits: number) =>
+        Array.from({ length: Math.ceil(bits / 8) }, (_, i) => (bits - i * 8 < 8 ? (1 << (bits - i * 8)) - 1 : 255))
+      const count = 20_000
+      const length = count - 1
+      for (const width of [14, 15, 16, 23]) {
+        const start = [2, ...varint(count), 0, 0, 0, 0, ...new Array(8).fill(0)]
+        // Deltas from base 0, patches of no bits in a bitmap: each number is its low plus 2^width.
+        const flags = 1 | (2 << 2)
+        const numbers = [flags, width, 0, ...varint(length), 0, ...ones(length * width), ...ones(length)]
+        const { values, error } = decodeOne(
+          codec,
+          'sealed-values',
+          Uint8Array.of(...start, ...numbers, 0, 0, 0, 0),
+          count,
+        )
+        expect(error).toBeUndefined()
+        expect(values?.[length], `${width} bits`).toBe(length * (2 ** (width + 1) - 1))
+      }
+    })
+
     test('parts of columns are decoded each to its place, and nothing beside it is touched', () => {
       const random = new SeededRandom(Number(process.env.SEED ?? 1))
       // Each kind several times: parts begin in the middle, at the first or second value, and at the end.

@@ -193,11 +193,12 @@ export function unpackIntegers(
 
   const lowsAt = reader.skip(packedSize(length, width))
   const { bytes } = reader
-  const step = Math.abs(base) + POWERS_OF_TWO[width + patchWidth]
+  // A patch is at most 2^patchWidth, and a low comes on top of it.
+  const step =
+    Math.abs(base) + POWERS_OF_TWO[width + patchWidth] + (patchForm === PATCHES_NONE ? 0 : POWERS_OF_TWO[width])
   const reach = transform === TRANSFORM_DELTA2 ? (Math.abs(firstDelta) + step * length) * count : step * count
   const isNarrow = reach < NARROW_REACH && Math.abs(first) + divisor * reach <= SCALED_MAX
-  // A low with its patch is less than two steps.
-  const isExact = step < NARROW_REACH / 4 && Math.abs(first) + 2 * divisor * reach <= SCALED_MAX
+  const isExact = step < NARROW_REACH && Math.abs(first) + divisor * reach <= SCALED_MAX
   if (width <= NARROW_WIDTH_MAX && (isNarrow || isExact)) {
     // No number can leave the range, so none is checked, and where all sums fit into 32 bits they are sums of integers.
     const lows = scratchNarrow()
