@@ -153,7 +153,7 @@ export class LocalShard implements Shard {
   }
 
   async #logWindow(stored: WindowBatch, isDeferred: boolean): Promise<void> {
-    const undeclared = this.#undeclared(stored.seriesRefs, stored.count, this.head.stride)
+    const undeclared = this.#undeclared(stored.seriesRefs, stored.count, this.head.stride, stored.masks)
     const logged = this.#host.logWindow(this, undeclared, stored, isDeferred)
     const tell = this.#observer.storedWindow(stored)
     await logged
@@ -303,14 +303,15 @@ export class LocalShard implements Shard {
     return this.#undeclared(refs, refs.length, 1)
   }
 
-  #undeclared(keys: Uint32Array, count: number, stride: number): number[] {
+  /** Of those with a mask of 0 nothing is stored: their references may be none. */
+  #undeclared(keys: Uint32Array, count: number, stride: number, masks?: Uint8Array): number[] {
     const epoch = this.#host.declarationEpoch
     const found: number[] = []
     this.#growDeclared(this.head.series.nextRef)
     const declared = this.#declared
     for (let k = 0; k < count; k++) {
       const ref = stride === 1 ? keys[k] : Math.floor(keys[k] / stride)
-      if (declared[ref] === epoch) continue
+      if (declared[ref] === epoch || masks?.[k] === 0) continue
       declared[ref] = epoch
       found.push(ref)
     }

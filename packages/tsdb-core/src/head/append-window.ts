@@ -56,9 +56,9 @@ export function appendWindow(head: WindowHead, batch: WindowBatch, limits: Appen
     }
     // Series come in the order in which they came before: mostly a whole stripe follows.
     const from = i++
-    const last = slot | (LANES - 1)
-    const { refs } = stripes
-    for (let next = slot + 1; i < count && next <= last; i++, next++) {
+    const { refs, slotCount } = stripes
+    const end = Math.min(slotCount, (slot | (LANES - 1)) + 1)
+    for (let next = slot + 1; i < count && next < end; i++, next++) {
       if (masks[i] === 0 || refs[next] * COLUMN_STRIDE !== keys[i]) break
       if (mayHaveRows && block.hasRowSince(keys[i], masks[i], offset)) break
     }

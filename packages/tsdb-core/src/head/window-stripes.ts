@@ -105,6 +105,10 @@ export class WindowStripes {
     this.#windows[this.#windowCount++] = offset
   }
 
+  get slotCount(): number {
+    return this.#slotCount
+  }
+
   /** References by slot; may be longer. Another array after `addSlot`. */
   get refs(): Uint32Array {
     return this.#refs
