@@ -54,6 +54,8 @@ async function oneCase(seed: number): Promise<number> {
   const startMs = NOW - 8 * 3_600_000
   const order = Array.from({ length: SERIES }, (_, i) => i)
   const windowCount = 60 + below(200)
+  /** Of windows that may not be durable yet. */
+  const undurable: Promise<void>[] = []
 
   const writeWindow = async (timeMs: number, part: number) => {
     const series = order.filter(() => chance(part))
@@ -80,8 +82,11 @@ async function oneCase(seed: number): Promise<number> {
       masks,
       columns: COLUMN_NAMES.map((column, k) => ({ column, values: new Float64Array(values[k].buffer) })),
     }
-    const result = await namespace.appendWindow(batch)
-    expect(result).toMatchObject({ refused: null, unknown: [] })
+    const { refused, unknown, durable } = await namespace.appendWindow(batch, { deferred: chance(0.5) })
+    expect({ refused, unknown }).toEqual({ refused: null, unknown: [] })
+    undurable.push(durable)
+    // Its columns belong to the caller again.
+    for (const each of values) each.fill(0x4059000000000000n)
   }
 
   const writeSamples = async (windows: number) => {
@@ -122,6 +127,7 @@ async function oneCase(seed: number): Promise<number> {
     }
     if (chance(0.02)) {
       await temporary.reopen()
+      await Promise.all(undurable.splice(0))
       namespace = temporary.database.namespace('1m')
       refs = await namespace.resolveLabels(labels)
     }
@@ -136,6 +142,9 @@ async function oneCase(seed: number): Promise<number> {
       }
     }
   }
+
+  namespace.writeDeferred()
+  await Promise.all(undurable)
 
   let compared = 0
   for (const column of COLUMN_NAMES) {
