@@ -13,6 +13,7 @@ import type { Queryable } from '@varve/tsdb-core/query'
 import { DEFAULT_TENANT, type HttpRequest, type HttpResponse, type Route } from '../server/http.js'
 import type { LoopShare } from '../server/loop-share.js'
 import { readRoute } from './api-handler.js'
+import { endedBy } from './ended-by.js'
 import { ApiError, invalidParameter, JSON_HEADERS, successResponse } from './envelope.js'
 import type { Parameters } from './parameters.js'
 import { goQuote, parseDurationMs } from './parameters.js'
@@ -172,7 +173,7 @@ async function run(
       return { status: 200, headers: JSON_HEADERS, body: whole }
     }
     const answered = result
-    return { status: 200, headers: JSON_HEADERS, body: endingWith(whole, () => finished(answered, null)) }
+    return { status: 200, headers: JSON_HEADERS, body: endedBy(whole, () => finished(answered, null)) }
   } catch (error) {
     streaming = false
     const named = namedError(error, deadline)
@@ -263,13 +264,5 @@ function deadlineFor(clock: Clock, timeoutMs: number, request: HttpRequest): Dea
       return timedOut
     },
     end: () => timer.cancel(),
-  }
-}
-
-async function* endingWith<Part>(parts: AsyncGenerator<Part>, end: () => void): AsyncGenerator<Part> {
-  try {
-    yield* parts
-  } finally {
-    end()
   }
 }

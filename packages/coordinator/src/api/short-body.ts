@@ -1,3 +1,5 @@
+import { endedBy } from './ended-by.js'
+
 /**
  * The whole answer when it is one part, which most answers are; else a stream that starts with what was read.
  *
@@ -14,12 +16,9 @@ export async function shortBody<Part extends string | Uint8Array>(
     return first.value
   }
   // What was read goes out at once: the client reads it while the next part is made.
-  return (async function* () {
-    try {
-      yield first.value
-      yield* parts
-    } finally {
-      await parts.return(undefined)
-    }
+  const all = (async function* () {
+    yield first.value
+    yield* parts
   })()
+  return endedBy(all, async () => void (await parts.return(undefined)))
 }
