@@ -419,8 +419,6 @@ interface QuantileRows {
   presence: Uint8Array
 }
 
-const ROWS_MIN = 8
-
 class QuantileAccumulator implements Accumulator {
   readonly #node: AggregationPlan
   readonly #context: AccumulatorContext
@@ -441,7 +439,8 @@ class QuantileAccumulator implements Accumulator {
     const rows = this.#groups[group]
     const to = rows.count++ * steps
     if (to === rows.values.length) {
-      const length = Math.max(to * 2, ROWS_MIN * steps)
+      // From one row on: there may be a group for each series, and what is charged is rows.
+      const length = Math.max(to * 2, steps)
       const before = rows.values
       rows.values = new Float64Array(length)
       rows.values.set(before)
