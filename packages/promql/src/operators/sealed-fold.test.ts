@@ -72,6 +72,25 @@ function inBatches(store: Queryable): Queryable {
   })
 }
 
+/** The same store, and how many batches were read of it. */
+function countingBatches(store: Queryable): [Queryable, () => number] {
+  let count = 0
+  async function* counted<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
+    for await (const batch of batches) {
+      count++
+      yield batch
+    }
+  }
+  const counting = Object.assign(Object.create(store) as Queryable, {
+    async select(request: Parameters<Queryable['select']>[0]) {
+      const { sealed, ...result } = await store.select(request)
+      const batches = (places: Uint32Array) => counted(sealed!.batches(places))
+      return { ...result, batches: counted(result.batches), sealed: sealed && { ...sealed, batches } }
+    },
+  })
+  return [counting, () => count]
+}
+
 interface Times {
   readonly fromMs: number
   readonly untilMs: number
@@ -187,6 +206,23 @@ describe.skipIf(nativeKernels() === undefined)(`folds over sealed columns (SEED=
         const got = await answerOf(native, database, query, each)
         expect(got, query).toEqual(await answerOf(native, inBatches(database), query, each))
         expect(got.lines.length, query).toBeGreaterThan(0)
+      }
+    }
+  })
+
+  it('read one series like many: not in batches, where no value is NaN', async () => {
+    const all = fleet(new Dice(SEED + 5), 40)
+    const { database } = await sealed(all)
+    const times = { fromMs: 10 * 60_000, untilMs: HOUR_MS, stepMs: 15_000 }
+    const whole = ({ samples }: Series) => samples.every(({ value }) => value !== 'stale')
+    for (const series of [all.find(whole), all.find((one) => !whole(one))] as Series[]) {
+      const selector = `{instance="${series.labels.get('instance')}", mode="${series.labels.get('mode')}"}`
+      for (const query of [selector, `rate(${selector}[5m])`, `sum(${selector})`]) {
+        const [store, batchesRead] = countingBatches(database)
+        const got = await answerOf(native, store, query, times)
+        expect(got.lines.length, query).toBe(1)
+        expect(got, query).toEqual(await answerOf(native, inBatches(database), query, times))
+        if (whole(series)) expect(batchesRead(), query).toBe(0)
       }
     }
   })

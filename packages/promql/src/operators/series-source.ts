@@ -11,9 +11,6 @@ import type { TraceNode } from '../engine/stats.js'
 import { PromqlError, type PromqlErrorCode } from '../errors.js'
 import { SymbolMap } from './label-table.js'
 
-/** Fewer series come as quickly in a batch. */
-const SEALED_SERIES_MIN = 4
-
 export interface SelectOrder {
   readonly matchers: readonly Matcher[]
   /** `(afterMs, untilMs]`: PromQL's left-open range. */
@@ -104,7 +101,8 @@ export class SeriesSource {
     if (wanted !== undefined && wanted.count > 1) return { batches: this.read(order, trace) }
     const result = await this.#select(order, trace, true)
     const batches = this.#held(this.#all(result, trace))
-    if (result.sealed === undefined || result.sealed.series.length < SEALED_SERIES_MIN) return { batches }
+    // However few series: what other queries ran through just before is in the processor's caches, batches are not.
+    if (result.sealed === undefined) return { batches }
     const context = this.#context
     const sealed: SealedSelection = {
       columns: result.sealed,
