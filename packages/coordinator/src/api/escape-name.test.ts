@@ -23,9 +23,15 @@ it('names are escaped as Prometheus does, those of labels too, and their values 
   expect(escaped).toEqual([
     'http.status:5x_x{9to5="c", plain_1="d.e", pärt.of="a.b"}',
     'http_status:5x_x{_to5="c", p_rt_of="a.b", plain_1="d.e"}',
-    'http_dot_status:5x__x{_to5="c", p_rt_dot_of="a.b", plain__1="d.e"}',
+    'http_dot_status:5x__x{__to5="c", p__rt_dot_of="a.b", plain_1="d.e"}',
     'U__http_2e_status:5x__x{U___39_to5="c", U__p_e4_rt_2e_of="a.b", plain_1="d.e"}',
   ])
+})
+
+it('a metric whose name is plain keeps it', () => {
+  const series = Labels.from({ __name__: 'work_total', 'a b': 'y', job_1: 'x' })
+  expect(`${escapeNames(series, 'dots')}`).toBe('work_total{a__b="y", job_1="x"}')
+  expect(`${escapeNames(series, 'values')}`).toBe('work_total{U__a_20_b="y", job_1="x"}')
 })
 
 it('of two names that become one the first is kept', () => {

@@ -4,10 +4,10 @@
  *
  *     allow-utf-8   "http.status:5xx"               as it is, in quotes
  *     underscores   http_status:5xx                 `_` for each character that is not allowed
- *     dots          http_dot_status:5xx             `.` is `_dot_`, `_` is `__`, others are `_`
+ *     dots          http_dot_status:5xx             `.` is `_dot_`, `_` and others are `__`
  *     values        U__http_2e_status:5xx           `_2e_` for the code point 0x2e, `__` for `_`
  *
- * Source: prometheus/common, model/metric.go and expfmt/encode.go.
+ * A name that is plain stays, whatever the way: `a_total` is no `a__total`. Source: prometheus/common, model/metric.go and expfmt/encode.go.
  */
 import { Labels, METRIC_NAME } from '@varve/tsdb-core/model'
 import { mediaType } from '../ingest/media-type.js'
@@ -50,13 +50,13 @@ const LABEL: PlainName = { first: /^[a-zA-Z_]$/, next: /^[a-zA-Z0-9_]$/ }
 function escapeName(name: string, escaping: 'underscores' | 'dots' | 'values', plain: PlainName): string {
   const characters = [...name]
   const isPlain = (character: string, at: number) => (at === 0 ? plain.first : plain.next).test(character)
-  // Only dots change underscores of names that are plain already.
-  if (escaping !== 'dots' && characters.every(isPlain)) return name
+  if (characters.every(isPlain)) return name
   const escaped = characters.map((character, at) => {
     if (character === '_') return escaping === 'underscores' ? '_' : '__'
     if (isPlain(character, at)) return character
     if (escaping === 'values') return `_${character.codePointAt(0)?.toString(16)}_`
-    return escaping === 'dots' && character === '.' ? '_dot_' : '_'
+    if (escaping === 'underscores') return '_'
+    return character === '.' ? '_dot_' : '__'
   })
   return (escaping === 'values' ? 'U__' : '') + escaped.join('')
 }
