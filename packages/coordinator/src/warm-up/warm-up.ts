@@ -5,7 +5,7 @@
  * It goes through the routes that clients use, from parameters to JSON, but neither through a socket nor to the store. What it
  * does is bounded in processor time, and it rests as long as it works, so that real requests find every other moment free.
  * While writes keep the event loop busy, as when senders catch up after a restart, it waits until they have: beside them,
- * it would cost twice as much, and make them late.
+ * it would cost twice as much, and make them late. Where they always do, it goes on after some minutes.
  */
 import { Engine } from '@varve/promql'
 import { Database, DEFAULT_NAMESPACE } from '@varve/tsdb-core'
@@ -45,6 +45,8 @@ const WRITES_SHARE_MAX = 0.1
 /** Over which the share of the writes is taken, while it works and while it waits for them. */
 const LOOK_MS = 250
 const WAIT_MS = 1_000
+/** A server that is always that busy has its queries compiled some time, too: a second of its time, in small pieces. */
+const WAITED_MS_MAX = 10 * 60_000
 
 /** Resolves with how many queries were asked. @throws {Error} when one of them is not answered with 200. */
 export async function warmUp(options: WarmUpOptions): Promise<number> {
@@ -126,6 +128,7 @@ class WritesWatch {
   readonly #options: WarmUpOptions
   #lookedMs: number
   #writesMs: number
+  #waitedMs = 0
 
   constructor(options: WarmUpOptions) {
     this.#options = options
@@ -133,11 +136,14 @@ class WritesWatch {
     this.#writesMs = this.#total()
   }
 
-  /** Resolves at once while they are few, or when it has looked a moment ago, and otherwise when they have become few. */
+  /** Resolves at once while they are few, or when it has looked a moment ago, and otherwise when they have become few or it has waited long. */
   async calm(): Promise<void> {
     const { env, signal } = this.#options
     if (env.clock.monotonicMs() - this.#lookedMs < LOOK_MS) return
-    while (this.#share() > WRITES_SHARE_MAX) await sleep(env.clock, WAIT_MS, signal)
+    while (this.#share() > WRITES_SHARE_MAX && this.#waitedMs < WAITED_MS_MAX) {
+      await sleep(env.clock, WAIT_MS, signal)
+      this.#waitedMs += WAIT_MS
+    }
   }
 
   /** Since the last look. */
