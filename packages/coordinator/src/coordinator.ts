@@ -499,13 +499,14 @@ export class Coordinator {
     }
   }
 
-  async #snapshot(database: Database): Promise<string> {
+  async #snapshot(database: Database): Promise<{ name: string; directory: string }> {
     const { env, dataDirectory } = this.#options
     const stamp = new Date(env.clock.wallMs()).toISOString().replace(/[-:]/g, '').replace('.', '-')
     const name = `${stamp}-${env.random.u32().toString(16).padStart(8, '0')}`
     await env.files.makeDirectory(`${dataDirectory}/snapshots`)
-    await database.snapshot(`${dataDirectory}/snapshots/${name}`)
-    return name
+    const directory = `${dataDirectory}/snapshots/${name}`
+    await database.snapshot(directory)
+    return { name, directory }
   }
 
   #startSelfScrape(database: Database, ingest: IngestService): void {

@@ -15,8 +15,8 @@ export interface AdminRoutesOptions {
   readonly enabled: boolean
   readonly database: () => Database
   readonly namespaceFor: (tenant: string) => string
-  /** Makes a snapshot and answers its name; absent for a store in memory. */
-  readonly snapshot?: () => Promise<string>
+  /** Makes a snapshot and tells its name and folder, which is the server's; absent for a store in memory. */
+  readonly snapshot?: () => Promise<{ readonly name: string; readonly directory: string }>
   readonly logger: Logger
 }
 
@@ -63,7 +63,7 @@ export function adminRoutes(options: AdminRoutesOptions): Route[] {
     }),
     route('snapshot', async () => {
       if (options.snapshot === undefined) throw new ApiError('unavailable', 'this store is not on disk')
-      return successResponse(JSON.stringify({ name: await options.snapshot() }))
+      return successResponse(JSON.stringify(await options.snapshot()))
     }),
   ]
 }

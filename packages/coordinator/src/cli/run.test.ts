@@ -1,9 +1,9 @@
 /** The command line against a running coordinator. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Database } from '@varve/tsdb-core'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -414,6 +414,18 @@ describe('coordinator', () => {
       expect((await varve(['query', '1', '--url', guarded.url, '--ca-file', certificate])).code).toBe(0)
     } finally {
       await guarded.stop()
+    }
+  })
+
+  test('a snapshot is told by its folder', async () => {
+    const admin = await startCoordinator({ yaml: 'self_scrape: off\nserver: { enable_admin: true }' })
+    try {
+      const { code, out } = await varve(['snapshot', '--url', admin.url])
+      expect([code, out]).toEqual([0, expect.stringMatching(/^\/.*\n$/)])
+      expect(dirname(out.trim())).toBe(`${admin.directory}/data/snapshots`)
+      expect(existsSync(out.trim())).toBe(true)
+    } finally {
+      await admin.stop()
     }
   })
 
