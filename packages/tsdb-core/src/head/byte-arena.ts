@@ -3,7 +3,7 @@
  *
  * A run never crosses a page, so a reader gets it as one view.
  */
-const PAGE_BITS = 18
+export const PAGE_BITS = 18
 export const PAGE_SIZE_BYTES = 1 << PAGE_BITS
 
 export class ByteArena {

@@ -324,14 +324,16 @@ export class OpenBlock {
 
   /** Fills `out` from `outAt` with the column's timestamps and returns how many there are. */
   readColumn(column: number, out: Float64Array, outAt: number): number {
-    const count = this.#columns.read(column, out, outAt)
-    const start = this.startMs
-    for (let i = outAt; i < outAt + count; i++) out[i] += start
-    return count
+    return this.#columns.read(column, this.startMs, out, outAt)
   }
 
   readChunkValues(chunk: number, out: Float64Array, outAt: number): number {
     return this.#chunks.readValues(chunk, out, outAt)
+  }
+
+  /** Whether no value of the chunk is NaN, as far as its header tells. */
+  chunkHoldsNumbers(chunk: number): boolean {
+    return this.#chunks.holdsNumbers(chunk)
   }
 
   /** Where the chunk's values begin: a page of bytes and an offset in it. */
@@ -544,7 +546,7 @@ export class OpenBlock {
 
   /** Offsets of a chunk's samples, in `scratchTimes`; returns how many. */
   #decodedOffsets(chunk: number): number {
-    return this.#columns.read(this.columnOf(chunk), scratchTimes, 0)
+    return this.#columns.read(this.columnOf(chunk), 0, scratchTimes, 0)
   }
 }
 

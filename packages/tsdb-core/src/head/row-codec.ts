@@ -6,5 +6,6 @@ export {
   encodeSealedTimestamps as encodeTimestamps,
   encodeSealedValuesBatch as encodeValuesBatch,
   sealedTimestampsSizeMax as rowTimestampsSizeMax,
+  sealedValuesAreNumbers as valuesAreNumbers,
   sealedValuesSizeMax as rowValuesSizeMax,
 } from '@varve/gorilla-codec'

@@ -12,9 +12,10 @@ import { COLUMNS, COUNT_COLUMN, columnNumber, LAST_COLUMN, VALUE_COLUMN } from '
 import type { Histogram } from '../model/histogram.js'
 import type { Extreme } from '../query/queryable.js'
 import type { SeriesBatch } from '../query/series-batch.js'
+import { AlikeSeries } from './alike-series.js'
 import { SampleMerge } from './merge-samples.js'
 import { PieceList } from './piece-list.js'
-import type { SampleSource } from './sample-source.js'
+import type { SampleSource, SeriesEntries } from './sample-source.js'
 
 export interface ReadRange {
   readonly startMs: number
@@ -32,12 +33,6 @@ export interface ReadRange {
   readonly extreme?: Extreme
   /** Newer samples replace older ones of the same timestamp. */
   readonly replaces: boolean
-}
-
-/** One series of the result: `sources[k]` has it as `series[k]`, k in `[from, to)`. */
-export interface SeriesEntries {
-  readonly sources: Uint16Array
-  readonly series: Uint32Array
 }
 
 const EMPTY: Float64Array = new Float64Array(0)
@@ -96,6 +91,8 @@ export class BatchBuilder {
   /** Those of one run alone, by source and time column: neighbours are mostly of different targets, and take turns. */
   readonly #plansOfOne: Map<number, Plan>[]
   #lastPlan: Plan | undefined
+  /** Undefined where runs alone do not tell how a series is read. */
+  readonly #alike: AlikeSeries<Plan> | undefined
   /** Time columns of this batch and those before it; only ever added to, since batches look into it. */
   #times: Float64Array = EMPTY
   #timeOffsets: Uint32Array = new Uint32Array(8)
@@ -128,6 +125,8 @@ export class BatchBuilder {
     this.#hasStarts = sources.some((source) => source.hasStarts)
     this.#hasHistograms = sources.some((source) => source.hasHistograms)
     this.#hasDeletions = sources.some((source) => source.hasDeletions)
+    const isPlain = !range.replaces && range.extreme === undefined && !this.#hasStarts && !this.#hasAbsent
+    if (isPlain) this.#alike = new AlikeSeries(sources, range.startMs, range.endMs)
   }
 
   begin(): void {
@@ -151,14 +150,8 @@ export class BatchBuilder {
 
   /** Adds one series; false when it has no samples in the range, and is then not in the batch. */
   add(entries: SeriesEntries, from: number, to: number): boolean {
-    const pieces = workspace.pieces
-    pieces.length = 0
-    this.#collect(entries, from, to, pieces)
     const before = this.#sampleCount
-    const isPlain = this.#isPlain(entries, from, to) && !this.#lacksWindows(entries, from, to, pieces)
-    const plan = isPlain ? this.#planOf(pieces) : undefined
-    if (plan !== undefined) this.#queue(pieces, plan)
-    else this.#mergeAll(entries, from, to, pieces)
+    const plan = this.#queueAlike(entries, from, to) ?? this.#queueOrMerge(entries, from, to)
     if (this.#sampleCount === before) return false
     const at = this.#seriesCount++
     workspace.sampleOffsets = grownU32(workspace.sampleOffsets, at + 2)
@@ -214,10 +207,35 @@ export class BatchBuilder {
     this.#plans.clear()
     for (const plans of this.#plansOfOne) plans.clear()
     this.#lastPlan = undefined
+    this.#alike?.clear()
     this.#times = this.#memory?.times ?? EMPTY
     this.#timeOffsets = this.#memory?.timeOffsets ?? new Uint32Array(8)
     this.#timeColumnCount = 0
     this.#timeTable = ++tables
+  }
+
+  /** The plan of a series whose runs are known to be like those of one before it, and are queued. */
+  #queueAlike(entries: SeriesEntries, from: number, to: number): Plan | undefined {
+    const likeness = this.#alike?.find(entries, from, to)
+    if (likeness === undefined) return undefined
+    this.#sampleCount = this.#alike?.queue(likeness, this.#sampleCount) ?? this.#sampleCount
+    return likeness.plan
+  }
+
+  /** Collects the series' runs; undefined where they had to be merged. */
+  #queueOrMerge(entries: SeriesEntries, from: number, to: number): Plan | undefined {
+    const pieces = workspace.pieces
+    pieces.length = 0
+    this.#collect(entries, from, to, pieces)
+    const isPlain = this.#isPlain(entries, from, to) && !this.#lacksWindows(entries, from, to, pieces)
+    const plan = isPlain ? this.#planOf(pieces) : undefined
+    if (plan === undefined) {
+      this.#mergeAll(entries, from, to, pieces)
+      return undefined
+    }
+    this.#queue(pieces, plan)
+    this.#alike?.note(entries, from, to, pieces, plan.clips, plan)
+    return plan
   }
 
   #collect(entries: SeriesEntries, from: number, to: number, pieces: PieceList, column?: number): void {

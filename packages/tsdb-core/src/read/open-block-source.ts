@@ -8,7 +8,7 @@ import type { LabelIndex } from '../index/label-index.js'
 import { COLUMN_STRIDE } from '../model/columns.js'
 import type { PieceList } from './piece-list.js'
 import { RunQueue } from './run-queue.js'
-import type { SampleSource } from './sample-source.js'
+import type { RunPattern, SampleSource } from './sample-source.js'
 
 /** Rows and chunks share one space of numbers: rows are `ROWS + slot`. */
 const ROWS = 0x1_0000_0000
@@ -18,6 +18,8 @@ const RAW_ROWS = 2 ** 46
 /** In the queue slots of rows and raw rows of stripes share one space of 32 bits. */
 const RAW = 2 ** 31
 const NONE = 0xffffffff
+/** `RunPattern.row` of a series that is not in the block. */
+const NO_SLOT = -2
 const NO_ROWS: Uint32Array = new Uint32Array(0)
 
 /** For one call of `pieces`. */
@@ -40,6 +42,13 @@ export class OpenBlockSource implements SampleSource {
   readonly #queue = new RunQueue()
   #queuedRows: Uint32Array = NO_ROWS
   #queuedRowsEnd = 0
+  #presenceOnly = false
+  /** Of the series that `isLike` was asked for last: its slot, and its chunks in the range, newest first. */
+  #likeSlot = -1
+  #likeChunks: Uint32Array = NO_ROWS
+  /** From and to, in turn, of what shall be 0: chunks of which only the presence is wanted. */
+  #zeros: Uint32Array = NO_ROWS
+  #zerosEnd = 0
 
   constructor(block: OpenBlock, series: SeriesTable, index: LabelIndex, stride: number) {
     this.#block = block
@@ -76,9 +85,11 @@ export class OpenBlockSource implements SampleSource {
     return undefined
   }
 
-  begin(): number {
+  begin(presenceOnly: boolean): number {
+    this.#presenceOnly = presenceOnly
     this.#queue.clear()
     this.#queuedRowsEnd = 0
+    this.#zerosEnd = 0
     const { version } = this.#block
     if (version !== this.#version) {
       this.#version = version
@@ -125,6 +136,70 @@ export class OpenBlockSource implements SampleSource {
     if (firstMs < endMs && lastMs >= startMs) out.add(ROWS + this.#rowLike(slot), ROWS + slot, count, firstMs, lastMs)
   }
 
+  patternKey(series: number): number {
+    const block = this.#block
+    const slot = block.slotOf(series)
+    if (slot < 0) return -1
+    const chunk = block.lastChunk(slot)
+    if (chunk !== NONE) return block.columnOf(chunk)
+    return block.rowCount(slot) === 0 ? -1 : ROWS + block.rowFirstMs(slot) - block.startMs
+  }
+
+  patternOf(series: number, startMs: number, endMs: number): RunPattern | undefined {
+    const block = this.#block
+    const isPlain = this.#stride === 1 && block.stripes === undefined && block.histograms === undefined
+    if (!isPlain || block.hasStarts || block.hasAbsent) return undefined
+    const slot = block.slotOf(series)
+    if (slot < 0) return { columns: NO_ROWS, row: NO_SLOT }
+    if (block.overlaps(slot)) return undefined
+    const columns: number[] = []
+    for (let chunk = block.lastChunk(slot); chunk !== NONE; chunk = block.previousChunk(chunk)) {
+      const column = block.columnOf(chunk)
+      if (block.columnLastMs(column) < startMs) break
+      if (block.columnFirstMs(column) < endMs) columns.push(column)
+    }
+    return { columns: Uint32Array.from(columns), row: this.#rowIsIn(slot, startMs, endMs) ? slot : -1 }
+  }
+
+  isLike(series: number, { columns, row }: RunPattern, startMs: number, endMs: number): boolean {
+    const block = this.#block
+    const slot = block.slotOf(series)
+    if (slot < 0) return row === NO_SLOT
+    if (row === NO_SLOT || block.overlaps(slot)) return false
+    if (this.#rowIsIn(slot, startMs, endMs) !== row >= 0 || (row >= 0 && !block.rowsEqual(row, slot))) return false
+    const { length } = columns
+    this.#likeChunks = grownU32(this.#likeChunks, length)
+    const chunks = this.#likeChunks
+    let chunk = block.lastChunk(slot)
+    // Chunks that do not overlap are older and older.
+    while (chunk !== NONE && block.columnFirstMs(block.columnOf(chunk)) >= endMs) chunk = block.previousChunk(chunk)
+    for (let k = 0; k < length; k++) {
+      if (chunk === NONE || block.columnOf(chunk) !== columns[k]) return false
+      chunks[k] = chunk
+      chunk = block.previousChunk(chunk)
+    }
+    this.#likeSlot = slot
+    return chunk === NONE || block.columnLastMs(block.columnOf(chunk)) < startMs
+  }
+
+  queueLike({ columns, row }: RunPattern, clips: Uint32Array, outAt: number): number {
+    const block = this.#block
+    let clip = 0
+    for (let k = columns.length - 1; k >= 0; k--, clip += 2) {
+      const from = clips[clip]
+      const to = clips[clip + 1]
+      if (from === to) continue
+      this.queueValues(this.#likeChunks[k], block.columnCountOf(columns[k]), from, to, outAt)
+      outAt += to - from
+    }
+    if (row >= 0 && clips[clip] !== clips[clip + 1]) {
+      const slot = this.#likeSlot
+      this.queueValues(ROWS + slot, block.rowCount(slot), clips[clip], clips[clip + 1], outAt)
+      outAt += clips[clip + 1] - clips[clip]
+    }
+    return outAt
+  }
+
   readTimes(timeColumn: number, out: Float64Array, outAt: number): number {
     if (timeColumn >= STRIPES) return this.#readStripeTimes(timeColumn, out, outAt)
     return timeColumn >= ROWS
@@ -151,6 +226,10 @@ export class OpenBlockSource implements SampleSource {
   queueValues(handle: number, count: number, first: number, last: number, outAt: number): void {
     if (handle < ROWS) {
       const block = this.#block
+      if (this.#presenceOnly && block.chunkHoldsNumbers(handle)) {
+        this.#addZeros(outAt, outAt + last - first)
+        return
+      }
       const start = block.chunkOffset(handle)
       const end = start + block.chunkValuesSize(handle)
       this.#queue.add(block.chunkPage(handle), start, end, count, first, last, outAt)
@@ -181,6 +260,8 @@ export class OpenBlockSource implements SampleSource {
       else this.#copyRaw(rows[at] - RAW, rows[at + 1], rows[at + 2], out, rows[at + 3])
     }
     this.#queuedRowsEnd = 0
+    for (let at = 0; at < this.#zerosEnd; at += 2) out.fill(0, this.#zeros[at], this.#zeros[at + 1])
+    this.#zerosEnd = 0
     this.#queue.decode((page) => this.#block.page(page), out)
   }
 
@@ -252,6 +333,18 @@ export class OpenBlockSource implements SampleSource {
     out.add(times < 0 ? raw : STRIPES + times, raw, count, firstMs, lastMs)
   }
 
+  #addZeros(from: number, to: number): void {
+    const end = this.#zerosEnd
+    if (end > 0 && this.#zeros[end - 1] === from) {
+      this.#zeros[end - 1] = to
+      return
+    }
+    this.#zeros = grownU32(this.#zeros, end + 2)
+    this.#zeros[end] = from
+    this.#zeros[end + 1] = to
+    this.#zerosEnd = end + 2
+  }
+
   #copyRaw(raw: number, first: number, last: number, out: Float64Array, outAt: number): void {
     const column = raw % COLUMN_STRIDE
     this.#block.stripes?.readRaw((raw - column) / COLUMN_STRIDE, column, first, last, out, outAt)
@@ -268,6 +361,11 @@ export class OpenBlockSource implements SampleSource {
         : stripes.readTimes(timeColumn - STRIPES, out, outAt)
     for (let i = outAt; i < outAt + count; i++) out[i] += startMs
     return count
+  }
+
+  #rowIsIn(slot: number, startMs: number, endMs: number): boolean {
+    const block = this.#block
+    return block.rowCount(slot) > 0 && block.rowFirstMs(slot) < endMs && block.rowLastMs(slot) >= startMs
   }
 
   #rowLike(slot: number): number {

@@ -60,10 +60,12 @@ test('who asks for presence alone gets the same times and the same staleness mar
       const found = got.get(key) ?? []
       expect(found.map(({ timestampMs }) => timestampMs)).toEqual(of.map(({ timestampMs }) => timestampMs))
       expect(found.map(isNaN64)).toEqual(of.map(isNaN64))
-      if (found.every(({ bits }) => bits === 0n)) zeros++
+      // The newest samples of an open block are not compressed, and are read as they stand.
+      const compressed = state === 'sealed' ? found : found.slice(0, 30)
+      if (compressed.every(({ bits }) => bits === 0n)) zeros++
     }
     // The integers, the decimals and the constant were not decoded.
-    if (state === 'sealed') expect(zeros).toBeGreaterThanOrEqual(3)
+    expect(zeros, state).toBeGreaterThanOrEqual(3)
   }
   await world.remove()
 })

@@ -3,14 +3,15 @@
  * values belong.
  */
 import { decodeSealedRuns } from '@varve/gorilla-codec'
+import { grownU32 } from '../index/growable.js'
 
 /** Numbers of a run, as `decodeSealedRuns` wants them. */
 const RUN_SIZE = 7
 const RUNS_MIN = 16
 
 export class RunQueue {
-  /** Page → its place in `#pages`. */
-  readonly #places = new Map<number, number>()
+  /** Page → 1 + its place in `#pages`, or 0. Neighbouring runs mostly lie in different pages. */
+  #places: Uint32Array = new Uint32Array(16)
   readonly #pages: number[] = []
   #runs = new Uint32Array(RUN_SIZE * RUNS_MIN)
   #runCount = 0
@@ -19,7 +20,7 @@ export class RunQueue {
 
   /** Forgets what is queued. */
   clear(): void {
-    this.#places.clear()
+    for (const page of this.#pages) this.#places[page] = 0
     this.#pages.length = 0
     this.#runCount = 0
     this.#lastPage = -1
@@ -54,10 +55,9 @@ export class RunQueue {
   }
 
   #placeOf(page: number): number {
-    const known = this.#places.get(page)
-    if (known !== undefined) return known
-    const place = this.#pages.push(page) - 1
-    this.#places.set(page, place)
-    return place
+    if (page >= this.#places.length) this.#places = grownU32(this.#places, page + 1)
+    const known = this.#places[page]
+    if (known !== 0) return known - 1
+    return (this.#places[page] = this.#pages.push(page)) - 1
   }
 }

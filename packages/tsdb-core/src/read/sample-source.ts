@@ -35,6 +35,17 @@ export interface SampleSource {
   columnMask(series: number): number
   /** Adds the series' runs of samples that may lie in `[startMs, endMs)`, older data first. */
   pieces(series: number, column: number, startMs: number, endMs: number, out: PieceList): void
+  /**
+   * What the runs of a series are, so that others with the same are known at a glance: runs of one scrape are alike. `undefined`
+   * where only `pieces` can tell. Absent where it would be no shorter.
+   */
+  patternOf?(series: number, startMs: number, endMs: number): RunPattern | undefined
+  /** Series whose patterns may be the same have the same number. */
+  patternKey?(series: number): number
+  /** Whether the series has runs like those of the pattern, in number, order and times: then `queueLike` reads them. */
+  isLike?(series: number, pattern: RunPattern, startMs: number, endMs: number): boolean
+  /** As `queueValues` of all runs of the series that `isLike` was asked for last. Run k is clipped to `clips[2k], clips[2k + 1]`. */
+  queueLike?(pattern: RunPattern, clips: Uint32Array, outAt: number): number
   /** Fills `out` from `outAt` with all timestamps of a time column and returns how many there are. */
   readTimes(timeColumn: number, out: Float64Array, outAt: number): number
   readValues(handle: number, out: Float64Array, outAt: number): number
@@ -62,6 +73,19 @@ export interface SampleSource {
   readonly sealed?: SealedParts | undefined
   readonly symbolCount: number
   symbolText(symbol: number): string
+}
+
+/** One series of the result: `sources[k]` has it as `series[k]`, k in `[from, to)`. */
+export interface SeriesEntries {
+  readonly sources: Uint16Array
+  readonly series: Uint32Array
+}
+
+export interface RunPattern {
+  /** Time columns of the chunks in the range, newest first. */
+  readonly columns: Uint32Array
+  /** A slot whose row has the same times; -1 where no row is in the range. */
+  readonly row: number
 }
 
 /** What a sealed block has of `SealedColumns`: all but what a select adds. */
