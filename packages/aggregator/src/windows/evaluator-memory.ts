@@ -59,6 +59,11 @@ export class EvaluatorMemory {
     this.#epoch++
   }
 
+  /** The run was about to read a series that left the head meanwhile. */
+  noteLost(): void {
+    this.#lostInRun = true
+  }
+
   /** A series that the run needs left the head meanwhile: what it had to write may be missing. */
   get lostInRun(): boolean {
     return this.#lostInRun
@@ -96,7 +101,7 @@ export class EvaluatorMemory {
       // By the longer of the two times, whatever markers there are: to forget once more is only slow.
       if (this.#run !== null && this.wasSeen(member)) this.#lostInRun = true
       const fromMs = this.#run?.fromMs ?? this.#hotEndMs
-      if (valueMs > fromMs - Math.max(resolutionMs, LOOKBACK_MS)) {
+      if (this.#forgotten.has(member) || valueMs > fromMs - Math.max(resolutionMs, LOOKBACK_MS)) {
         this.forget()
         return
       }

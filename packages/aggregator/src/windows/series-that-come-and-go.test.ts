@@ -157,6 +157,27 @@ describe('series that come and go', { timeout: 180_000 }, () => {
     await world.expectExact()
   })
 
+  it('end with a marker where a late sample came before they left memory', async () => {
+    const world = await open()
+    await world.putRule('mapping', 'all', { match: 'g', aggregations: ['last'], policies: ['6h:90d'] })
+    const [goes, stays] = ['goes', 'stays'].map((pod) => Labels.from({ __name__: 'g', pod }))
+    const raw = world.database.namespace('default')
+    const heads: number[] = []
+    await world.advanceTo(start + HOUR)
+    for (let hour = 1.5; hour < 20; hour++) {
+      world.clock.nowMs = start + hour * HOUR
+      const samples = (hour < 12 ? [goes, stays] : [stays]).map((each) => sampleAt(each, world.clock.nowMs, hour))
+      if (hour === 12.5) samples.push(sampleAt(goes, start + 11.6 * HOUR, 7))
+      await world.append(samples)
+      await world.advanceTo(world.clock.nowMs + MINUTE)
+      await raw.flush(start + Math.floor(hour) * HOUR)
+      heads.push(raw.headSeries().length)
+      await world.advanceTo(start + Math.ceil(hour) * HOUR + MINUTE)
+    }
+    expect(heads.slice(10, 13)).toEqual([2, 1, 1])
+    await world.expectExact()
+  })
+
   it.each([1.5, 4.5, 5.5, 6.5])(
     'end with a staleness marker where they left memory while a window was being computed, at %d',
     async (evictedAt) => {
@@ -189,6 +210,40 @@ describe('series that come and go', { timeout: 180_000 }, () => {
       await world.expectExact()
     },
   )
+
+  it('count in their first window where they left memory while it was being computed', async () => {
+    const world = await open()
+    await world.putRule('mapping', 'all', { match: 'g', aggregations: ['last'], policies })
+    await world.putRule('rollup', 'sum', { match: 'g', name: 'out', by: [], aggregate: 'sum', policies })
+    const [comes, stays] = ['comes', 'stays'].map((pod) => Labels.from({ __name__: 'g', pod }))
+    const raw = world.database.namespace('default')
+    const write = async (minute: number, ...series: Labels[]) => {
+      world.clock.nowMs = start + minute * MINUTE
+      await world.append(series.map((labels) => sampleAt(labels, world.clock.nowMs, minute)))
+    }
+    for (let minute = 0.5; minute < 18; minute++) {
+      await write(minute, stays)
+      // Known without a sample, and no longer too young to go.
+      if (minute === 11.5) {
+        await raw.resolveLabels([comes])
+        await raw.flush(start + 10 * MINUTE)
+      }
+      await world.advanceTo(start + (minute + 0.7) * MINUTE)
+    }
+    await write(18.5, comes, stays)
+    await write(20.1, stays)
+    const { readRecent } = raw
+    raw.readRecent = async (...request) => {
+      raw.readRecent = readRecent
+      const samples = await readRecent.apply(raw, request)
+      await raw.flush(start + 20 * MINUTE)
+      return samples
+    }
+    await world.advanceTo(start + 19.2 * MINUTE)
+    expect(raw.readRecent).toBe(readRecent)
+    expect([...raw.headSeries()].map((ref) => raw.labelsOf(ref)?.get('pod'))).toEqual(['stays'])
+    await world.expectExact()
+  })
 
   it('are not taken for others whose labels have the same hash of 32 bits', async () => {
     const world = await open()

@@ -243,6 +243,7 @@ export class WindowRun {
     const wanted = members.flatMap((member) => {
       const seriesRef = this.#plan.memberRefs[member]
       const labels = raw.labelsOf(seriesRef)
+      if (!labels) this.#memory.noteLost()
       return labels ? [{ seriesRef, labels }] : []
     })
     const range = { startMs: firstEndMs - resolutionMs + 1, endMs: firstEndMs + 1, ...(signal && { signal }) }
@@ -372,6 +373,7 @@ export class WindowRun {
       const seriesRef = this.#plan.memberRefs[member]
       const labels = raw.labelsOf(seriesRef)
       if (labels) wanted.push({ seriesRef, labels })
+      else this.#memory.noteLost()
       if ((index & 63) === 63) await this.#pause()
     }
     const found = await findSamplesBefore(raw, wanted, beforeMs)
