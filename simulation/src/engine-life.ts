@@ -262,8 +262,13 @@ export class EngineLife {
           masks: Uint8Array.of(1),
           columns,
         }
-        const { refused, unknown } = await namespace.appendWindow(window)
+        const deferred = this.#windowCount % 4 === 1
+        const { refused, unknown, durable } = await namespace.appendWindow(window, { deferred })
         if (refused !== null || unknown.length > 0) return
+        // It waits for others, or is written now; the watermark waits for it.
+        if (this.#windowCount % 8 === 1) await this.database.flush()
+        if (deferred) namespace.writeDeferred()
+        await durable
         await namespace.append({ ...batch, count: 0 }, { watermarks })
       }
     } catch (error) {
