@@ -2,12 +2,11 @@
  * Two coordinators, each with its own data, on one prefix of a real etcd: they follow the same rules and the same elected
  * replica, and when one is killed the other goes on. And one coordinator on an etcd with TLS, client certificates and users.
  */
-import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeCertificate } from '@varve/tsdb-core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Coordinator } from './coordinator.js'
 import { Etcd, type EtcdTls } from './etcd.js'
@@ -198,47 +197,14 @@ etcd:
 
 /** An authority, a certificate of 127.0.0.1, and one of a client without a name that etcd could take for a user. */
 function certificates(folder: string): EtcdTls {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' })
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  openssl(
-    'req',
-    '-x509',
-    ...curve,
-    '-days',
-    '2',
-    '-subj',
-    '/CN=test authority',
-    '-keyout',
-    'ca-key.pem',
-    '-out',
-    'ca.pem',
-  )
-  const signed = (name: string, subject: string, extensions: string) => {
-    openssl('req', ...curve, '-subj', subject, '-keyout', `${name}-key.pem`, '-out', `${name}.csr`)
-    writeFileSync(join(folder, `${name}.ext`), extensions)
-    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial']
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${name}.csr`,
-      ...authority,
-      '-days',
-      '2',
-      '-out',
-      `${name}.pem`,
-      '-extfile',
-      `${name}.ext`,
-    )
-  }
-  signed('server', '/CN=localhost', 'subjectAltName=IP:127.0.0.1,DNS:localhost\n')
-  signed('client', '/O=varve', 'extendedKeyUsage=clientAuth\n')
-  const at = (name: string) => join(folder, name)
+  const authority = makeCertificate(folder, 'authority')
+  const server = { subject: '/CN=localhost', extension: 'subjectAltName=IP:127.0.0.1,DNS:localhost', authority }
+  const client = { subject: '/O=varve', extension: 'extendedKeyUsage=clientAuth', authority }
+  const { certificate: clientCertificate, key: clientKey } = makeCertificate(folder, 'client', client)
   return {
-    authority: at('ca.pem'),
-    certificate: at('server.pem'),
-    key: at('server-key.pem'),
-    clientCertificate: at('client.pem'),
-    clientKey: at('client-key.pem'),
+    ...makeCertificate(folder, 'server', server),
+    authority: authority.certificate,
+    clientCertificate,
+    clientKey,
   }
 }

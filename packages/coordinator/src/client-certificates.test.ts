@@ -1,51 +1,28 @@
 /** What `web.yml` asks of clients' certificates, over real connections, and what a reload changes of it. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { makeCertificate } from '@varve/tsdb-core/testing'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startCoordinator, type TestCoordinator, writeSeries } from './testing/start-coordinator.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'varve-certificates-'))
 const at = (name: string) => join(directory, name)
-const openssl = (...words: string[]) => execFileSync('openssl', words, { stdio: 'ignore', cwd: directory })
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-
-/** A certificate of that name, signed by `by`, or by itself. */
-function make(name: string, names: string, by?: string): void {
-  if (by === undefined) {
-    openssl('req', '-x509', ...KEY, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.pem`)
-    return
-  }
-  const options = KEY.slice(0, -2)
-  openssl('req', '-new', ...options, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`)
-  writeFileSync(at(`${name}.ext`), `subjectAltName=${names}`)
-  const authority = ['-CA', `${by}.pem`, '-CAkey', `${by}.key`, '-CAcreateserial']
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    ...authority,
-    '-days',
-    '2',
-    '-extfile',
-    `${name}.ext`,
-    '-out',
-    `${name}.pem`,
-  )
-}
 
 const files: Record<string, string> = {}
 let server: TestCoordinator | undefined
 beforeAll(() => {
-  for (const authority of ['authority', 'stranger-authority']) make(authority, '')
-  make('server', 'DNS:localhost', 'authority')
-  make('second-server', 'DNS:localhost', 'authority')
-  make('grafana', 'DNS:grafana.example,URI:spiffe://example/grafana,IP:10.0.0.7', 'authority')
-  make('other', 'DNS:other.example', 'authority')
-  make('stranger', 'DNS:grafana.example', 'stranger-authority')
+  const [authority, strangerAuthority] = ['authority', 'stranger-authority'].map((name) =>
+    makeCertificate(directory, name),
+  )
+  const make = (name: string, names: string, by = authority) =>
+    makeCertificate(directory, name, { extension: `subjectAltName=${names}`, authority: by })
+  make('server', 'DNS:localhost')
+  make('second-server', 'DNS:localhost')
+  make('grafana', 'DNS:grafana.example,URI:spiffe://example/grafana,IP:10.0.0.7')
+  make('other', 'DNS:other.example')
+  make('stranger', 'DNS:grafana.example', strangerAuthority)
   for (const name of ['authority', 'server', 'second-server'])
     files[`etc/${name}.pem`] = readFileSync(at(`${name}.pem`), 'utf8')
   for (const name of ['server', 'second-server']) files[`etc/${name}.key`] = readFileSync(at(`${name}.key`), 'utf8')

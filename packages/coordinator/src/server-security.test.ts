@@ -1,9 +1,9 @@
 /** TLS, users, tokens and tenants, over real connections. */
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { makeCertificate } from '@varve/tsdb-core/testing'
 import bcrypt from 'bcryptjs'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -42,18 +42,10 @@ describe('a server with web.yml', () => {
   const files: Record<string, string> = {}
 
   beforeAll(async () => {
-    const pem = (name: string) => join(directory, name)
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-        ...['-subj', '/CN=localhost', '-keyout', pem('key.pem'), '-out', pem('cert.pem')],
-      ],
-      { stdio: 'ignore' },
-    )
+    const { certificate, key } = makeCertificate(directory, 'localhost')
     files['etc/web.yml'] = webYml()
-    files['etc/cert.pem'] = readFileSync(pem('cert.pem'), 'utf8')
-    files['etc/key.pem'] = readFileSync(pem('key.pem'), 'utf8')
+    files['etc/cert.pem'] = readFileSync(certificate, 'utf8')
+    files['etc/key.pem'] = readFileSync(key, 'utf8')
     server = await startCoordinator({
       yaml: 'self_scrape: off\nserver: { web_config: etc/web.yml, enable_lifecycle: true }\ntenants: { enabled: true }',
       files,

@@ -1,11 +1,11 @@
 /** The command line against a running coordinator. */
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Database } from '@varve/tsdb-core'
 import { nodeEnv } from '@varve/tsdb-core/env/node'
+import { makeCertificate } from '@varve/tsdb-core/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeProgram } from '../env/node/program.js'
 import { SILENT } from '../logging/logger.js'
@@ -399,12 +399,7 @@ describe('coordinator', () => {
   })
 
   test('behind https, whose authority is not known is said, and it can be named', async () => {
-    const [key, certificate] = ['key', 'certificate'].map((name) => `${server.directory}/${name}.pem`)
-    const subject = ['-subj', '/CN=here', '-addext', 'subjectAltName=IP:127.0.0.1']
-    const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-    execFileSync('openssl', ['req', '-x509', ...made, ...subject, '-keyout', key, '-out', certificate], {
-      stdio: 'ignore',
-    })
+    const { key, certificate } = makeCertificate(server.directory, 'here', { extension: 'subjectAltName=IP:127.0.0.1' })
     const web = `${server.directory}/tls.yml`
     writeFileSync(web, `tls_server_config: { cert_file: ${certificate}, key_file: ${key} }\n`)
     const guarded = await startCoordinator({ yaml: `self_scrape: off\nserver: { web_config: ${web} }` })

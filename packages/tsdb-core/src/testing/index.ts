@@ -1,3 +1,5 @@
+export type { CertificateFiles, CertificateRequest } from './certificates.js'
+export { makeCertificate } from './certificates.js'
 export type { MemoryQueryableOptions, MemoryValue } from './memory-queryable.js'
 export { MemoryQueryable, STALE } from './memory-queryable.js'
 export type { RandomHistogram } from './random-histograms.js'
