@@ -322,6 +322,27 @@ describe('answers', () => {
     socket.destroy()
   })
 
+  test('a client that reads slower than the request may take is closed while a part waits for it', async () => {
+    const slow: Route = {
+      ...large,
+      timeoutMs: 300,
+      handle: async () => ({
+        status: 200,
+        body: (async function* () {
+          for (;;) yield 'x'.repeat(8 << 20)
+        })(),
+      }),
+    }
+    const { server, statistics } = await serve([slow])
+    const socket = connect(server.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.pause()
+    await expect.poll(() => statistics.requestsInFlight).toBe(1)
+    await expect.poll(() => statistics.requestsInFlight, { timeout: 4_000 }).toBe(0)
+    socket.destroy()
+  })
+
   test('what a handler throws is a 500 without details', async () => {
     const { url } = await serve([
       {

@@ -350,18 +350,25 @@ export class HttpServer implements Listener {
     parts: AsyncIterable<Uint8Array>,
     cancellation: Cancellation,
   ): Promise<void> {
-    let turnStartMs = performance.now()
-    for await (const bytes of parts) {
+    // Also while a part waits for the client.
+    const cut = () => response.destroy()
+    cancellation.addEventListener('abort', cut)
+    try {
+      let turnStartMs = performance.now()
+      for await (const bytes of parts) {
+        cancellation.throwIfAborted()
+        if (response.destroyed) throw new Error('the client has gone')
+        const taking = written(response, bytes)
+        // A client that takes all at once would have the event loop to itself.
+        if (taking === undefined && performance.now() - turnStartMs < STREAM_TURN_MS) continue
+        await (taking ?? nextTurn())
+        turnStartMs = performance.now()
+      }
       cancellation.throwIfAborted()
-      if (response.destroyed) throw new Error('the client has gone')
-      const taking = written(response, bytes)
-      // A client that takes all at once would have the event loop to itself.
-      if (taking === undefined && performance.now() - turnStartMs < STREAM_TURN_MS) continue
-      await (taking ?? nextTurn())
-      turnStartMs = performance.now()
+      await this.#end(response, undefined)
+    } finally {
+      cancellation.removeEventListener('abort', cut)
     }
-    cancellation.throwIfAborted()
-    await this.#end(response, undefined)
   }
 
   /** An answer that fails half-way cannot say so any more: the log does. */
