@@ -36,6 +36,13 @@ export interface SealedCounts {
   readonly sampleCount: number
 }
 
+/**
+ * Slots of timestamp columns that nobody uses, all zero: a block of a large fleet has tens of thousands of columns, of which a query
+ * of one series meets one.
+ */
+let spareColumns: Uint32Array | undefined
+const SPARE_COLUMNS_MAX = 1 << 18
+
 const NOTHING: SealedCounts = { seriesCount: 0, sampleCount: 0 }
 
 export class SealedSeries {
@@ -58,7 +65,7 @@ export class SealedSeries {
     while (slots < columns.series.length && slots < slotsMax(steps)) slots *= 2
     this.#memory = borrowWindows(steps, Math.min(slots, slotsMax(steps)), what.framed)
     this.#facts = new Float64Array(2 * this.#memory.slots)
-    this.#slotColumns = new Uint32Array(1 + 3 * columns.timeCounts.length)
+    this.#slotColumns = borrowColumns(1 + 3 * columns.timeCounts.length)
     const presenceOnly = what.presenceOnly ? 1 : 0
     this.#parameters = Float64Array.of(shape.rangeMs, what.divisor, columns.startMs, columns.endMs, presenceOnly, 0)
   }
@@ -171,7 +178,29 @@ export class SealedSeries {
   /** The last call. */
   release(): void {
     returnWindows(this.#memory)
+    returnColumns(this.#slotColumns, this.#columns)
   }
+}
+
+function borrowColumns(length: number): Uint32Array {
+  if (spareColumns === undefined || spareColumns.length < length) return new Uint32Array(length)
+  const columns = spareColumns.subarray(0, length)
+  spareColumns = undefined
+  return columns
+}
+
+/** Forgets the slots of all timestamp columns that these series may have met. */
+function returnColumns(slots: Uint32Array, { series, chunkOffsets, chunkTimes }: SealedColumns): void {
+  const whole = new Uint32Array(slots.buffer)
+  if (whole.length > SPARE_COLUMNS_MAX || whole.length < (spareColumns?.length ?? 0)) return
+  if (series.length * 4 > slots.length) slots.fill(0)
+  else {
+    slots[0] = 0
+    for (const one of series) {
+      for (let chunk = chunkOffsets[one]; chunk < chunkOffsets[one + 1]; chunk++) slots[1 + 3 * chunkTimes[chunk]] = 0
+    }
+  }
+  spareColumns = whole
 }
 
 /** Whether the kernel knows such windows. */

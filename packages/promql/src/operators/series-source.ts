@@ -53,6 +53,8 @@ export class SeriesSource {
   /** How often each select is wanted, counted before the query runs, and whether all want the samples' presence alone. */
   readonly #wanted = new Map<string, { count: number; presenceOnly: boolean }>()
   readonly #kept = new Map<string, Promise<SourceBatch[]>>()
+  /** The first select that was announced: one alone has nobody to share with, and is not looked for by its key. */
+  #only: SelectOrder | undefined
 
   constructor(context: QueryContext) {
     this.#context = context
@@ -60,6 +62,16 @@ export class SeriesSource {
 
   /** Announces a select, so that equal ones are read once. */
   want(order: SelectOrder): void {
+    const first = this.#only
+    if (first === undefined) {
+      this.#only = order
+      return
+    }
+    if (this.#wanted.size === 0) this.#want(first)
+    this.#want(order)
+  }
+
+  #want(order: SelectOrder): void {
     const key = keyOf(order)
     const before = this.#wanted.get(key) ?? { count: 0, presenceOnly: true }
     const presenceOnly = before.presenceOnly && order.hints.presenceOnly === true
@@ -67,7 +79,7 @@ export class SeriesSource {
   }
 
   async *read(order: SelectOrder, trace: TraceNode): AsyncGenerator<SourceBatch> {
-    const key = keyOf(order)
+    const key = this.#wanted.size === 0 ? '' : keyOf(order)
     const wanted = this.#wanted.get(key)
     if (order.hints.presenceOnly && wanted?.presenceOnly === false) {
       order = { ...order, hints: { ...order.hints, presenceOnly: false } }
@@ -97,8 +109,10 @@ export class SeriesSource {
 
   /** As `read`, of which it is the first part where columns of a sealed block may be read instead of batches. */
   async open(order: SelectOrder, trace: TraceNode): Promise<Selection> {
-    const wanted = this.#wanted.get(keyOf(order))
-    if (wanted !== undefined && wanted.count > 1) return { batches: this.read(order, trace) }
+    if (this.#wanted.size > 0) {
+      const wanted = this.#wanted.get(keyOf(order))
+      if (wanted !== undefined && wanted.count > 1) return { batches: this.read(order, trace) }
+    }
     const result = await this.#select(order, trace, true)
     const batches = this.#held(this.#all(result, trace))
     // However few series: what other queries ran through just before is in the processor's caches, batches are not.
