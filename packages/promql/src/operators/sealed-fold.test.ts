@@ -261,4 +261,39 @@ describe.skipIf(nativeKernels() === undefined)(`folds over sealed columns (SEED=
     const { stats } = await native.instantQuery(request)
     expect(stats.samplesPeak).toBeLessThan(10)
   })
+
+  it.each(['sum by (dc) (rate(work_total[5m]))', 'quantile(0.5, work_total)', 'rate(work_total[5m])', 'work_total'])(
+    'end what they read of the store when %s is given up',
+    async (query) => {
+      const { database } = await sealed(fleet(new Dice(SEED + 5), 5))
+      for (const breakOff of ['load', 'abort'] as const) {
+        const controller = new AbortController()
+        let ends = 0
+        const queryable: Queryable = Object.assign(Object.create(database) as Queryable, {
+          async select(request: Parameters<Queryable['select']>[0]) {
+            const { sealed, batches, ...result } = await database.select(request)
+            const iterator = batches[Symbol.asyncIterator]()
+            const end = async () => {
+              ends++
+              return (await iterator.return?.()) ?? { done: true as const, value: undefined }
+            }
+            const load = () => {
+              if (breakOff === 'load') return Promise.reject(new Error('the disk is gone'))
+              controller.abort()
+              return undefined
+            }
+            return {
+              ...result,
+              batches: { [Symbol.asyncIterator]: () => ({ next: () => iterator.next(), return: end }) },
+              ...(sealed && { sealed: Object.assign(Object.create(sealed), sealed, { load }) }),
+            }
+          },
+        })
+        const times = { startMs: START_MS + 600_000, endMs: START_MS + HOUR_MS, stepMs: 60_000 }
+        const asked = native.rangeQuery({ queryable, query, ...times, signal: controller.signal })
+        await expect(asked).rejects.toMatchObject({ code: breakOff === 'load' ? 'internal' : 'canceled' })
+        expect(ends, breakOff).toBeGreaterThan(0)
+      }
+    },
+  )
 })
