@@ -113,6 +113,29 @@ describe('recent samples', () => {
     expect(compared).toBeGreaterThan(10_000)
   })
 
+  it('are those that select gives where samples were deleted: what still stands in a row is not read', async () => {
+    for (const scrapeCount of [20, 48, 50, 97, 130]) {
+      const { namespace, labels, refs } = await filled(scrapeCount)
+      const newestMs = START + (scrapeCount - 1) * 15_000
+      const range = { startMs: newestMs - 300_000 + 1, endMs: newestMs + 1 }
+      for (const [id, startBack, endBack] of [
+        [3, 200_000, 100_000],
+        [4, 60_000, -1],
+        [5, 10_000_000, 30_000],
+        [6, 10_000_000, -1],
+      ]) {
+        const matchers = [{ name: 'id', operator: '=', value: String(id) }] as const
+        await namespace.deleteSamples({ matchers, startMs: newestMs - startBack, endMs: newestMs - endBack })
+      }
+      const wanted = await readSamples(namespace, { matchers: ALL, ...range })
+      const recent = await namespace.readRecent(refs, range.startMs, range.endMs)
+      const found = bySeries(recent!)
+      for (let i = 0; i < 50; i++) expect(found[i], `series ${i}`).toEqual(wanted.get(labels[i].key) ?? [])
+      expect(found[6]).toEqual([])
+      await temporary?.remove()
+    }
+  })
+
   it('stand side by side where series have the same times', async () => {
     const { namespace, refs } = await filled(130)
     const endMs = START + 129 * 15_000 + 1
