@@ -3,8 +3,8 @@
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 use varve_windows::{
-    fold_window as fold, read_rows, scan_window as scan, BadCall, Cells, Found, Groups, Progress, Recent, RowPage, Rows, Samples, Scanned, Slice, States, Wanted,
-    Window, RUN_STRIDE,
+    fold_window as fold, read_rows, scan_window as scan, BadCall, Cells, Found, Groups, Progress, Recent, RowPage,
+    Rows, Samples, Scanned, Slice, States, Wanted, Window, RUN_STRIDE,
 };
 
 use crate::column::{check_disjoint, disjoint, index, Column};
