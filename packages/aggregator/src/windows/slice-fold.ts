@@ -6,7 +6,7 @@
 import { nativeKernels, type WindowKernels } from '@varve/native'
 import { type RecentSamples, RUN_STRIDE } from '@varve/tsdb-core'
 import { halvesOf, isStaleAt } from '@varve/tsdb-core/model'
-import type { EachFunction } from '../rules/rule.js'
+import { contributedBy } from './contribution.js'
 import type { GroupCells } from './group-cells.js'
 import { EACH_FOREIGN } from './group-columns.js'
 import type { WindowPlan } from './plan.js'
@@ -104,27 +104,5 @@ export class SliceFold {
         }
       }
     }
-  }
-}
-
-function contributedBy(scan: SliceScan, each: EachFunction, i: number, resolutionMs: number): number {
-  switch (each) {
-    case 'min':
-      return scan.mins[i]
-    case 'max':
-      return scan.maxs[i]
-    case 'sum':
-      return scan.sums[i]
-    case 'avg':
-      return scan.sums[i] / scan.counts[i]
-    case 'count':
-      return scan.counts[i]
-    case 'increase':
-      return scan.increases[i]
-    case 'rate':
-      return (scan.increases[i] * 1000) / resolutionMs
-    case 'last':
-    case 'all':
-      return scan.lasts[i]
   }
 }

@@ -12,7 +12,7 @@ import { type Histogram, halvesOf, isStaleAt, Labels, type Matcher, METRIC_NAME 
 import type { SeriesBatch } from '@varve/tsdb-core/query'
 import { FrozenWindows } from '../drops/frozen-windows.js'
 import type { DropFacts } from '../drops/raw-drops.js'
-import type { EachFunction } from '../rules/rule.js'
+import { contributedBy } from './contribution.js'
 import { bySeries, type EmptyWindow, writtenEnds } from './empty-windows.js'
 import type { EvaluatorMemory } from './evaluator-memory.js'
 import { GroupCells } from './group-cells.js'
@@ -442,32 +442,15 @@ export class WindowRun {
           for (let at = scan.sampleOffsets[window]; at < scan.sampleOffsets[window + 1]; at++) {
             if (!isStaleAt(halves, at)) this.#cells.fold(index, window, values[at], timestampsMs[at + shift])
           }
-        } else this.#cells.fold(index, window, this.#contributed(each, window), scan.lastTimesMs[window])
+        } else
+          this.#cells.fold(
+            index,
+            window,
+            contributedBy(scan, each, window, scan.resolutionMs),
+            scan.lastTimesMs[window],
+          )
         this.#cells.addContributed(index, window)
       }
-    }
-  }
-
-  #contributed(each: EachFunction, window: number): number {
-    const scan = this.#scan
-    switch (each) {
-      case 'min':
-        return scan.mins[window]
-      case 'max':
-        return scan.maxs[window]
-      case 'sum':
-        return scan.sums[window]
-      case 'avg':
-        return scan.sums[window] / scan.counts[window]
-      case 'count':
-        return scan.counts[window]
-      case 'increase':
-        return scan.increases[window]
-      case 'rate':
-        return (scan.increases[window] * 1000) / scan.resolutionMs
-      case 'last':
-      case 'all':
-        return scan.lasts[window]
     }
   }
 
